@@ -1,0 +1,134 @@
+"""The label set: the only place where class ids, names and colours of a model or data set live.
+
+A label set is written as YAML in three places that share this one form: `config/labels/*.yaml`, `labels.yaml`
+of a data set, and the `labels` section of a model bundle::
+
+    ignore_id: 255
+    classes:
+      - {id: 0, name: background, color: [0, 0, 0]}
+      - {id: 1, name: peg, color: [230, 25, 75]}
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Tuple, Union
+
+import numpy as np
+import yaml
+
+UNLABELLED = 255
+"""Class id of a pixel without a class in every mask that this package writes (vision_msgs' convention for uint8)."""
+
+
+class LabelError(ValueError):
+    """A label set, or a label image checked against one, is not usable."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """One class: its id in masks (0..254), its name, and its sRGB colour (three ints, 0..255)."""
+
+    id: int
+    name: str
+    color: Tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """Classes with the consecutive ids 0..n-1, and the id that marks pixels to ignore in ground truth."""
+
+    labels: Tuple[Label, ...]
+    ignore_id: int = UNLABELLED
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def names(self) -> List[str]:
+        """Class names, in order of id."""
+        return [label.name for label in self.labels]
+
+    @property
+    def color_table(self) -> np.ndarray:
+        """(256, 3) uint8 RGB; ids without a class are black."""
+        table = np.zeros((256, 3), np.uint8)
+        for label in self.labels:
+            table[label.id] = label.color
+        return table
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over ids, names, colours and ignore id: equal if and only if the label sets are equal."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The YAML form of this label set."""
+        return {
+            "ignore_id": self.ignore_id,
+            "classes": [{"id": lb.id, "name": lb.name, "color": list(lb.color)} for lb in self.labels],
+        }
+
+    def check_mask(self, mask: np.ndarray, name: str) -> None:
+        """Raise LabelError naming `name` and the ids if `mask` (any integer shape) holds an id outside this set."""
+        present = np.unique(mask)
+        unknown = [int(i) for i in present if not (0 <= i < len(self)) and i != self.ignore_id]
+        if unknown:
+            shown = ", ".join(map(str, unknown[:8])) + (", …" if len(unknown) > 8 else "")
+            raise LabelError(
+                f"{name}: label value {shown} is outside the class list; accepted are 0..{len(self) - 1} "
+                f"({', '.join(self.names)}) and {self.ignore_id} (ignore). "
+                "Correct the label image or add the class to the labels file."
+            )
+
+
+def labels_from_dict(data: Any, source: str) -> LabelSet:
+    """Build a LabelSet from its YAML form; `source` names the file in errors. Raises LabelError."""
+    if not isinstance(data, dict):
+        raise LabelError(f"{source}: expected a mapping with the keys 'classes' and 'ignore_id', got {data!r}")
+    unknown = sorted(set(data) - {"classes", "ignore_id"})
+    if unknown:
+        raise LabelError(f"{source}: unknown key {unknown[0]!r}; accepted are 'classes' and 'ignore_id'")
+    classes = data.get("classes")
+    if not isinstance(classes, list) or not classes:
+        raise LabelError(f"{source}: 'classes' must be a list of {{id, name, color}} with at least one entry")
+    labels = []
+    for position, entry in enumerate(classes):
+        where = f"{source}: classes[{position}]"
+        if not isinstance(entry, dict) or set(entry) != {"id", "name", "color"}:
+            raise LabelError(f"{where} must have exactly the keys id, name, color; got {entry!r}")
+        if isinstance(entry["id"], bool) or entry["id"] != position:
+            raise LabelError(f"{where}: id {entry['id']!r}: ids must be consecutive from 0, here {position}")
+        if not isinstance(entry["name"], str) or not entry["name"]:
+            raise LabelError(f"{where}: name {entry['name']!r} must be a non-empty text")
+        color = entry["color"]
+        if (
+            not isinstance(color, (list, tuple))
+            or len(color) != 3
+            or not all(type(c) is int and 0 <= c <= 255 for c in color)
+        ):
+            raise LabelError(f"{where}: color {color!r} must be three integers 0..255 (red, green, blue)")
+        labels.append(Label(position, entry["name"], (color[0], color[1], color[2])))
+    if len({label.name for label in labels}) != len(labels):
+        raise LabelError(f"{source}: class names must differ, got {[label.name for label in labels]}")
+    ignore_id = data.get("ignore_id", UNLABELLED)
+    if type(ignore_id) is not int or not len(labels) <= ignore_id <= 255:
+        raise LabelError(f"{source}: ignore_id {ignore_id!r} must be an integer {len(labels)}..255")
+    if len(labels) > 255:
+        raise LabelError(f"{source}: {len(labels)} classes; a mask of one byte holds at most 255")
+    return LabelSet(tuple(labels), ignore_id)
+
+
+def load_labels(path: Union[str, Path]) -> LabelSet:
+    """Read a labels file (YAML). Raises LabelError, naming the file, if it is missing or malformed."""
+    path = Path(path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LabelError(f"{path}: cannot read the labels file: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise LabelError(f"{path}: not valid YAML: {error}") from error
+    return labels_from_dict(data, str(path))
