@@ -1,0 +1,1 @@
+"""The CamVid data set in the SegNet layout."""

@@ -1,0 +1,1 @@
+"""The custom data set: anybody's `rgb/` and `gt/` with a `labels.yaml`."""

@@ -1,0 +1,111 @@
+"""Load a built data set with the labels it was built with, so that nobody types classes again."""
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Union
+
+import numpy as np
+
+from rt_seg.labels import LabelError, LabelSet, labels_from_dict
+from rt_seg_training.datasets.errors import DatasetError
+
+INFO_FILE = "dataset_info.json"  # TFDS writes it last: a folder with it is a complete data set
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A built data set: `splits` are {name: number of examples}, `pixels` {split: (256,) int64 per label value}."""
+
+    name: str
+    folder: Path
+    labels: LabelSet
+    splits: Mapping[str, int]
+    pixels: Mapping[str, np.ndarray]
+    source: str
+    source_digest: str
+    builder: Any
+
+    def count(self, split: str) -> int:
+        """Number of examples of a TFDS split expression: `train`, `train+validation`, `train[:10%]`.
+
+        Raises DatasetError, naming the splits there are.
+        """
+        try:
+            total = 0
+            for part in split.split("+"):
+                total += self.builder.info.splits[part.strip()].num_examples
+            return total
+        except (KeyError, ValueError, AssertionError) as error:
+            raise DatasetError(
+                f"{self.name}: split {split!r} is not known; accepted are {', '.join(self.splits)}, "
+                "sums as a+b, and slices as a[:10%]"
+            ) from error
+
+    def examples(self, split: str, shuffle_files: bool = False) -> Any:
+        """tf.data.Dataset of {image: uint8 (H,W,3) RGB, label: uint8 (H,W,1) ids, name: text} of a split expression.
+
+        The order is the same on each run unless `shuffle_files`. Raises DatasetError for an unknown split.
+        """
+        self.count(split)
+        return self.builder.as_dataset(split=split, shuffle_files=shuffle_files)
+
+
+def default_data_dir() -> Path:
+    """The folder of built data sets: $TFDS_DATA_DIR, else TFDS's own default."""
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def _version_key(folder: Path) -> List[int]:
+    return [int(part) if part.isdigit() else -1 for part in folder.name.split(".")]
+
+
+def _built_folder(name: Union[str, Path], data_dir: Path) -> Path:
+    for folder in (Path(name).expanduser(), data_dir / name, data_dir / "custom" / name):
+        if (folder / INFO_FILE).is_file():
+            return folder
+        versions = [file.parent for file in folder.glob(f"*/{INFO_FILE}")]
+        if versions:
+            return max(versions, key=_version_key)
+    built = sorted(
+        str(file.parent.parent.relative_to(data_dir))
+        for pattern in (f"*/*/{INFO_FILE}", f"*/*/*/{INFO_FILE}")
+        for file in data_dir.glob(pattern)
+        if not any(part.startswith(".") for part in file.relative_to(data_dir).parts)
+    )
+    raise DatasetError(
+        f"data set {str(name)!r}: not found in {data_dir} ({'built there: ' + ', '.join(built) if built else 'empty'}). "
+        "Build it with build_dataset, or name its folder with --data-dir."
+    )
+
+
+def load_dataset(name: Union[str, Path], data_dir: Optional[Union[str, Path]] = None) -> DataSet:
+    """The built data set `name` in `data_dir` (default: `default_data_dir()`), or in the folder `name`.
+
+    A custom data set answers to `custom/<name>` and to `<name>`. Of several versions the newest is taken.
+    Raises DatasetError if it is not found, incomplete, or not built by this package.
+    """
+    folder = _built_folder(name, Path(data_dir).expanduser() if data_dir is not None else default_data_dir())
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(str(folder))
+    metadata: Dict[str, Any] = dict(builder.info.metadata or {})
+    if "labels" not in metadata:
+        raise DatasetError(f"{folder}: holds no label set, so it was not built by build_dataset. Build it again.")
+    try:
+        labels = labels_from_dict(metadata["labels"], f"{folder}: labels")
+    except LabelError as error:
+        raise DatasetError(str(error)) from error
+    if labels.fingerprint != metadata.get("fingerprint"):
+        raise DatasetError(f"{folder}: the labels do not have the recorded fingerprint: edited by hand? Build it again.")
+    return DataSet(
+        name=builder.info.full_name.rsplit("/", 1)[0],
+        folder=folder,
+        labels=labels,
+        splits={split: info.num_examples for split, info in builder.info.splits.items()},
+        pixels={split: np.array(counts, np.int64) for split, counts in metadata["pixels"].items()},
+        source=metadata["source"],
+        source_digest=metadata["source_digest"],
+        builder=builder,
+    )

@@ -1,0 +1,96 @@
+"""Pair each image with its label image by name, never by order."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Dict, List, Set, Tuple
+
+from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES
+
+MASK_NAME = re.compile(r"[_-](mask|masks|label|labels|gt|seg|segmentation|annotation)$", re.IGNORECASE)
+IMAGE_NAME = re.compile(r"[_-](rgb|color|colour|image|img)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image and its label image (pathlib.Path or zipfile.Path), under the name that both share."""
+
+    name: str
+    image: Any
+    mask: Any
+
+
+def _stem(path: Any) -> str:
+    return PurePosixPath(path.name).stem  # zipfile.Path has no stem before Python 3.11
+
+
+def _image_files(folder: Any, accepted: Tuple[str, ...]) -> List[Any]:
+    files = []
+    for path in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            raise DatasetError(f"{path}: folders inside {folder.name}/ are not read; put the files directly there.")
+        suffix = PurePosixPath(path.name).suffix.lower()
+        if suffix in accepted:
+            files.append(path)
+        elif suffix in IMAGE_SUFFIXES:
+            raise DatasetError(
+                f"{path}: label images must be lossless; accepted are {', '.join(accepted)}. "
+                "Write the class ids as PNG again: those in this file are altered by its compression."
+            )
+    return files
+
+
+def _keys(path: Any, decoration: re.Pattern) -> Set[str]:
+    stem = _stem(path)
+    return {stem, decoration.sub("", stem)} - {""}
+
+
+def pair_by_name(images: Any, masks: Any) -> List[Pair]:
+    """Pairs of the folders `images` and `masks`, sorted by name.
+
+    Names match when the stems are equal, or are equal without a usual ending (`12_rgb.png` and `12_mask.png`).
+    Raises DatasetError for empty folders, an image without its mask, a mask without its image, and for ambiguous
+    names, naming the files.
+    """
+    image_files = _image_files(images, IMAGE_SUFFIXES)
+    mask_files = _image_files(masks, MASK_SUFFIXES)
+    for folder, files, accepted in ((images, image_files, IMAGE_SUFFIXES), (masks, mask_files, MASK_SUFFIXES)):
+        if not files:
+            raise DatasetError(f"{folder}: holds no image files; accepted are {', '.join(accepted)}.")
+
+    masks_of_key: Dict[str, List[Any]] = {}
+    for path in mask_files:
+        for key in _keys(path, MASK_NAME):
+            masks_of_key.setdefault(key, []).append(path)
+    pairs: List[Pair] = []
+    image_of_mask: Dict[str, Any] = {}
+    image_of_name: Dict[str, Any] = {}
+    for path in image_files:
+        found = {mask.name: mask for key in _keys(path, IMAGE_NAME) for mask in masks_of_key.get(key, [])}
+        if not found:
+            raise DatasetError(
+                f"{path}: image without its mask: {masks} has no {_stem(path)}.png nor {_stem(path)}_mask.png. "
+                "Label the image (an all-background mask counts) or remove it."
+            )
+        if len(found) > 1:
+            raise DatasetError(
+                f"{path}: ambiguous, {len(found)} masks in {masks} fit it: {', '.join(sorted(found))}. Keep one."
+            )
+        mask = next(iter(found.values()))
+        name = IMAGE_NAME.sub("", _stem(path)) or _stem(path)
+        rival = image_of_mask.get(mask.name) or image_of_name.get(name)
+        if rival is not None:
+            raise DatasetError(
+                f"{path}: ambiguous, {rival.name} has the same name '{name}' or the same mask {mask.name}. Keep one."
+            )
+        image_of_mask[mask.name] = path
+        image_of_name[name] = path
+        pairs.append(Pair(name, path, mask))
+    for path in mask_files:
+        if path.name not in image_of_mask:
+            raise DatasetError(f"{path}: mask without its image in {images}. Add the image or remove the mask.")
+    return sorted(pairs, key=lambda pair: pair.name)

@@ -1,0 +1,110 @@
+"""A source: the labelled images of one data set as they lie on disk, checked as a whole before anything is written."""
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Tuple, Union
+
+import numpy as np
+
+from rt_seg.labels import LabelError, LabelSet
+from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.datasets.images import read_image, read_mask
+from rt_seg_training.datasets.pairing import Pair
+
+
+@dataclass(frozen=True)
+class Source:
+    """Labels and the pairs of each split; `path` is the folder or zip file that they come from."""
+
+    path: Path
+    labels: LabelSet
+    splits: Dict[str, Tuple[Pair, ...]]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over labels, splits and each file's name, size and date (CRC in a zip).
+
+        It changes when the source does, without reading the pictures.
+        """
+        files = {
+            split: [(pair.name, _signature(pair.image), _signature(pair.mask)) for pair in pairs]
+            for split, pairs in self.splits.items()
+        }
+        text = json.dumps([self.labels.to_dict(), files], sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _signature(path: Any) -> Tuple[str, int, int]:
+    if isinstance(path, zipfile.Path):
+        member = path.root.getinfo(path.at)
+        return (path.name, member.file_size, member.CRC)
+    status = path.stat()
+    return (path.name, status.st_size, status.st_mtime_ns)
+
+
+def open_root(path: Union[str, Path], required: Tuple[str, ...]) -> Any:
+    """The folder (pathlib.Path or zipfile.Path) that holds the folders `required`: `path` or its only sub-folder.
+
+    Raises DatasetError if `path` is missing, empty, not a folder or zip file, or lacks a required folder.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        root: Any = path
+    elif path.is_file():
+        try:
+            root = zipfile.Path(zipfile.ZipFile(path))
+        except (zipfile.BadZipFile, OSError) as error:
+            raise DatasetError(f"{path}: is not a zip file ({error}); expected a folder or a zip file") from error
+    else:
+        raise DatasetError(f"{path}: no such folder or zip file")
+    wanted = " and ".join(f"{name}/" for name in required)
+    entries = [entry for entry in root.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
+    if not entries:
+        raise DatasetError(f"{path}: is empty; expected {wanted} in it")
+    if len(entries) == 1 and entries[0].is_dir() and entries[0].name not in required:
+        root = entries[0]  # zipping a folder puts its name on top
+    for name in required:
+        if not (root / name).is_dir():
+            found = ", ".join(sorted(entry.name for entry in root.iterdir())[:8]) or "nothing"
+            raise DatasetError(f"{path}: has no folder {name}/; expected {wanted}, found {found}")
+    return root
+
+
+def check_pair(pair: Pair, labels: LabelSet) -> np.ndarray:
+    """(256,) int64 pixels per label value of a pair, after decoding both files.
+
+    Raises DatasetError if a file cannot be read, the sizes differ, or a label value is outside the class list.
+    """
+    image = read_image(pair.image)
+    mask = read_mask(pair.mask)
+    if image.shape[:2] != mask.shape:
+        raise DatasetError(
+            f"{pair.mask}: is {mask.shape[1]}x{mask.shape[0]}, but its image {pair.image.name} is "
+            f"{image.shape[1]}x{image.shape[0]} (width x height). Label the image at its own size."
+        )
+    try:
+        labels.check_mask(mask, str(pair.mask))
+    except LabelError as error:
+        raise DatasetError(str(error)) from error
+    return np.bincount(mask.ravel(), minlength=256).astype(np.int64)
+
+
+def check_source(source: Source) -> Dict[str, np.ndarray]:
+    """Decode and check every pair, with a progress bar; {split: (256,) int64 pixels per label value}.
+
+    Raises DatasetError at the first pair that is not usable.
+    """
+    from tqdm import tqdm
+
+    pixels = {split: np.zeros(256, np.int64) for split in source.splits}
+    total = sum(len(pairs) for pairs in source.splits.values())
+    with tqdm(total=total, desc="checking", unit="pair", leave=False, disable=None) as progress:
+        for split, pairs in source.splits.items():
+            for pair in pairs:
+                pixels[split] += check_pair(pair, source.labels)
+                progress.update()
+    return pixels
