@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import logging
 import os
 import re
 import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import List, Optional, Tuple, Union
+from typing import Any, List, Optional, Tuple, Union
 
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.loading import DataSet, default_data_dir, load_dataset
@@ -50,24 +53,37 @@ def build_dataset(
     else:
         raise DatasetError(f"layout {layout!r} is not known; accepted are custom and camvid")
 
-    place = Path(Builder(data_dir=data_dir, **arguments).data_dir)
+    target = Builder(data_dir=data_dir, **arguments)
+    place = Path(target.data_dir)
     if place.is_dir() and not overwrite:
         try:
             built = load_dataset(place)
         except DatasetError:
             built = None  # not one of ours or damaged: build it again
-        if built is not None and built.source_digest == Builder(data_dir=data_dir, **arguments).read_source(source).digest:
+        if built is not None and built.source_digest == target.read_source(source).digest:
             return built, False
 
     data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".building-", dir=data_dir) as workshop:
         builder = Builder(data_dir=workshop, **arguments)
-        builder.download_and_prepare(file_format="tfrecord")
+        _write(builder)
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.exists():
             shutil.move(str(place), os.path.join(workshop, "replaced"))
         os.replace(builder.data_dir, place)
     return load_dataset(place), True
+
+
+def _write(builder: Any) -> None:
+    """Prepare without TFDS's own messages, which speak of downloads; the builder shows its progress itself."""
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            builder.download_and_prepare(file_format="tfrecord")
+    finally:
+        tfds.enable_progress_bar()
 
 
 def describe(dataset: DataSet) -> str:
@@ -137,6 +153,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """Command line of build_dataset; returns the exit code: 0, or 2 when the data set is not usable."""
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("absl").setLevel(logging.ERROR)
     try:
         dataset, written = build_dataset(
             options.layout, options.source, getattr(options, "name", None), options.data_dir, options.overwrite

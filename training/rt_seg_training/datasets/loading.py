@@ -49,7 +49,11 @@ class DataSet:
         The order is the same on each run unless `shuffle_files`. Raises DatasetError for an unknown split.
         """
         self.count(split)
-        return self.builder.as_dataset(split=split, shuffle_files=shuffle_files)
+        import tensorflow_datasets as tfds
+
+        # TFDS would judge by the size of the compressed files whether to keep the decoded pictures in memory.
+        read_config = tfds.ReadConfig(try_autocache=False)
+        return self.builder.as_dataset(split=split, shuffle_files=shuffle_files, read_config=read_config)
 
 
 def default_data_dir() -> Path:

@@ -61,7 +61,9 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return {split: self._generate_examples(pairs) for split, pairs in source.splits.items()}
 
     def _generate_examples(self, pairs: Tuple[Pair, ...]) -> Iterator[Tuple[str, Dict[str, Any]]]:
-        for pair in pairs:
+        from tqdm import tqdm
+
+        for pair in tqdm(pairs, desc="writing", unit="pair", leave=False, disable=None):
             # Plain files keep their bytes; all others are decoded here, for TensorFlow reads them differently.
             plain = is_plain_rgb(pair.image)
             yield (
