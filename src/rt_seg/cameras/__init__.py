@@ -1,0 +1,1 @@
+"""ROS-free sources of RGB-D frames, and the frame they all yield."""

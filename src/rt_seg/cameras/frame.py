@@ -1,0 +1,59 @@
+"""One RGB-D frame and the pinhole camera it was taken with: what every frame source yields."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """Pinhole camera of an image of width × height pixels; pixel centres have integer coordinates (as in OpenCV).
+
+    fx, fy, cx, cy are in pixels; distortion holds the plumb_bob coefficients k1, k2, p1, p2, k3.
+    """
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    distortion: Tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """(3, 3) float64 camera matrix K."""
+        return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frameset of an RGB-D camera, depth aligned to colour.
+
+    color         uint8 (H, W, 3), RGB.
+    depth         uint16 (H, W), millimetres along the optical axis, 0 where unknown; None when the source has none.
+    ground_truth  uint8 (H, W), class ids; None when the source has none.
+    stamp         seconds.
+    """
+
+    color: np.ndarray
+    depth: Optional[np.ndarray]
+    ground_truth: Optional[np.ndarray]
+    intrinsics: Intrinsics
+    stamp: float
+
+    def __post_init__(self) -> None:
+        size = (self.intrinsics.height, self.intrinsics.width)
+        expected = {
+            "color": (self.color, np.uint8, (*size, 3)),
+            "depth": (self.depth, np.uint16, size),
+            "ground_truth": (self.ground_truth, np.uint8, size),
+        }
+        for name, (image, dtype, shape) in expected.items():
+            if image is None and name != "color":
+                continue
+            if not isinstance(image, np.ndarray) or image.dtype != dtype or image.shape != shape:
+                got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else repr(type(image))
+                raise ValueError(f"Frame.{name} is {got}; expected {np.dtype(dtype)} {shape} to match the intrinsics")

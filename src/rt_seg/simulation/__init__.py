@@ -1,0 +1,7 @@
+"""The simulated RGB-D camera over a tabletop: ROS-free and TensorFlow-free; MuJoCo is imported when it renders."""
+from __future__ import annotations
+
+from rt_seg.simulation.errors import SimulationError
+from rt_seg.simulation.recording import simulate_recording, simulate_scene
+
+__all__ = ["SimulationError", "simulate_recording", "simulate_scene"]

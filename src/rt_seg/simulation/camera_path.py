@@ -1,0 +1,91 @@
+"""Where the simulated camera is: single random views, and smooth closed paths around the table.
+
+Frames: the world has z up and the table top at z = 0. A pose is that of the optical frame (x right, y down, z ahead).
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Tuple
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Optical frame in the world: `rotation` float (3, 3) with its axes as columns, `position` float (3,), metres."""
+
+    rotation: np.ndarray
+    position: np.ndarray
+
+
+@dataclass(frozen=True)
+class View:
+    """Looking at `target` (m) from `distance` (m), from `azimuth` and `elevation` above the table, rolled by `roll` (rad)."""
+
+    target: Tuple[float, float, float]
+    distance: float
+    azimuth: float
+    elevation: float
+    roll: float
+
+    def pose(self) -> Pose:
+        """Pose of the camera that has this view."""
+        toward_camera = np.array(
+            [
+                np.cos(self.elevation) * np.cos(self.azimuth),
+                np.cos(self.elevation) * np.sin(self.azimuth),
+                np.sin(self.elevation),
+            ]
+        )
+        ahead = -toward_camera
+        right = np.array([-np.sin(self.azimuth), np.cos(self.azimuth), 0.0])
+        down = np.cross(ahead, right)
+        cos, sin = np.cos(self.roll), np.sin(self.roll)
+        rotation = np.stack([cos * right + sin * down, cos * down - sin * right, ahead], axis=1)
+        return Pose(rotation, np.asarray(self.target) + self.distance * toward_camera)
+
+
+def random_view(rng: np.random.Generator) -> View:
+    """A view of the table from 0.45 to 1.1 m."""
+    return View(
+        target=(rng.uniform(-0.08, 0.08), rng.uniform(-0.08, 0.08), rng.uniform(0.0, 0.04)),
+        # Nearer views more often: far away, a hole is a few pixels.
+        distance=0.45 + 0.65 * rng.random() ** 1.6,
+        azimuth=rng.uniform(0, 2 * np.pi),
+        elevation=np.radians(rng.uniform(28, 85)),
+        roll=np.radians(np.clip(rng.normal(0, 5), -15, 15)),
+    )
+
+
+@dataclass(frozen=True)
+class ClosedPath:
+    """A smooth periodic path: each coordinate of the view swings about a middle as a sum of two harmonics.
+
+    Because every term has period 1 in `phase`, the path ends where it starts, with the same velocity.
+    """
+
+    middle: np.ndarray
+    amplitude: np.ndarray
+    offset: np.ndarray
+
+    def view(self, phase: float) -> View:
+        """The view at `phase`; one turn of the path is a phase of 1."""
+        # Only the fraction enters, so that phase 0 and phase 1 are the same number and not merely close.
+        harmonics = np.array([1, 2])
+        waves = np.sin(2 * np.pi * (harmonics * (phase % 1.0) + self.offset))
+        x, y, z, distance, azimuth, elevation, roll = (self.middle + (self.amplitude * waves).sum(axis=1)).tolist()
+        return View((x, y, z), distance, azimuth, elevation, roll)
+
+    def pose(self, phase: float) -> Pose:
+        """Camera pose at `phase`."""
+        return self.view(phase).pose()
+
+
+def random_path(rng: np.random.Generator) -> ClosedPath:
+    """A closed path that looks at the table from 0.45 to 1.1 m, swinging at most 60 degrees to either side."""
+    middle = np.array(
+        [0.0, 0.0, 0.02, rng.uniform(0.68, 0.85), rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(45, 60)), 0.0]
+    )
+    reach = np.array([0.05, 0.05, 0.0, 0.17, np.radians(45), np.radians(14), np.radians(5)])
+    share = np.array([0.75, 0.25])
+    return ClosedPath(middle, rng.uniform(0.6, 1.0, (7, 1)) * reach[:, None] * share, rng.random((7, 2)))

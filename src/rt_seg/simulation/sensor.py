@@ -1,0 +1,120 @@
+"""Sensor model of a RealSense D435: what noise, holes and processing make of perfect colour and depth.
+
+Depth noise: for a stereo camera the error of depth grows with its square,
+    sigma = depth**2 * subpixel / (focal * baseline),
+J. Sweetser and A. Grunnet-Jepsen, "BKMs for Tuning Intel RealSense D4xx Depth Cameras" (Intel, section "Depth RMS
+error"); also Keselman et al., "Intel RealSense Stereoscopic Depth Cameras", CVPR Workshops 2017, arXiv:1705.05548.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from rt_seg.cameras.frame import Intrinsics
+
+BASELINE = 0.050
+"""Distance between the two infrared imagers of a D435, metres (Intel RealSense D400 series data sheet)."""
+
+FOCAL_RATIO = 0.62
+"""Focal length of the infrared imagers in pixels over that of the colour camera, at equal image width."""
+
+SUBPIXEL = 0.08
+"""Matching error of the stereo algorithm, pixels; the value Intel gives for a well textured, well lit target."""
+
+MINIMUM_DEPTH, MAXIMUM_DEPTH = 0.28, 6.0
+"""Range in which depth is measured, metres."""
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """What stays the same while a camera films: exposure gain, white balance gains (3,), read noise, blur (px)."""
+
+    exposure: float
+    white_balance: np.ndarray
+    noise: float
+    blur: float
+    subpixel: float
+
+
+def random_sensor(rng: np.random.Generator) -> Sensor:
+    """A camera with its own exposure, white balance, noise and focus."""
+    return Sensor(
+        exposure=float(np.exp(rng.normal(0.0, 0.14))),
+        white_balance=np.exp(rng.normal(0.0, 0.045, 3)).astype(np.float32),
+        noise=float(rng.uniform(1.0, 4.5)),
+        blur=float(rng.uniform(0.5, 1.1)) if rng.random() < 0.3 else 0.0,
+        subpixel=float(SUBPIXEL * rng.uniform(0.7, 1.6)),
+    )
+
+
+def _coarse_noise(rng: np.random.Generator, shape, cell: int) -> np.ndarray:
+    """Normal noise of unit variance on a grid of `cell` pixels, interpolated to `shape`. float32."""
+    height, width = shape
+    grid = rng.standard_normal((height // cell + 2, width // cell + 2), np.float32)
+    return cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def measure_color(color: np.ndarray, sensor: Sensor, rng: np.random.Generator) -> np.ndarray:
+    """The colour image as the sensor gives it: uint8 (H, W, 3) RGB in and out."""
+    image = cv2.GaussianBlur(color, (0, 0), sensor.blur) if sensor.blur > 0 else color
+    image = image.astype(np.float32) * (sensor.exposure * sensor.white_balance)
+    # Shot noise grows with the square root of the signal, over a floor of read noise; neighbours share a part of it
+    # because the colour filter array is interpolated.
+    grain = rng.standard_normal((*color.shape[:2], 3), np.float32)
+    grain = 0.6 * grain + 0.8 * cv2.blur(grain, (2, 2))
+    image += grain * (0.5 * sensor.noise + 0.09 * sensor.noise * np.sqrt(np.clip(image, 0, 255)) * 0.6)
+    return np.clip(image + 0.5, 0, 255).astype(np.uint8)
+
+
+def _shadow_of_the_second_eye(disparity: np.ndarray) -> np.ndarray:
+    """Pixels that one imager sees and the other does not: a band beside near things, as wide as the disparity step.
+
+    A pixel at column u is hidden when some pixel to its right at u + k has a disparity larger by at least k.
+    """
+    hidden = np.zeros(disparity.shape, bool)
+    for step in (2, 4, 6, 9, 12, 16, 20, 25, 30):
+        hidden[:, :-step] |= disparity[:, step:] - disparity[:, :-step] >= step
+    return hidden
+
+
+def measure_depth(
+    depth: np.ndarray, color: np.ndarray, intrinsics: Intrinsics, sensor: Sensor, rng: np.random.Generator
+) -> np.ndarray:
+    """The aligned depth image as the sensor gives it: uint16 (H, W) millimetres, 0 where it found no match.
+
+    `depth` is float32 (H, W) metres without noise and `color` the uint8 (H, W, 3) image without noise, in which
+    mirror-like highlights and dark patches tell where stereo fails.
+    """
+    shape = depth.shape
+    focal = FOCAL_RATIO * intrinsics.fx
+    sigma = depth**2 * np.float32(sensor.subpixel / (focal * BASELINE))
+    # Matching windows overlap, so errors come in patches of several pixels.
+    error = 0.75 * _coarse_noise(rng, shape, 6) + 0.55 * _coarse_noise(rng, shape, 2)
+    measured = depth + sigma * error
+
+    # Steps of depth: the matching window straddles both sides, and the second imager does not see the far one.
+    kernel = np.ones((3, 3), np.uint8)
+    high, low = cv2.dilate(depth, kernel), cv2.erode(depth, kernel)
+    ragged = _coarse_noise(rng, shape, 4)
+    step = (high - low) > 0.02 * depth
+    edge = (cv2.dilate(step.astype(np.uint8), kernel) > 0) & (ragged > -0.2)
+    hidden = _shadow_of_the_second_eye(focal * np.float32(BASELINE) / depth)
+
+    # Grazing surfaces: depth changes fast along the surface compared with the pixel's footprint.
+    slope_x = cv2.Sobel(depth, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8) * np.float32(intrinsics.fx) / depth
+    slope_y = cv2.Sobel(depth, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8) * np.float32(intrinsics.fy) / depth
+    facing = 1 / np.sqrt(1 + slope_x**2 + slope_y**2)
+    grazing = facing + 0.05 * ragged < 0.2
+
+    light = cv2.blur(color.max(axis=2), (5, 5))
+    patches = _coarse_noise(rng, shape, 10)
+    mirror = (light > 248) & (patches > 0.0)
+    dark = (light < 22) & (patches > 0.6)
+    lost = rng.random((shape[0] // 3 + 1, shape[1] // 3 + 1), np.float32) < 0.0015
+    lost = cv2.resize(lost.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    outside = (depth < MINIMUM_DEPTH) | (depth > MAXIMUM_DEPTH)
+
+    measured[edge | hidden | grazing | mirror | dark | lost | outside] = 0
+    return np.clip(np.rint(measured * 1000), 0, 65535).astype(np.uint16)
