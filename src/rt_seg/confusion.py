@@ -27,7 +27,9 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int, ig
         ValueError: if the shapes differ, or `truth` holds an id that is neither a class nor `ignore_id`.
     """
     if truth.shape != prediction.shape:
-        raise ValueError(f"prediction has shape {prediction.shape}, but its ground truth {truth.shape}; make them equal")
+        raise ValueError(
+            f"prediction has shape {prediction.shape}, but its ground truth {truth.shape}; make them equal"
+        )
     counted = truth != ignore_id
     rows = truth[counted].astype(np.int64)
     columns = prediction[counted].astype(np.int64)
@@ -52,13 +54,13 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def class_iou(matrix: np.ndarray) -> np.ndarray:
-    """(classes,) float64 intersection over union, TP / (TP + FP + FN); NaN where truth and prediction lack the class."""
+    """(classes,) float64 intersection over union, TP / (TP + FP + FN); NaN if neither side has the class."""
     hits, truth, predicted = _parts(matrix)
     return _ratio(hits, truth + predicted - hits)
 
 
 def class_f1(matrix: np.ndarray) -> np.ndarray:
-    """(classes,) float64 F1 score, which is Dice's coefficient: 2 TP / (2 TP + FP + FN); NaN where the class lacks."""
+    """(classes,) float64 F1 score (Dice's coefficient), 2 TP / (2 TP + FP + FN); NaN where `class_iou` is."""
     hits, truth, predicted = _parts(matrix)
     return _ratio(2 * hits, truth + predicted)
 

@@ -98,7 +98,9 @@ class Scores:
         def cell(value: float) -> str:
             return f"{'-':>10}" if np.isnan(value) else f"{100 * value:>10.2f}"
 
-        lines = [f"{'class':<{width}}" + "".join(f"{h:>10}" for h in ("IoU %", "F1 %", "prec. %", "recall %", "share %"))]
+        lines = [
+            f"{'class':<{width}}" + "".join(f"{h:>10}" for h in ("IoU %", "F1 %", "prec. %", "recall %", "share %"))
+        ]
         for label in self.labels.labels:
             values = (self.iou, self.f1, self.precision, self.recall, self.share)
             lines.append(f"{label.name:<{width}}" + "".join(cell(value[label.id]) for value in values))

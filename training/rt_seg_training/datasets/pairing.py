@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any
 
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES
@@ -26,7 +26,7 @@ def _stem(path: Any) -> str:
     return PurePosixPath(path.name).stem  # zipfile.Path has no stem before Python 3.11
 
 
-def _image_files(folder: Any, accepted: Tuple[str, ...]) -> List[Any]:
+def _image_files(folder: Any, accepted: tuple[str, ...]) -> list[Any]:
     files = []
     for path in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if path.name.startswith("."):
@@ -44,12 +44,12 @@ def _image_files(folder: Any, accepted: Tuple[str, ...]) -> List[Any]:
     return files
 
 
-def _keys(path: Any, decoration: re.Pattern) -> Set[str]:
+def _keys(path: Any, decoration: re.Pattern) -> set[str]:
     stem = _stem(path)
     return {stem, decoration.sub("", stem)} - {""}
 
 
-def pair_by_name(images: Any, masks: Any) -> List[Pair]:
+def pair_by_name(images: Any, masks: Any) -> list[Pair]:
     """Pairs of the folders `images` and `masks`, sorted by name.
 
     Names match when the stems are equal, or are equal without a usual ending (`12_rgb.png` and `12_mask.png`).
@@ -62,13 +62,13 @@ def pair_by_name(images: Any, masks: Any) -> List[Pair]:
         if not files:
             raise DatasetError(f"{folder}: holds no image files; accepted are {', '.join(accepted)}.")
 
-    masks_of_key: Dict[str, List[Any]] = {}
+    masks_of_key: dict[str, list[Any]] = {}
     for path in mask_files:
         for key in _keys(path, MASK_NAME):
             masks_of_key.setdefault(key, []).append(path)
-    pairs: List[Pair] = []
-    image_of_mask: Dict[str, Any] = {}
-    image_of_name: Dict[str, Any] = {}
+    pairs: list[Pair] = []
+    image_of_mask: dict[str, Any] = {}
+    image_of_name: dict[str, Any] = {}
     for path in image_files:
         found = {mask.name: mask for key in _keys(path, IMAGE_NAME) for mask in masks_of_key.get(key, [])}
         if not found:

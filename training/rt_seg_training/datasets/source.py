@@ -6,7 +6,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Tuple, Union
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Source:
 
     path: Path
     labels: LabelSet
-    splits: Dict[str, Tuple[Pair, ...]]
+    splits: dict[str, tuple[Pair, ...]]
 
     @property
     def digest(self) -> str:
@@ -38,7 +38,7 @@ class Source:
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def _signature(path: Any) -> Tuple[str, int, int]:
+def _signature(path: Any) -> tuple[str, int, int]:
     if isinstance(path, zipfile.Path):
         member = path.root.getinfo(path.at)
         return (path.name, member.file_size, member.CRC)
@@ -46,7 +46,7 @@ def _signature(path: Any) -> Tuple[str, int, int]:
     return (path.name, status.st_size, status.st_mtime_ns)
 
 
-def open_root(path: Union[str, Path], required: Tuple[str, ...]) -> Any:
+def open_root(path: str | Path, required: tuple[str, ...]) -> Any:
     """The folder (pathlib.Path or zipfile.Path) that holds the folders `required`: `path` or its only sub-folder.
 
     Raises DatasetError if `path` is missing, empty, not a folder or zip file, or lacks a required folder.
@@ -93,7 +93,7 @@ def check_pair(pair: Pair, labels: LabelSet) -> np.ndarray:
     return np.bincount(mask.ravel(), minlength=256).astype(np.int64)
 
 
-def check_source(source: Source) -> Dict[str, np.ndarray]:
+def check_source(source: Source) -> dict[str, np.ndarray]:
     """Decode and check every pair, with a progress bar; {split: (256,) int64 pixels per label value}.
 
     Raises DatasetError at the first pair that is not usable.

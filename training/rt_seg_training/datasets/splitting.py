@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any, Dict, Iterable, List
+from collections.abc import Iterable
+from typing import Any
 
 import yaml
 
@@ -31,13 +32,13 @@ def _hash_fraction(text: str) -> float:
     return int(hashlib.sha256(text.encode("utf-8")).hexdigest()[:13], 16) / 16**13
 
 
-def split_by_group(names: Iterable[str]) -> Dict[str, List[str]]:
+def split_by_group(names: Iterable[str]) -> dict[str, list[str]]:
     """{"train": names, "validation": names}: about VALIDATION_SHARE of the groups, by SHA-256 of the group's name.
 
     An example keeps its side when others are added. If the hashes leave one side empty, the group nearest to the
     limit changes sides; a single group makes a train split only, for its neighbours cannot validate each other.
     """
-    groups: Dict[str, List[str]] = {}
+    groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(group_of(name), []).append(name)
     fractions = {group: _hash_fraction(group) for group in groups}
@@ -48,13 +49,13 @@ def split_by_group(names: Iterable[str]) -> Dict[str, List[str]]:
         validation.remove(max(fractions, key=lambda group: fractions[group]))
     elif len(groups) == 1:
         validation = set()
-    splits: Dict[str, List[str]] = {"train": [], "validation": []}
+    splits: dict[str, list[str]] = {"train": [], "validation": []}
     for group, members in groups.items():
         splits["validation" if group in validation else "train"].extend(members)
     return {split: sorted(members) for split, members in splits.items() if members}
 
 
-def read_splits(path: Any, names: Iterable[str]) -> Dict[str, List[str]]:
+def read_splits(path: Any, names: Iterable[str]) -> dict[str, list[str]]:
     """The splits that the YAML file `path` lists as {split: [names]}; together they must be exactly `names`.
 
     Raises DatasetError, naming the file and the example, for malformed files, unknown, repeated or missing names.
@@ -67,10 +68,12 @@ def read_splits(path: Any, names: Iterable[str]) -> Dict[str, List[str]]:
     if not isinstance(data, dict) or "train" not in data:
         raise DatasetError(f"{path}: expected a mapping of split to names with the key 'train', got {str(data)[:80]}")
     known = set(names)
-    split_of: Dict[str, str] = {}
+    split_of: dict[str, str] = {}
     for split, members in data.items():
         if not _SPLIT_NAME.match(split) or split == "all":
-            raise DatasetError(f"{path}: split {split!r}: accepted are lower-case words such as train, validation, test")
+            raise DatasetError(
+                f"{path}: split {split!r}: accepted are lower-case words such as train, validation, test"
+            )
         if not isinstance(members, list) or not members or not all(isinstance(member, str) for member in members):
             raise DatasetError(f"{path}: split {split!r} must be a list of at least one name (without suffix)")
         for member in members:

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import abc
 import io
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Tuple, Union
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -25,7 +26,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         kwargs: those of tfds.core.GeneratorBasedBuilder (data_dir, config, …).
     """
 
-    def __init__(self, *, source: Optional[Union[str, Path]] = None, **kwargs: Any):
+    def __init__(self, *, source: str | Path | None = None, **kwargs: Any):
         self._source = source
         super().__init__(**kwargs)
 
@@ -48,7 +49,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             metadata=tfds.core.MetadataDict(),
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> Dict[str, Any]:
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
         source = self.read_source(Path(self._source if self._source is not None else dl_manager.manual_dir))
         pixels = check_source(source)
         self.info.metadata.update(
@@ -60,7 +61,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
         return {split: self._generate_examples(pairs) for split, pairs in source.splits.items()}
 
-    def _generate_examples(self, pairs: Tuple[Pair, ...]) -> Iterator[Tuple[str, Dict[str, Any]]]:
+    def _generate_examples(self, pairs: tuple[Pair, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
         from tqdm import tqdm
 
         for pair in tqdm(pairs, desc="writing", unit="pair", leave=False, disable=None):

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Tuple, Union
 
 import tensorflow_datasets as tfds
 
@@ -14,14 +13,14 @@ from rt_seg_training.datasets.tfds_builder import SourceBuilder
 VALIDATION_DRIVE = "0016E5"
 
 
-def read_camvid(path: Union[str, Path]) -> Source:
+def read_camvid(path: str | Path) -> Source:
     """The source in `path`, a folder or zip file with train, trainannot, val, valannot and, if there, test, testannot.
 
     Raises DatasetError.
     """
     root = open_root(path, ("train", "trainannot", "val", "valannot"))
     train = pair_by_name(root / "train", root / "trainannot")
-    splits: Dict[str, Tuple[Pair, ...]] = {
+    splits: dict[str, tuple[Pair, ...]] = {
         "train_other_drives": tuple(pair for pair in train if not pair.name.startswith(VALIDATION_DRIVE)),
         "train_val_drive": tuple(pair for pair in train if pair.name.startswith(VALIDATION_DRIVE)),
         "validation": tuple(pair_by_name(root / "val", root / "valannot")),

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Union
 
 import tensorflow_datasets as tfds
 
@@ -14,7 +13,7 @@ from rt_seg_training.datasets.splitting import read_splits, split_by_group
 from rt_seg_training.datasets.tfds_builder import SourceBuilder
 
 
-def read_custom(path: Union[str, Path]) -> Source:
+def read_custom(path: str | Path) -> Source:
     """The source in `path`, a folder or zip file of this layout::
 
         rgb/           images
@@ -45,7 +44,10 @@ def read_custom(path: Union[str, Path]) -> Source:
 
 
 class Builder(SourceBuilder):
-    """Labelled images of one's own: rgb/, gt/, labels.yaml and, if wanted, splits.yaml. The config's name is the set's."""
+    """Labelled images of one's own: rgb/, gt/, labels.yaml and, if wanted, splits.yaml.
+
+    The name of the builder's config is that of the data set, which is built under `custom/<name>`.
+    """
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}

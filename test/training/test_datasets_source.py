@@ -1,0 +1,286 @@
+"""Sources of data sets: what is paired, how it is split, and what is refused with which message."""
+from __future__ import annotations
+
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rt_seg_training.datasets.custom.custom_dataset_builder import read_custom
+from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.datasets.images import is_plain_rgb, read_image, read_mask
+from rt_seg_training.datasets.source import check_source
+from rt_seg_training.datasets.splitting import BLOCK, group_of, split_by_group
+
+LABELS = """ignore_id: 255
+classes:
+- {id: 0, name: background, color: [0, 0, 0]}
+- {id: 1, name: peg, color: [9, 8, 7]}
+"""
+
+
+def write_pair(folder, name, mask_name=None, size=(8, 6), value=1, image_suffix=".png"):
+    (folder / "rgb").mkdir(parents=True, exist_ok=True)
+    (folder / "gt").mkdir(exist_ok=True)
+    width, height = size
+    random = np.random.default_rng(sum(name.encode()))
+    Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8)).save(
+        folder / "rgb" / f"{name}{image_suffix}"
+    )
+    mask = np.zeros((height, width), np.uint8)
+    mask[0] = value
+    mask[1] = 255
+    Image.fromarray(mask).save(folder / "gt" / f"{mask_name or name}.png")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "pegs"
+    for number in range(0, 10 * BLOCK, 4):
+        write_pair(folder, f"{number:04d}")
+    (folder / "labels.yaml").write_text(LABELS)
+    return folder
+
+
+def zip_folder(folder, target, top):
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, f"{top}{path.relative_to(folder)}")
+    return target
+
+
+def names(source):
+    return {split: [pair.name for pair in pairs] for split, pairs in source.splits.items()}
+
+
+def test_good_folder_is_read_with_its_labels_and_pixel_counts(folder):
+    source = read_custom(folder)
+    assert source.labels.names == ["background", "peg"]
+    assert sum(map(len, source.splits.values())) == 50
+    pixels = sum(check_source(source).values())
+    assert (pixels[0], pixels[1], pixels[255], pixels.sum()) == (50 * 32, 50 * 8, 50 * 8, 50 * 48)
+
+
+@pytest.mark.parametrize("top", ["", "pegs/"])
+def test_zip_reads_like_the_folder_with_and_without_a_top_folder(folder, tmp_path, top):
+    source = read_custom(zip_folder(folder, tmp_path / "pegs.zip", top))
+    assert names(source) == names(read_custom(folder))
+    check_source(source)
+
+
+def test_litter_of_operating_systems_is_ignored(folder, tmp_path):
+    (folder / "rgb" / ".DS_Store").write_text("x")
+    (folder / "rgb" / "Thumbs.db").write_text("x")
+    archive = zip_folder(folder, tmp_path / "pegs.zip", "pegs/")
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("__MACOSX/pegs/rgb/._0000.png", "x")
+    assert names(read_custom(archive)) == names(read_custom(folder))
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [("7", "7_mask"), ("7", "7_gt"), ("7", "7-label"), ("7_rgb", "7_label"), ("7_color", "7"), ("7_rgb", "7_rgb_mask")],
+)
+def test_usual_endings_pair_with_each_other(tmp_path, image, mask):
+    write_pair(tmp_path, image, mask, image_suffix=".jpg")
+    (tmp_path / "labels.yaml").write_text(LABELS)
+    assert names(read_custom(tmp_path)) == {"train": ["7"]}
+
+
+def test_pairs_are_made_by_name_although_sorting_would_cross_them(tmp_path):
+    for name in ("a", "a-b", "a_b", "aa", "10", "9"):
+        write_pair(tmp_path, name, f"{name}_mask")
+    (tmp_path / "labels.yaml").write_text(LABELS)
+    for pairs in read_custom(tmp_path).splits.values():
+        for pair in pairs:
+            assert pair.mask.name == f"{pair.name}_mask.png"
+
+
+def test_missing_empty_and_foreign_paths_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match="nowhere: no such folder or zip file"):
+        read_custom(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="empty: is empty; expected rgb/ and gt/"):
+        read_custom(tmp_path / "empty")
+    (tmp_path / "text.zip").write_text("not a zip")
+    with pytest.raises(DatasetError, match=r"text\.zip: is not a zip file"):
+        read_custom(tmp_path / "text.zip")
+
+
+@pytest.mark.parametrize("missing", ["rgb", "gt"])
+def test_missing_folder_is_named(folder, missing):
+    shutil.rmtree(folder / missing)
+    with pytest.raises(DatasetError, match=f"has no folder {missing}/"):
+        read_custom(folder)
+
+
+@pytest.mark.parametrize("emptied", ["rgb", "gt"])
+def test_empty_folder_is_named(folder, emptied):
+    shutil.rmtree(folder / emptied)
+    (folder / emptied).mkdir()
+    with pytest.raises(DatasetError, match=f"{emptied}: holds no image files"):
+        read_custom(folder)
+
+
+def test_image_without_its_mask_is_named(folder):
+    (folder / "gt" / "0008.png").unlink()
+    with pytest.raises(DatasetError, match=r"rgb/0008\.png: image without its mask"):
+        read_custom(folder)
+
+
+def test_mask_without_its_image_is_named(folder):
+    (folder / "rgb" / "0008.png").unlink()
+    with pytest.raises(DatasetError, match=r"gt/0008\.png: mask without its image"):
+        read_custom(folder)
+
+
+def test_two_masks_of_one_image_are_ambiguous(folder):
+    shutil.copy(folder / "gt" / "0008.png", folder / "gt" / "0008_mask.png")
+    with pytest.raises(DatasetError, match=r"ambiguous, 2 masks .*0008\.png, 0008_mask\.png"):
+        read_custom(folder)
+
+
+def test_two_images_of_one_mask_are_ambiguous(folder):
+    shutil.copy(folder / "rgb" / "0008.png", folder / "rgb" / "0008_rgb.png")
+    with pytest.raises(DatasetError, match=r"0008_rgb\.png: ambiguous, 0008\.png"):
+        read_custom(folder)
+
+
+def test_lossy_masks_and_nested_folders_are_refused(folder):
+    Image.open(folder / "gt" / "0008.png").save(folder / "gt" / "0008.jpg")
+    with pytest.raises(DatasetError, match=r"0008\.jpg: label images must be lossless"):
+        read_custom(folder)
+    (folder / "gt" / "0008.jpg").unlink()
+    (folder / "rgb" / "more").mkdir()
+    with pytest.raises(DatasetError, match="more: folders inside rgb/ are not read"):
+        read_custom(folder)
+
+
+def test_sizes_that_differ_are_named(folder):
+    Image.new("L", (5, 6)).save(folder / "gt" / "0008.png")
+    with pytest.raises(DatasetError, match=r"0008\.png: is 5x6, but its image 0008\.png is 8x6"):
+        check_source(read_custom(folder))
+
+
+@pytest.mark.parametrize("value", [2, 254, 40000])
+def test_label_value_outside_the_class_list_is_named(folder, value):
+    Image.fromarray(np.full((6, 8), value, np.uint8 if value < 256 else np.uint16)).save(folder / "gt" / "0008.png")
+    with pytest.raises(
+        DatasetError, match=r"gt/0008\.png: label value \d+ is outside the class list; .*background, peg"
+    ):
+        check_source(read_custom(folder))
+
+
+@pytest.mark.parametrize("side", ["rgb", "gt"])
+def test_unreadable_picture_is_named(folder, side):
+    path = folder / side / "0008.png"
+    path.write_bytes(path.read_bytes()[:45])
+    with pytest.raises(DatasetError, match=rf"{side}/0008\.png: cannot be read as an image"):
+        check_source(read_custom(folder))
+
+
+def test_missing_and_malformed_labels_are_named(folder):
+    (folder / "labels.yaml").write_text("classes: 3")
+    with pytest.raises(DatasetError, match=r"labels\.yaml: 'classes' must be a list"):
+        read_custom(folder)
+    (folder / "labels.yaml").unlink()
+    with pytest.raises(DatasetError, match=r"labels\.yaml: not found. Write the classes there"):
+        read_custom(folder)
+
+
+def test_palette_mask_yields_indices_and_grey_in_three_channels_is_grey(tmp_path):
+    ids = np.array([[0, 1], [1, 255]], np.uint8)
+    palette = Image.frombytes("P", (2, 2), ids.tobytes())
+    palette.putpalette([200, 10, 10] * 256)
+    palette.save(tmp_path / "p.png")
+    Image.fromarray(np.dstack([ids] * 3)).save(tmp_path / "grey.png")
+    assert read_mask(tmp_path / "p.png").tolist() == ids.tolist()
+    assert read_mask(tmp_path / "grey.png").tolist() == ids.tolist()
+    Image.new("RGB", (2, 2), (200, 10, 10)).save(tmp_path / "colour.png")
+    with pytest.raises(DatasetError, match=r"colour\.png: is a colour image"):
+        read_mask(tmp_path / "colour.png")
+
+
+def test_rotation_tag_of_a_photograph_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (8, 6)).save(tmp_path / "turned.jpg", exif=exif)
+    assert read_image(tmp_path / "turned.jpg").shape == (8, 6, 3)
+    assert not is_plain_rgb(tmp_path / "turned.jpg")
+    Image.new("L", (8, 6)).save(tmp_path / "grey.png")
+    assert read_image(tmp_path / "grey.png").shape == (6, 8, 3)
+    assert not is_plain_rgb(tmp_path / "grey.png")
+
+
+def test_block_of_consecutive_numbers_stays_on_one_side():
+    all_names = [f"run_{number:05d}" for number in range(1000)] + ["portrait"]
+    splits = split_by_group(all_names)
+    assert sorted(splits["train"] + splits["validation"]) == sorted(all_names)
+    sides = {group_of(name): set() for name in all_names}
+    for split, members in splits.items():
+        for name in members:
+            sides[group_of(name)].add(split)
+    assert all(len(side) == 1 for side in sides.values())
+    assert len(sides) == 1000 // BLOCK + 1
+    assert 0.1 < len(splits["validation"]) / 1001 < 0.3
+
+
+def test_split_is_stable_when_examples_are_added():
+    before = split_by_group(f"{number}" for number in range(1000))
+    after = split_by_group(f"{number}" for number in range(3000))
+    assert set(before["validation"]) <= set(after["validation"])
+    assert set(before["train"]) <= set(after["train"])
+
+
+def test_padding_of_numbers_does_not_part_neighbours():
+    assert group_of("0340") == group_of("341") == "17x20"
+    assert group_of("a_0019_left") != group_of("b_0019_left")
+    assert group_of("portrait") == "portrait"
+
+
+def test_two_groups_give_both_splits_and_one_group_gives_train_only():
+    for first in range(0, 2000, BLOCK):
+        two = split_by_group([str(first), str(first + BLOCK)])
+        assert sorted(two) == ["train", "validation"]
+    assert split_by_group(["1", "2", "3"]) == {"train": ["1", "2", "3"]}
+
+
+def test_splits_file_wins_and_its_names_are_texts(folder):
+    every = sorted(path.stem for path in (folder / "rgb").iterdir())
+    listed = "train: [" + ", ".join(every[:30]) + "]\nvalidation: [" + ", ".join(every[30:]) + "]\n"
+    (folder / "splits.yaml").write_text(listed)
+    assert names(read_custom(folder)) == {"train": every[:30], "validation": every[30:]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train: ['0000', '9999']", "names '9999', but there is no such image"),
+        ("train: ['0000']\nvalidation: ['0000']", "'0000' is in 'train' and in 'validation'"),
+        ("train: ['0000']", "49 images are in no split, first '0004'"),
+        ("validation: ['0000']", "with the key 'train'"),
+        ("train: 7", "'train' must be a list"),
+        ("train: ['0000']\nVal Set: ['0004']", "split 'Val Set'"),
+        ("train: [", "cannot be read as YAML"),
+    ],
+)
+def test_bad_splits_file_is_refused(folder, text, message):
+    (folder / "splits.yaml").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_custom(folder)
+
+
+def test_digest_changes_with_pictures_labels_and_splits(folder, tmp_path):
+    digests = [read_custom(folder).digest]
+    assert read_custom(folder).digest == digests[0]
+    write_pair(folder, "0008", size=(10, 6))
+    digests.append(read_custom(folder).digest)
+    (folder / "labels.yaml").write_text(LABELS.replace("peg", "hole"))
+    digests.append(read_custom(folder).digest)
+    every = [path.stem for path in (folder / "rgb").iterdir()]
+    (folder / "splits.yaml").write_text(f"train: {every!r}")
+    digests.append(read_custom(folder).digest)
+    assert len(set(digests)) == 4
