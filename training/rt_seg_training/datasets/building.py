@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         "custom",
         parents=[common],
         help="folder or zip file with rgb/, gt/, labels.yaml and, if wanted, splits.yaml",
-        description="Build a folder or zip file with rgb/ and gt/ (paired by name), labels.yaml and perhaps splits.yaml.",
+        description="Build a folder or zip file with rgb/ and gt/ (paired by name), labels.yaml, splits.yaml.",
         epilog="example: rosrun rt_seg build_dataset custom ~/pegs.zip --name pegs",
     )
     custom.add_argument("source", metavar="PATH", type=Path, help="the folder or zip file")
