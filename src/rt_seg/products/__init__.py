@@ -1,0 +1,1 @@
+"""What is made from a segmentation mask: pictures and scores, as plain NumPy and OpenCV."""

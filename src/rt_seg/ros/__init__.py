@@ -1,0 +1,1 @@
+"""The ROS side of the live half: the only folder that imports rospy."""

@@ -1,0 +1,32 @@
+"""Says how to install a camera's driver where it is absent: roslaunch itself only knows that a resource is missing."""
+from __future__ import annotations
+
+import argparse
+import sys
+
+import rospkg
+
+
+def main() -> int:
+    """Print the folder of the ROS package; without it, say on stderr how to install it and return 1."""
+    parser = argparse.ArgumentParser(
+        prog="check_driver",
+        description="Check that the ROS package of a camera driver is there.",
+        epilog="example: rosrun rt_seg check_driver realsense2_camera ros-noetic-realsense2-camera",
+    )
+    parser.add_argument("package", help="ROS package of the driver")
+    parser.add_argument("apt_package", help="Debian package that holds it")
+    arguments = parser.parse_args()
+    try:
+        print(rospkg.RosPack().get_path(arguments.package))
+    except rospkg.ResourceNotFound:
+        print(
+            f"\nThe camera driver {arguments.package} is not installed. Install it:\n"
+            f"    sudo apt install {arguments.apt_package}\n"
+            "or, where apt has no such package, build it from source in the same workspace "
+            "(for a RealSense: github.com/IntelRealSense/realsense-ros, branch ros1-legacy).\n"
+            "Without a camera, start with camera:=replay.\n",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
