@@ -71,7 +71,7 @@ def test_no_examples_is_an_error_not_a_score():
     ("other", "difference"),
     [
         (LABELS, None),
-        (LabelSet((LABELS.labels[0], Label(1, "light", (250, 250, 250)))), "name of class 1 is 'bright' in A, but 'light'"),
+        (LabelSet((LABELS.labels[0], Label(1, "light", (250, 250, 250)))), "name of class 1 is 'bright' in A, but"),
         (LabelSet((LABELS.labels[0], Label(1, "bright", (1, 1, 1)))), "color of class 1"),
         (LabelSet((*LABELS.labels, Label(2, "red", (9, 0, 0)))), "A has 2 classes and B 3; only B has red"),
         (LabelSet(LABELS.labels[:1]), "A has 2 classes and B 1; only A has bright"),
@@ -109,6 +109,107 @@ def test_failed_write_leaves_the_former_file(tmp_path):
         write_scores(tmp_path / "scores.yaml", scores, {"bad": object()})
     assert (tmp_path / "scores.yaml").read_text() == before
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """A bundle whose network marks a pixel bright by the mean of its channels: logits (128 - mean, mean - 128)."""
+    openvino = pytest.importorskip("openvino")
+    from openvino import opset13 as operations
+
+    from rt_seg.bundle import FORMAT, file_sha256
+
+    folder = tmp_path / "lamps_bundle"
+    folder.mkdir()
+    image = operations.parameter([1, 32, 32, 3], np.uint8)
+    weights = np.repeat(np.array([[-1 / 3, 1 / 3]], np.float32), 3, axis=0)
+    logits = operations.matmul(operations.convert(image, np.float32), weights, False, False)
+    logits = operations.add(logits, np.array([128, -128], np.float32))
+    openvino.save_model(openvino.Model([logits], [image], "lamps"), folder / "model.xml", compress_to_fp16=False)
+    manifest = {
+        "format": FORMAT,
+        "name": "lamps",
+        "version": "1",
+        "input": {"height": 32, "width": 32, "channels": "rgb", "mean": [0.0] * 3, "std": [1.0] * 3},
+        "labels": LABELS.to_dict(),
+        "fingerprint": LABELS.fingerprint,
+        "engines": [
+            {
+                "runtime": "openvino",
+                "precision": "f32",
+                "path": "model.xml",
+                "sha256": {name: file_sha256(folder / name) for name in ("model.xml", "model.bin")},
+            }
+        ],
+        "license": "MIT",
+    }
+    (folder / "bundle.yaml").write_text(yaml.safe_dump(manifest))
+    return folder
+
+
+def build_lamps(tmp_path, labels):
+    """Build custom/lamps: noise of 48x40, its label by threshold, one row of it to ignore."""
+    from rt_seg_training.datasets.building import build_dataset
+
+    source = tmp_path / "lamps"
+    (source / "rgb").mkdir(parents=True)
+    (source / "gt").mkdir()
+    random = np.random.default_rng(5)
+    for name in ("a", "b", "c"):
+        image = random.integers(0, 256, (40, 48, 3), np.uint8)
+        mask = is_bright(image)
+        mask[0] = 255
+        Image.fromarray(image).save(source / "rgb" / f"{name}.png")
+        Image.fromarray(mask).save(source / "gt" / f"{name}.png")
+    (source / "labels.yaml").write_text(yaml.safe_dump(labels.to_dict()))
+    (source / "splits.yaml").write_text("train: [a]\nvalidation: [b, c]")
+    build_dataset("custom", source, data_dir=tmp_path / "built")
+    return source
+
+
+def test_command_scores_a_bundle_with_the_masks_of_the_live_segmenter(tmp_path, bundle, capsys):
+    from rt_seg.bundle import load_bundle
+    from rt_seg.segmenter import Segmenter
+
+    source = build_lamps(tmp_path, LABELS)
+    output = tmp_path / "output"
+    arguments = ["--bundle", str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]
+    assert main([*arguments, "--precision", "f32", "--output", str(output), "--save-predictions"]) == 0
+    printed = capsys.readouterr().out
+    assert "protocol: custom/lamps validation, 2 frames of 48x40; bundle lamps 1 at 32x32, OpenVINO" in printed
+
+    segmenter = Segmenter(load_bundle(bundle), precision="f32")
+    matrix = np.zeros((2, 3), int)
+    for name in ("b", "c"):
+        mask = segmenter.segment(np.asarray(Image.open(source / "rgb" / f"{name}.png"))).mask
+        assert np.asarray(Image.open(output / "predictions" / f"{name}.png")).tolist() == mask.tolist()
+        truth = np.asarray(Image.open(source / "gt" / f"{name}.png"))
+        for row in (0, 1):
+            for column in (0, 1):
+                matrix[row, column] += np.count_nonzero((truth == row) & (mask == column))
+    scores = yaml.safe_load((output / "scores.yaml").read_text())
+    assert scores["confusion"] == matrix.tolist()
+    assert scores["pixels"] == 2 * 39 * 48
+    assert 0.5 < scores["pixel_accuracy"] < 1
+    assert (output / "confusion.png").is_file()
+
+
+def test_bundle_and_data_set_of_other_labels_are_refused_with_the_difference(tmp_path, bundle, capsys):
+    build_lamps(tmp_path, LabelSet((LABELS.labels[0], Label(1, "lit", (250, 250, 250))), 255))
+    assert main(["--bundle", str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "name of class 1 is 'bright' in bundle 'lamps', but 'lit' in data set 'custom/lamps'" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_altered_bundle_and_unknown_split_are_refused(tmp_path, bundle, capsys):
+    build_lamps(tmp_path, LABELS)
+    arguments = ["--bundle", str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]
+    assert main([*arguments, "--split", "test"]) == 2
+    assert "split 'test' is not known; accepted are train, validation" in capsys.readouterr().err
+    (bundle / "model.bin").write_bytes(b"other")
+    assert main(arguments) == 2
+    assert "model.bin: SHA-256 is" in capsys.readouterr().err
 
 
 def test_missing_bundle_and_bad_options_end_with_one_line_and_code_2(tmp_path, capsys):

@@ -136,6 +136,8 @@ def evaluate_bundle(
     split: str,
     data_dir: str | Path | None = None,
     predictions: Path | None = None,
+    threads: int = 0,
+    precision: str = "auto",
 ) -> tuple[Scores, dict[str, Any]]:
     """Run a model bundle over a split of a built data set through the live node's segmenter, with a progress bar.
 
@@ -143,6 +145,7 @@ def evaluate_bundle(
         bundle_folder: the bundle.
         dataset_name, split, data_dir: see datasets.loading.load_dataset and DataSet.examples.
         predictions: folder for each mask as `<name>.png`, or None.
+        threads, precision: see rt_seg.segmenter.Segmenter.
 
     Returns the scores and the protocol: which model on which data, in plain values.
     Raises BundleError, DatasetError, and EvaluationError when the labels of the two differ.
@@ -162,10 +165,11 @@ def evaluate_bundle(
         )
 
     import tensorflow_datasets as tfds
-    from rt_seg.segmenter import Segmenter
     from tqdm import tqdm
 
-    segmenter = Segmenter(bundle)
+    from rt_seg.segmenter import Segmenter
+
+    segmenter = Segmenter(bundle, threads=threads, precision=precision)
     sizes = set()
 
     def segment(image: np.ndarray) -> np.ndarray:
@@ -182,8 +186,7 @@ def evaluate_bundle(
     protocol = {
         "bundle": bundle.name,
         "bundle_version": bundle.version,
-        "engine": segmenter.engine.runtime,
-        "precision": segmenter.engine.precision,
+        "engine": segmenter.description,
         "input_size": [bundle.input.width, bundle.input.height],
         "dataset": dataset.name,
         "split": split,
@@ -202,7 +205,7 @@ def protocol_line(protocol: Mapping[str, Any]) -> str:
     return (
         f"protocol: {protocol['dataset']} {protocol['split']}, {protocol['frames']} frames of {sizes}; "
         f"bundle {protocol['bundle']} {protocol['bundle_version']} at "
-        f"{protocol['input_size'][0]}x{protocol['input_size'][1]}, {protocol['engine']} {protocol['precision']}; "
+        f"{protocol['input_size'][0]}x{protocol['input_size'][1]}, {protocol['engine']}; "
         "one confusion matrix"
     )
 
@@ -217,6 +220,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", required=True, metavar="NAME", help="a set of build_dataset, or its folder")
     parser.add_argument("--split", default="validation", help="such as validation, test, a+b or a[:10%%] (%(default)s)")
     parser.add_argument("--data-dir", type=Path, help="folder of built data sets (default: ~/tensorflow_datasets)")
+    parser.add_argument(
+        "--precision", default="auto", choices=("auto", "f32", "bf16"), help="of layers that are not int8 (%(default)s)"
+    )
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads of the engine; 0 takes all cores")
     parser.add_argument("--output", type=Path, metavar="DIR", help="write scores.yaml and confusion.png there")
     parser.add_argument(
         "--save-predictions", action="store_true", help="write each mask to predictions/<name>.png in the output folder"
@@ -237,7 +244,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise EvaluationError("--save-predictions needs --output DIR to write them to")
         predictions = options.output / "predictions" if options.save_predictions else None
         scores, protocol = evaluate_bundle(
-            options.bundle, options.dataset, options.split, options.data_dir, predictions
+            options.bundle,
+            options.dataset,
+            options.split,
+            options.data_dir,
+            predictions,
+            options.threads,
+            options.precision,
         )
         print(scores.table())
         print(protocol_line(protocol))
