@@ -1,0 +1,40 @@
+# The two commands of rt_seg, `make live` and `make test`, and what belongs to them. setup/ holds what they run.
+
+.DEFAULT_GOAL := help
+.PHONY: help live test lint training clean
+# Bash, so that `exec` hands Ctrl-C to the very program that runs.
+SHELL := /bin/bash
+
+export CAMERA BUNDLE RECORDING LOOP VIEWER ARGS
+
+help:
+	@sed -n 's/^#| \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+live:
+	@exec setup/live.sh
+
+test:
+	@exec setup/test.sh
+
+lint:
+	@exec setup/test.sh lint
+
+training:
+	@exec setup/training.sh
+
+clean:
+	rm -rf .setup .venv .workspace recordings/demo.bag .pytest_cache .ruff_cache
+
+#| make live       install what is missing, build, and segment a stream: the demo recording, or a camera
+#| make test       install what tests need as well, build, and run lint, unit tests and rostests
+#| make lint       the lint of `make test` alone
+#| make training   install the offline half (TensorFlow) beside the live one: train, evaluate, export …
+#| make clean      remove environment, workspace and demo recording; system packages stay
+#|
+#| Variables of `make live`, as in `make live CAMERA=realsense BUNDLE=camvid`:
+#|   CAMERA     replay (default: plays RECORDING), realsense (a connected camera), none (topics come from elsewhere)
+#|   BUNDLE     model: a folder, or the name of one in models/ (default: tabletop)
+#|   RECORDING  bag with the topics of realsense2_camera (default: a simulated scene, rendered once)
+#|   LOOP       true or false: begin the recording again at its end (default: true with RViz, else false)
+#|   VIEWER     rviz, status (a line each second) or none (default: rviz where DISPLAY is set, else status)
+#|   ARGS       more arguments of live.launch; `roslaunch --ros-args rt_seg live.launch` lists them

@@ -1,0 +1,49 @@
+#!/bin/bash
+# `make live`: installs what is missing, builds, prepares the demo recording and starts live.launch.
+# Reads CAMERA, BUNDLE, RECORDING, LOOP, VIEWER and ARGS from the environment; `make help` describes them.
+
+# shellcheck source=setup/steps.sh
+source "$(dirname "$0")/steps.sh"
+source setup/system.sh
+source setup/python.sh
+source setup/workspace.sh
+
+# Of scenes that no shipped model was trained on.
+DEMO_SEED=4242
+DEMO_FRAMES=240
+DEMO_RECORDING=recordings/demo.bag
+
+camera=${CAMERA:-replay}
+viewer=${VIEWER:-$([ -n "${DISPLAY:-}" ] && echo rviz || echo status)}
+loop=${LOOP:-$([ "$viewer" = rviz ] && echo true || echo false)}
+bundle=${BUNDLE:-tabletop}
+recording=${RECORDING:-$DEMO_RECORDING}
+
+case $camera in replay | realsense | none) ;; *) stop "CAMERA=$camera is not known; accepted: replay, realsense, none" ;; esac
+[ -d "$bundle" ] || [ ! -d "models/$bundle" ] || bundle=models/$bundle
+[ -d "$bundle" ] || stop "BUNDLE=$bundle: no such folder, and none of that name in models/ ($(ls models | tr '\n' ' '))"
+[ -z "${RECORDING:-}" ] || [ -f "$RECORDING" ] || stop "RECORDING=$RECORDING: no such file"
+
+groups=(live)
+[ "$viewer" != rviz ] || groups+=(viewer)
+install_packages "${groups[@]}"
+create_environment
+install_requirements live
+build_workspace
+enter_workspace
+
+if [ "$camera" = replay ] && [ -z "${RECORDING:-}" ]; then
+    mapfile -t simulation < <(find src/rt_seg/simulation src/rt_seg/cameras src/rt_seg/ros/*record* \
+        config/labels/tabletop.yaml -type f -not -name '*.pyc' | sort)
+    step recording "render the demo recording ($DEMO_FRAMES simulated frames)" \
+        "$DEMO_SEED $DEMO_FRAMES $(fingerprint "${simulation[@]}")" "$DEMO_RECORDING" \
+        rosrun rt_seg make_recording simulated --seed "$DEMO_SEED" --frames "$DEMO_FRAMES" "$DEMO_RECORDING"
+fi
+
+# A machine whose own name does not resolve (many containers) can still talk to itself.
+getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-localhost}
+
+say "live       roslaunch rt_seg live.launch (camera: $camera, bundle: $bundle, viewer: $viewer); Ctrl-C ends it"
+# shellcheck disable=SC2086
+exec roslaunch rt_seg live.launch camera:="$camera" bundle:="$(realpath "$bundle")" viewer:="$viewer" loop:="$loop" \
+    recording:="$(realpath -m "$recording")" snapshot:="$REPOSITORY/recordings/snapshot.png" ${ARGS:-}

@@ -1,0 +1,39 @@
+# System packages: installs what is missing of apt-packages.txt. Nothing to do when all are there.
+
+# packages GROUP...: the names that this distribution gives to the packages of these groups.
+packages() {
+    awk -v groups=" $* " -v column="${NOETIC:+3}" '
+        !/^#/ && NF == 3 && index(groups, " " $1 " ") { name = $(column ? column : 2); if (name != "-") print name }
+    ' apt-packages.txt
+}
+
+missing_packages() {
+    local wanted
+    wanted=$(packages "$@")
+    # shellcheck disable=SC2086
+    dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null | sed -n 's/^installed //p' | sort -u |
+        comm -13 - <(sort -u <<<"$wanted")
+}
+
+# install_packages GROUP...
+install_packages() {
+    local missing run=()
+    command -v apt-get >/dev/null ||
+        stop "apt-get is not here. Supported: Debian 12, Ubuntu 22.04 and 24.04, and any Ubuntu with /opt/ros/noetic."
+    missing=$(missing_packages "$@" | tr '\n' ' ')
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || stop "system packages are missing, and you are neither root nor is there sudo." \
+            "Ask an administrator for: apt-get install --no-install-recommends $missing"
+        sudo -v || stop "sudo refused. These packages are missing: $missing"
+        run=(sudo)
+    fi
+    step system "install $(wc -w <<<"$missing") missing system packages" "$missing" /nonexistent \
+        apt_install $missing
+}
+
+apt_install() {
+    echo "missing: $*"
+    "${run[@]}" apt-get update
+    "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
+}

@@ -1,0 +1,14 @@
+#!/bin/bash
+# `make training`: installs the offline half (TensorFlow and its companions) beside the live one, and builds.
+
+# shellcheck source=setup/steps.sh
+source "$(dirname "$0")/steps.sh"
+source setup/system.sh
+source setup/python.sh
+source setup/workspace.sh
+
+install_packages live
+create_environment
+install_requirements live training
+build_workspace
+say "ready: source $SETUP_FILE, then rosrun rt_seg build_dataset | train | evaluate | export --help"
