@@ -2,6 +2,6 @@
 from __future__ import annotations
 
 from rt_seg.simulation.errors import SimulationError
-from rt_seg.simulation.recording import simulate_recording, simulate_scene
+from rt_seg.simulation.recording import SCENE_VERSION, simulate_recording, simulate_scene
 
-__all__ = ["SimulationError", "simulate_recording", "simulate_scene"]
+__all__ = ["SCENE_VERSION", "SimulationError", "simulate_recording", "simulate_scene"]

@@ -17,6 +17,9 @@ from rt_seg.simulation.renderer import Renderer
 from rt_seg.simulation.scene import random_intrinsics, random_scene
 from rt_seg.simulation.sensor import Sensor, measure_color, measure_depth, random_sensor
 
+SCENE_VERSION = 1
+"""Raised whenever a change makes a seed give another picture."""
+
 SCENE, VIEW, SENSOR = range(3)
 """Streams of random numbers that one seed yields; a new stream leaves the others as they are."""
 

@@ -192,32 +192,26 @@ class _SceneBuilder:
 
     def peg_material(self) -> str:
         rng, kind = self.rng, self.rng.random()
-        if kind < 0.4:
+        if kind < 0.5:
             return self.material(self.metal(), gloss=rng.uniform(0.6, 1.0))
-        if kind < 0.8:
-            return self.material(
-                self.colored((-0.06, 0.17), (0.65, 1.0), ["plain", "grain", "gradient"]), gloss=rng.uniform(0.1, 0.8)
-            )
-        return self.material(self.wood(), gloss=rng.uniform(0.0, 0.2))
+        return self.material(
+            self.colored((-0.06, 0.17), (0.65, 1.0), ["plain", "grain", "gradient"]), gloss=rng.uniform(0.1, 0.8)
+        )
 
     def block_material(self) -> str:
         rng, kind = self.rng, self.rng.random()
-        if kind < 0.6:
+        if kind < 0.75:
             texture = self.colored((0.25, 0.85), (0.45, 0.95), ["plain", "grain", "gradient", "clouds"])
-        elif kind < 0.8:
-            texture = self.wood()
         else:
-            texture = self.colored((0.0, 1.0), (0.2, 0.8), ["plain", "grain", "stripes", "checks"])
+            texture = self.wood()
         return self.material(texture, gloss=rng.uniform(0.0, 0.5))
 
     def plate_material(self) -> str:
         rng, kind = self.rng, self.rng.random()
-        if kind < 0.65:
+        if kind < 0.85:
             texture = self.colored((0.0, 1.0), (0.0, 0.12), ["plain", "grain", "clouds"])
-        elif kind < 0.8:
-            texture = self.wood()
         else:
-            texture = self.colored((0.0, 1.0), (0.3, 0.9), ["plain", "grain", "gradient"])
+            texture = self.wood()
         return self.material(texture, gloss=rng.uniform(0.0, 0.6))
 
     def clutter_material(self) -> str:

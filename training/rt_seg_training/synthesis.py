@@ -1,0 +1,236 @@
+"""The synthesize tool: a custom data set (rgb/, gt/, depth/) of simulated tabletop scenes.
+
+Frame i is the scene of seed + i and of nothing else, so a data set can be made in any number of runs and processes.
+"""
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import signal
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rt_seg.labels import LabelError
+from rt_seg.simulation import SCENE_VERSION, SimulationError
+
+RECIPE = "recipe.yaml"
+JPEG_QUALITY = 95
+IMAGE_FORMATS = ("jpg", "png")
+
+
+class SynthesisError(ValueError):
+    """The data set cannot be made as asked."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the bytes of a frame. It is kept beside the frames, so that a resumed run cannot mix two recipes."""
+
+    seed: int
+    image_format: str
+    scene_version: int = SCENE_VERSION
+
+
+def stem(number: int) -> str:
+    """Name, without its ending, of the files of frame `number`."""
+    return f"{number:06d}"
+
+
+def frame_files(folder: Path, number: int, image_format: str, with_depth: bool) -> dict[str, Path]:
+    """The files of one frame by kind: rgb, gt, and depth when wanted."""
+    files = {"rgb": folder / "rgb" / f"{stem(number)}.{image_format}", "gt": folder / "gt" / f"{stem(number)}.png"}
+    if with_depth:
+        files["depth"] = folder / "depth" / f"{stem(number)}.png"
+    return files
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_yaml(path: Path, data: Any) -> None:
+    _write(path, yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=120).encode("utf-8"))
+
+
+def make_frame(folder: Path, number: int, recipe: Recipe, with_depth: bool) -> None:
+    """Simulate frame `number` and write its files: rgb, gt (uint8 class ids) and, if wanted, depth (uint16 mm)."""
+    import cv2
+
+    from rt_seg.simulation import simulate_scene
+
+    frame = simulate_scene(recipe.seed + number)
+    images = {"rgb": frame.color[..., ::-1], "gt": frame.ground_truth, "depth": frame.depth}
+    for kind, path in frame_files(folder, number, recipe.image_format, with_depth).items():
+        options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
+        written, encoded = cv2.imencode(path.suffix, images[kind], options)
+        if not written:
+            raise SynthesisError(f"{path}: OpenCV could not encode the image")
+        _write(path, encoded.tobytes())
+
+
+def _start_worker() -> None:
+    # Ctrl-C reaches the whole process group; the parent alone answers it, and ends the pool.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # One process per core already: more threads in the software renderer and in OpenCV would only compete.
+    os.environ["LP_NUM_THREADS"] = "1"
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def _check_recipe(folder: Path, recipe: Recipe) -> None:
+    path = folder / RECIPE
+    if not path.exists():
+        if any((folder / kind).is_dir() and any((folder / kind).iterdir()) for kind in ("rgb", "gt")):
+            raise SynthesisError(
+                f"{folder}: holds images but no {RECIPE}, so it was not made by synthesize. Choose another --output."
+            )
+        return
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SynthesisError(f"{path}: cannot be read: {error}") from error
+    if found != asdict(recipe):
+        raise SynthesisError(
+            f"{folder}: was begun with {found}, and this run asks for {asdict(recipe)}. "
+            "Use the same settings to go on with it, or another --output."
+        )
+
+
+def synthesize(
+    folder: Path,
+    count: int,
+    seed: int = 0,
+    jobs: int = 1,
+    with_depth: bool = False,
+    image_format: str = "jpg",
+    validation_share: float = 0.0,
+) -> int:
+    """Make the frames 0..count-1 in `folder`, but for those that are complete there; frame i has the seed seed + i.
+
+    Also writes labels.yaml and, for a validation_share above 0, splits.yaml: {train: [stems], validation: [stems]},
+    where the last frames validate. Returns the number of frames made in this run. Raises SynthesisError when the
+    folder was begun with other settings or an argument is out of range, SimulationError when rendering is not possible,
+    OSError when the folder cannot be written.
+    """
+    from tqdm import tqdm
+
+    from rt_seg.simulation.classes import tabletop_labels
+
+    if count < 1:
+        raise SynthesisError(f"count {count}: accepted are integers from 1")
+    if seed < 0:
+        raise SynthesisError(f"seed {seed}: accepted are integers from 0")
+    if jobs < 1:
+        raise SynthesisError(f"jobs {jobs}: accepted are integers from 1")
+    if image_format not in IMAGE_FORMATS:
+        raise SynthesisError(f"image format {image_format!r}: accepted are {', '.join(IMAGE_FORMATS)}")
+    validation_count = round(count * validation_share)
+    if not 0 <= validation_share < 1 or validation_count >= count:
+        raise SynthesisError(f"validation share {validation_share}: must be from 0 to below 1 and leave a frame to train")
+
+    recipe = Recipe(seed, image_format)
+    if folder.exists() and not folder.is_dir():
+        raise SynthesisError(f"{folder}: is a file; --output must name a folder")
+    _check_recipe(folder, recipe)
+    for kind in ("rgb", "gt", "depth") if with_depth else ("rgb", "gt"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    _write_yaml(folder / RECIPE, asdict(recipe))
+    _write_yaml(folder / "labels.yaml", tabletop_labels().to_dict())
+
+    todo = [
+        (folder, number, recipe, with_depth)
+        for number in range(count)
+        if not all(path.is_file() for path in frame_files(folder, number, image_format, with_depth).values())
+    ]
+    with tqdm(total=count, initial=count - len(todo), unit="frame", disable=None) as progress:
+        if jobs == 1 or len(todo) < 2:
+            for task in todo:
+                make_frame(*task)
+                progress.update()
+        elif todo:
+            # A forked OpenGL context is unusable, so workers start afresh.
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(min(jobs, len(todo)), context, _start_worker) as pool:
+                futures = [pool.submit(make_frame, *task) for task in todo]
+                try:
+                    for future in as_completed(futures):
+                        future.result()
+                        progress.update()
+                except BaseException:
+                    pool.shutdown(cancel_futures=True)
+                    raise
+
+    if validation_count:
+        stems = [stem(number) for number in range(count)]
+        train_count = count - validation_count
+        _write_yaml(folder / "splits.yaml", {"train": stems[:train_count], "validation": stems[train_count:]})
+    return len(todo)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="synthesize",
+        description="Make a data set of simulated tabletop scenes: rgb/, gt/ (class ids), labels.yaml, splits.yaml. "
+        "A run that was broken off goes on where it stopped.",
+        epilog="example: rosrun rt_seg synthesize --count 1500 --seed 0 --output data/tabletop --depth",
+    )
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--count", type=int, default=1500, help="number of frames (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="frame i shows scene SEED + i (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=cores, help="processes (default: one a core, %(default)s)")
+    parser.add_argument("--depth", action="store_true", help="also write depth/ (16-bit PNG, millimetres, 0 = unknown)")
+    parser.add_argument(
+        "--image-format", choices=IMAGE_FORMATS, default="jpg", help="of the colour images (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--validation-share",
+        type=float,
+        default=0.1,
+        metavar="SHARE",
+        help="share of the frames, the last ones, that splits.yaml lists for validation; 0 writes no splits.yaml "
+        "(default: %(default)s)",
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of synthesize; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        made = synthesize(
+            options.output,
+            options.count,
+            options.seed,
+            options.jobs,
+            options.depth,
+            options.image_format,
+            options.validation_share,
+        )
+    except (SynthesisError, SimulationError, LabelError, OSError) as error:
+        print(f"synthesize: {error}", file=sys.stderr)
+        return 1
+    except BrokenProcessPool:
+        print(
+            "synthesize: a worker process died (is memory short?); try fewer --jobs. The same command goes on from here.",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print("synthesize: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    print(f"{options.output}: {options.count} frames ({made} made now, {options.count - made} were there)")
+    return 0
