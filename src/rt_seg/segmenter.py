@@ -1,0 +1,40 @@
+"""The segmenter: a camera frame in, a segmentation at the frame's size out. ROS-free and TensorFlow-free."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rt_seg.bundle import Bundle
+from rt_seg.engines import create_engine
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """`mask`: class id per pixel, uint8 (H, W)."""
+
+    mask: np.ndarray
+
+
+class Segmenter:
+    """Runs one model bundle. The live node and `evaluate` both use it, so their masks are equal bit for bit."""
+
+    def __init__(self, bundle: Bundle, runtime: str = "auto", threads: int = 0, precision: str = "auto"):
+        """Load the bundle's network; see `rt_seg.engines.create_engine` for the arguments and errors."""
+        self.bundle = bundle
+        self._engine = create_engine(bundle, runtime, threads, precision)
+
+    @property
+    def description(self) -> str:
+        """Runtime and arithmetic in words."""
+        return self._engine.description
+
+    def segment(self, rgb: np.ndarray) -> Segmentation:
+        """Segment an RGB image, uint8 (H, W, 3). Raises ValueError for another shape or type."""
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
+            raise ValueError(f"image of shape {rgb.shape} and type {rgb.dtype}; accepted: (height, width, 3) uint8 RGB")
+        return Segmentation(self._engine.class_ids(rgb))
+
+    def close(self) -> None:
+        """Release the network."""
+        self._engine.close()

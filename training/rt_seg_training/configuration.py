@@ -1,0 +1,135 @@
+"""The settings of one training experiment: a YAML file, each key of which the command line can override."""
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class ConfigurationError(ValueError):
+    """A setting is unknown, missing, of the wrong type or out of range."""
+
+
+def _setting(help_text: str, default: Any = dataclasses.MISSING, choices: tuple = (), minimum: float | None = None):
+    metadata = {"help": help_text, "choices": choices, "minimum": minimum}
+    return field(metadata=metadata) if default is dataclasses.MISSING else field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class TrainingConfiguration:
+    """All settings of `train`. Sizes are in pixels of the network's input; shares and weights have no unit."""
+
+    dataset: str = _setting("name of the built data set (build_dataset lists it)")
+    train_split: str = _setting("TFDS split expression to learn from, such as train or a+b")
+    validation_split: str = _setting("TFDS split expression to score on")
+    height: int = _setting("input height of the network", minimum=64)
+    width: int = _setting("input width of the network", minimum=64)
+    crop_height: int = _setting("height of the crops to learn from", minimum=64)
+    crop_width: int = _setting("width of the crops to learn from", minimum=64)
+    steps: int = _setting("optimizer steps in all", minimum=1)
+    scale_min: float = _setting("smallest random scale of a training picture", 0.75, minimum=0.1)
+    scale_max: float = _setting("largest random scale of a training picture", 1.5, minimum=0.1)
+    color_jitter: float = _setting("random brightness, contrast and saturation, 0 = none", 0.3, minimum=0)
+    flip: bool = _setting("mirror half of the training pictures left to right", True)
+    batch_size: int = _setting("pictures per step", 8, minimum=1)
+    optimizer: str = _setting("optimizer", "adamw", choices=("adamw", "sgd"))
+    learning_rate: float = _setting("peak learning rate", 0.002, minimum=0)
+    weight_decay: float = _setting("decoupled weight decay of convolution kernels", 0.01, minimum=0)
+    warmup_steps: int = _setting("steps over which the learning rate rises to its peak", 100, minimum=0)
+    class_weights: str = _setting("weights of the classes in the loss", "none", choices=("none", "inverse_log"))
+    auxiliary_weight: float = _setting("weight of the auxiliary head's loss, 0 = no such head", 0.4, minimum=0)
+    initial_weights: str = _setting("weights file or run folder to start from, '' = random", "")
+    validate_every: int = _setting("steps between two scores on the validation split", 400, minimum=1)
+    seed: int = _setting("seed of all random numbers", 0, minimum=0)
+    run: str = _setting("folder for checkpoints, logs and weights", "")
+
+    def save(self, path: Path) -> None:
+        """Write all settings as YAML."""
+        path.write_text(yaml.safe_dump(dataclasses.asdict(self), sort_keys=False), encoding="utf-8")
+
+
+FIELDS = {entry.name: entry for entry in dataclasses.fields(TrainingConfiguration)}
+_TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+
+
+def _checked(name: str, value: Any, source: str) -> Any:
+    entry = FIELDS[name]
+    expected = _TYPES[str(entry.type)]
+    if expected is float and type(value) is int:
+        value = float(value)
+    if type(value) is not expected:
+        raise ConfigurationError(f"{source}: {name}: {value!r} must be of type {expected.__name__} ({entry.metadata['help']})")
+    choices, minimum = entry.metadata["choices"], entry.metadata["minimum"]
+    if choices and value not in choices:
+        raise ConfigurationError(f"{source}: {name}: {value!r} is not accepted; choose from {', '.join(choices)}")
+    if minimum is not None and not value >= minimum:
+        raise ConfigurationError(f"{source}: {name}: {value!r} must be at least {minimum:g}")
+    return value
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot read the configuration: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigurationError(f"{path}: expected a mapping of settings, got {data!r}")
+    return data
+
+
+def load_configuration(path: str | Path, overrides: dict[str, Any] | None = None) -> TrainingConfiguration:
+    """Read a YAML configuration and apply `overrides`.
+
+    Raises ConfigurationError, naming file, key and accepted values, for anything unknown, missing or ill-typed.
+    """
+    path = Path(path)
+    values: dict[str, Any] = {}
+    for source, settings in ((str(path), _read_yaml(path)), ("command line", overrides or {})):
+        for name, value in settings.items():
+            if name not in FIELDS:
+                close = difflib.get_close_matches(str(name), FIELDS, n=1)
+                hint = f"did you mean {close[0]!r}? " if close else ""
+                raise ConfigurationError(f"{source}: unknown key {name!r}; {hint}accepted are {', '.join(FIELDS)}")
+            values[name] = _checked(name, value, source)
+    missing = [name for name, entry in FIELDS.items() if entry.default is dataclasses.MISSING and name not in values]
+    if missing:
+        raise ConfigurationError(f"{path}: missing key {', '.join(map(repr, missing))}")
+    configuration = TrainingConfiguration(**values)
+    if configuration.scale_min > configuration.scale_max:
+        raise ConfigurationError(
+            f"{path}: scale_min {configuration.scale_min} is above scale_max {configuration.scale_max}"
+        )
+    if not configuration.run:
+        configuration = dataclasses.replace(configuration, run=f"runs/{path.stem}")
+    return configuration
+
+
+def _boolean(text: str) -> bool:
+    accepted = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    try:
+        return accepted[text.lower()]
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false") from None
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Add one option per setting to `parser`; options that are not given stay out of the namespace."""
+    group = parser.add_argument_group("settings, each overriding the configuration file")
+    for name, entry in FIELDS.items():
+        kind = _TYPES[str(entry.type)]
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=name,
+            type=_boolean if kind is bool else kind,
+            choices=entry.metadata["choices"] or None,
+            default=argparse.SUPPRESS,
+            metavar=None if entry.metadata["choices"] else kind.__name__.upper(),
+            help=entry.metadata["help"],
+        )

@@ -1,0 +1,238 @@
+"""From a training run to a model bundle: SavedModel and OpenVINO, compared with Keras before anything is kept."""
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Iterable
+
+import numpy as np
+import yaml
+
+from rt_seg.bundle import FORMAT, MANIFEST, file_sha256, load_bundle
+from rt_seg.labels import load_labels
+from rt_seg.segmenter import Segmenter
+from rt_seg_training.configuration import ConfigurationError, load_configuration
+
+PARITY_MISMATCH_LIMIT = 1e-3
+"""Share of pixels in which the f32 network may differ from Keras: ties and rounding at class borders."""
+LOGIT_TOLERANCE = 5e-3
+"""Largest accepted difference of an f32 logit, relative to the largest logit."""
+
+
+class ExportError(ValueError):
+    """The run cannot be exported, or an exported form does not compute what Keras computes."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How an exported form compares with Keras over the calibration pictures."""
+
+    form: str
+    logit_difference: float
+    pixel_agreement: float
+
+
+def load_run(run: Path, height: int, width: int):
+    """The trained Keras model of a run folder for an input size, its labels and its configuration.
+
+    Raises ExportError for a folder without finished weights.
+    """
+    from rt_seg_training import trainer
+    from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+
+    if not (run / trainer.WEIGHTS).is_file():
+        raise ExportError(f"{run}: holds no {trainer.WEIGHTS}: not a run folder, or its training has not finished")
+    try:
+        configuration = load_configuration(run / trainer.CONFIGURATION)
+    except ConfigurationError as error:
+        raise ExportError(str(error)) from error
+    labels = load_labels(run / trainer.LABELS)
+    height, width = height or configuration.height, width or configuration.width
+    model = trained = ddrnet_23_slim(height, width, len(labels), configuration.auxiliary_weight > 0)
+    trained.load_weights(run / trainer.WEIGHTS)
+    if configuration.auxiliary_weight > 0:
+        import keras
+
+        model = keras.Model(trained.inputs, trained.outputs[0], name=trained.name)
+    return model, labels, configuration
+
+
+def _deployment_network(model, folder: Path):
+    """The OpenVINO network: uint8 RGB (1, H, W, 3) in, normalised inside, logits (1, h, w, C) out."""
+    import openvino
+    from openvino.preprocess import PrePostProcessor
+
+    from rt_seg_training.pipeline import NORMALIZATION_MEAN, NORMALIZATION_STD
+
+    network = openvino.convert_model(str(folder))
+    _, height, width, _ = model.input_shape
+    network.reshape([1, height, width, 3])
+    processor = PrePostProcessor(network)
+    processor.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    processor.input().preprocess().convert_element_type(openvino.Type.f32)
+    processor.input().preprocess().mean([255.0 * value for value in NORMALIZATION_MEAN])
+    processor.input().preprocess().scale([255.0 * value for value in NORMALIZATION_STD])
+    processor.input().model().set_layout(openvino.Layout("NHWC"))
+    return processor.build()
+
+
+def _quantize(network, images: list[np.ndarray]):
+    import nncf
+
+    return nncf.quantize(
+        network,
+        nncf.Dataset([image[np.newaxis] for image in images]),
+        subset_size=len(images),
+        preset=nncf.QuantizationPreset.MIXED,
+    )
+
+
+def _logits(network, images: list[np.ndarray]) -> np.ndarray:
+    import openvino
+
+    compiled = openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return np.concatenate([compiled(image[np.newaxis])[0] for image in images])
+
+
+def _compare(form: str, reference: np.ndarray, logits: np.ndarray) -> Parity:
+    difference = float(np.abs(reference - logits).max() / np.abs(reference).max())
+    agreement = float((reference.argmax(-1) == logits.argmax(-1)).mean())
+    return Parity(form, difference, agreement)
+
+
+def export_bundle(
+    run: Path,
+    output: Path,
+    name: str,
+    version: str,
+    license_text: str,
+    images: Iterable[np.ndarray],
+    precision: str = "int8",
+    height: int = 0,
+    width: int = 0,
+    saved_model: bool = False,
+    card: Callable[[list[Parity]], str] | None = None,
+) -> list[Parity]:
+    """Write the bundle of a finished run into the folder `output`, atomically; returns the comparisons with Keras.
+
+    Args:
+        images: uint8 (h, w, 3) RGB pictures of the training data, for calibration and comparison.
+        precision: `f32`, or `int8` by post-training quantisation.
+        height, width: input size in pixels; 0 takes that of the run.
+        saved_model: also keep the TensorFlow SavedModel in the bundle.
+        card: makes the text of the bundle's README.md from the comparisons.
+
+    Raises ExportError if the run is unusable, `output` is a folder without a bundle, or an f32 form differs from Keras.
+    """
+    import cv2
+    import openvino
+
+    from rt_seg_training.pipeline import NORMALIZATION_MEAN, NORMALIZATION_STD, normalize
+
+    if output.exists() and not (output / MANIFEST).is_file():
+        raise ExportError(f"{output}: exists and is not a model bundle; it is not overwritten. Name another --output")
+    model, labels, configuration = load_run(run, height, width)
+    height, width = model.input_shape[1:3]
+    pictures = [cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in images]
+    if not pictures:
+        raise ExportError("no pictures to calibrate and compare with; name a split that has some with --split")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    try:
+        reference = np.concatenate([model(normalize(picture[np.newaxis]), training=False) for picture in pictures])
+        saved_folder = staging / "saved_model"
+        model.export(str(saved_folder), verbose=False)
+        parities = [_compare("SavedModel", reference, _saved_model_logits(saved_folder, pictures))]
+        network = _deployment_network(model, saved_folder)
+        parities.append(_compare("OpenVINO f32", reference, _logits(network, pictures)))
+        for parity in parities:
+            if parity.logit_difference > LOGIT_TOLERANCE or parity.pixel_agreement < 1 - PARITY_MISMATCH_LIMIT:
+                raise ExportError(
+                    f"{parity.form} does not compute what Keras computes: logits differ by "
+                    f"{parity.logit_difference:.2e} (accepted {LOGIT_TOLERANCE}), ids agree in "
+                    f"{parity.pixel_agreement:.4%}. Nothing was written; this is a defect of a converter version."
+                )
+        if precision == "int8":
+            network = _quantize(network, pictures)
+            parities.append(_compare("OpenVINO int8", reference, _logits(network, pictures)))
+        openvino.save_model(network, str(staging / "model.xml"), compress_to_fp16=False)
+        engines = [_engine_entry("openvino", precision, "model.xml", staging, ["model.xml", "model.bin"])]
+        if saved_model:
+            files = sorted(str(p.relative_to(staging)) for p in saved_folder.rglob("*") if p.is_file())
+            engines.append(_engine_entry("saved_model", "f32", "saved_model", staging, files))
+        else:
+            shutil.rmtree(saved_folder)
+        manifest = {
+            "format": FORMAT,
+            "name": name,
+            "version": version,
+            "license": license_text,
+            "input": {
+                "height": height,
+                "width": width,
+                "channels": "rgb",
+                "mean": list(NORMALIZATION_MEAN),
+                "std": list(NORMALIZATION_STD),
+            },
+            "labels": labels.to_dict(),
+            "fingerprint": labels.fingerprint,
+            "engines": engines,
+        }
+        write_manifest(staging, manifest)
+        if card is not None:
+            (staging / "README.md").write_text(card(parities), encoding="utf-8")
+        staging.chmod(0o755)
+        _check_head(staging, model, pictures[0])
+        _replace_folder(staging, output)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return parities
+
+
+def _saved_model_logits(folder: Path, images: list[np.ndarray]) -> np.ndarray:
+    import tensorflow as tf
+
+    from rt_seg_training.pipeline import normalize
+
+    loaded = tf.saved_model.load(str(folder))
+    return np.concatenate([loaded.serve(normalize(image[np.newaxis])) for image in images])
+
+
+def _check_head(bundle_folder: Path, model, picture: np.ndarray) -> None:
+    """Run the bundle as the live node will, at twice the input size, to prove that it loads and answers."""
+    height, width = picture.shape[:2]
+    segmenter = Segmenter(load_bundle(bundle_folder))
+    mask = segmenter.segment(np.repeat(np.repeat(picture, 2, axis=0), 2, axis=1)).mask
+    segmenter.close()
+    if mask.shape != (2 * height, 2 * width):
+        raise ExportError(f"the exported bundle answers with a mask of {mask.shape} for an image of twice its size")
+
+
+def _engine_entry(runtime: str, precision: str, path: str, folder: Path, files: list[str]) -> dict[str, Any]:
+    return {
+        "runtime": runtime,
+        "precision": precision,
+        "path": path,
+        "sha256": {name: file_sha256(folder / name) for name in files},
+    }
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write `bundle.yaml` into a bundle's folder, atomically."""
+    temporary = folder / f".{MANIFEST}.unfinished"
+    temporary.write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    os.replace(temporary, folder / MANIFEST)
+
+
+def _replace_folder(staging: Path, output: Path) -> None:
+    """Put `staging` at `output`; an earlier bundle there is kept until the new one stands."""
+    old = output.with_name(f".{output.name}.replaced")
+    shutil.rmtree(old, ignore_errors=True)
+    if output.exists():
+        os.replace(output, old)
+    os.replace(staging, output)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,48 @@
+"""The model card: README.md of a bundle, put together from the run that made it."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rt_seg_training.datasets.loading import DataSet
+    from rt_seg_training.exporting import Parity
+
+
+def model_card(
+    name: str, version: str, license_text: str, notes: str, run: Path, dataset: DataSet, parities: list[Parity]
+) -> str:
+    """Markdown text: use and terms, data and protocol, recipe with every setting, score of the run, parity."""
+    configuration = (run / "configuration.yaml").read_text(encoding="utf-8")
+    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
+    classes = ", ".join(dataset.labels.names)
+    counts = ", ".join(f"{split} {count}" for split, count in dataset.splits.items())
+    rows = "\n".join(
+        f"| {parity.form} | {parity.logit_difference:.2e} | {parity.pixel_agreement:.4%} |" for parity in parities
+    )
+    return f"""# {name} {version}
+
+DDRNet-23-slim. Classes: {classes}.
+
+- **Licence of the weights**: {license_text}
+- **Data**: `{dataset.name}` (examples: {counts})
+- **Score of the run** (Keras, fp32, validation split): mIoU {result["validation_mean_iou"]:.4f}
+  after {result["steps"]} steps. Scores of this bundle itself, as the live node runs it, stand in `bundle.yaml`.
+
+{notes.strip()}
+
+## Recipe
+`rosrun rt_seg train CONFIGURATION.yaml` with
+
+```yaml
+{configuration.strip()}
+```
+
+then `rosrun rt_seg export` (int8: post-training quantisation on pictures of the training split).
+
+## Agreement with Keras
+| form | largest logit difference, relative | equal class ids at 1/8 |
+|---|---|---|
+{rows}
+"""

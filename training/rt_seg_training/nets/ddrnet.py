@@ -1,0 +1,198 @@
+"""DDRNet-23-slim, the deep dual-resolution network for real-time semantic segmentation, in Keras 3.
+
+Reference: Hong, Pan, Sun, Jia, "Deep Dual-resolution Networks for Real-time and Accurate Semantic Segmentation of
+Road Scenes", arXiv:2101.06085. The layer order, padding, normalisation and resizing follow the authors' released
+network, so that its weights and its published counts carry over.
+"""
+from __future__ import annotations
+
+import keras
+
+STEM_CHANNELS = 32
+HIGH_CHANNELS = 64
+PYRAMID_CHANNELS = 128
+HEAD_CHANNELS = 64
+OUTPUT_STRIDE = 8
+
+BATCH_NORM_MOMENTUM = 0.9
+"""Share of the old moving average kept per step; PyTorch's momentum 0.1."""
+BATCH_NORM_EPSILON = 1e-5
+
+
+@keras.saving.register_keras_serializable(package="rt_seg")
+class BilinearResizeLike(keras.layers.Layer):
+    """Resize the first of two feature maps to the height and width of the second, bilinear with half-pixel centres.
+
+    Used instead of `keras.layers.Resizing`, which as of Keras 3.15.1 switches the batch normalisation of all later
+    layers to training mode.
+    """
+
+    def call(self, inputs):
+        source, target = inputs
+        height, width = target.shape[1], target.shape[2]
+        return keras.ops.image.resize(source, (height, width), interpolation="bilinear", antialias=False)
+
+    def compute_output_shape(self, input_shape):
+        source, target = input_shape
+        return (source[0], target[1], target[2], source[3])
+
+
+@keras.saving.register_keras_serializable(package="rt_seg")
+class ZeroPaddedAveragePooling(keras.layers.Layer):
+    """Average pooling over windows that reach `pool_size // 2` beyond each side, the zeros there counted in the mean."""
+
+    def __init__(self, pool_size: int, strides: int, **kwargs):
+        super().__init__(**kwargs)
+        self.pool_size = pool_size
+        self.strides = strides
+
+    def call(self, inputs):
+        margin = self.pool_size // 2
+        padded = keras.ops.pad(inputs, [[0, 0], [margin, margin], [margin, margin], [0, 0]])
+        return keras.ops.average_pool(padded, self.pool_size, self.strides, padding="valid")
+
+    def compute_output_shape(self, input_shape):
+        margin = 2 * (self.pool_size // 2)
+        sizes = [(side + margin - self.pool_size) // self.strides + 1 for side in input_shape[1:3]]
+        return (input_shape[0], *sizes, input_shape[3])
+
+    def get_config(self):
+        return {**super().get_config(), "pool_size": self.pool_size, "strides": self.strides}
+
+
+def _normalize(x, name):
+    return keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=name)(x)
+
+
+def _relu(x, name):
+    return keras.layers.ReLU(name=name)(x)
+
+
+def _convolve(x, channels, kernel_size, strides, name, use_bias=False):
+    """Convolution padded by `kernel_size // 2` on every side ('same' would pad stride 2 on the right and bottom only)."""
+    if kernel_size > 1 and strides > 1:
+        x = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
+        padding = "valid"
+    else:
+        padding = "same"
+    return keras.layers.Conv2D(
+        channels,
+        kernel_size,
+        strides,
+        padding,
+        use_bias=use_bias,
+        kernel_initializer=keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal"),
+        name=f"{name}_conv",
+    )(x)
+
+
+def _convolve_normalize(x, channels, kernel_size, strides, name, use_bias=False):
+    return _normalize(_convolve(x, channels, kernel_size, strides, name, use_bias), f"{name}_bn")
+
+
+def _normalize_relu_convolve(x, channels, kernel_size, strides, name, use_bias=False):
+    """The pre-activation order of the pyramid pooling and the heads."""
+    x = _relu(_normalize(x, f"{name}_bn"), f"{name}_relu")
+    return _convolve(x, channels, kernel_size, strides, name, use_bias)
+
+
+def _shortcut(x, channels, strides, name):
+    """Identity, or 1×1 convolution and batch norm (no ReLU) where the shape changes."""
+    if strides == 1 and x.shape[-1] == channels:
+        return x
+    return _convolve_normalize(x, channels, 1, strides, f"{name}_shortcut")
+
+
+def _basic_block(x, channels, strides, name, final_relu):
+    y = _relu(_convolve_normalize(x, channels, 3, strides, f"{name}_1"), f"{name}_1_relu")
+    y = _convolve_normalize(y, channels, 3, 1, f"{name}_2")
+    y = keras.layers.Add(name=f"{name}_add")([y, _shortcut(x, channels, strides, name)])
+    return _relu(y, f"{name}_relu") if final_relu else y
+
+
+def _basic_stage(x, channels, strides, name):
+    """Two basic blocks; the last one ends without ReLU, which its users apply."""
+    x = _basic_block(x, channels, strides, f"{name}_block1", final_relu=True)
+    return _basic_block(x, channels, 1, f"{name}_block2", final_relu=False)
+
+
+def _bottleneck_block(x, channels, strides, name):
+    """1×1, 3×3, 1×1 with an expansion of 2 and no final ReLU."""
+    y = _relu(_convolve_normalize(x, channels, 1, 1, f"{name}_1"), f"{name}_1_relu")
+    y = _relu(_convolve_normalize(y, channels, 3, strides, f"{name}_2"), f"{name}_2_relu")
+    y = _convolve_normalize(y, 2 * channels, 1, 1, f"{name}_3")
+    return keras.layers.Add(name=f"{name}_add")([y, _shortcut(x, 2 * channels, strides, name)])
+
+
+def _resize_and_add(small, large, name):
+    resized = BilinearResizeLike(name=f"{name}_resize")([small, large])
+    return keras.layers.Add(name=f"{name}_add")([large, resized])
+
+
+def _pyramid_pooling(x, branch_channels, channels, name):
+    """Deep aggregation pyramid pooling (DAPPM): five scales, each refined with the one before it."""
+    scales = [_normalize_relu_convolve(x, branch_channels, 1, 1, f"{name}_scale0")]
+    for index, (pool_size, strides) in enumerate(((5, 2), (9, 4), (17, 8), (None, None)), start=1):
+        scale = f"{name}_scale{index}"
+        if pool_size is None:
+            pooled = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{scale}_pool")(x)
+        else:
+            pooled = ZeroPaddedAveragePooling(pool_size, strides, name=f"{scale}_pool")(x)
+        pooled = _normalize_relu_convolve(pooled, branch_channels, 1, 1, scale)
+        merged = _resize_and_add(pooled, scales[-1], scale)
+        scales.append(_normalize_relu_convolve(merged, branch_channels, 3, 1, f"{name}_process{index}"))
+    joined = keras.layers.Concatenate(name=f"{name}_concatenate")(scales)
+    compressed = _normalize_relu_convolve(joined, channels, 1, 1, f"{name}_compression")
+    shortcut = _normalize_relu_convolve(x, channels, 1, 1, f"{name}_shortcut")
+    return keras.layers.Add(name=f"{name}_add")([compressed, shortcut])
+
+
+def _head(x, channels, class_count, name):
+    x = _normalize_relu_convolve(x, channels, 3, 1, f"{name}_1")
+    return _normalize_relu_convolve(x, class_count, 1, 1, f"{name}_2", use_bias=True)
+
+
+def ddrnet_23_slim(height: int, width: int, class_count: int, auxiliary_head: bool = False) -> keras.Model:
+    """Build DDRNet-23-slim for a fixed input size.
+
+    The input is (batch, height, width, 3) float32 RGB, normalised by the mean and standard deviation that the model
+    bundle records. The output is (batch, ceil(height / 8), ceil(width / 8), class_count) float32 logits; with
+    `auxiliary_head`, which serves training only, a list [logits, auxiliary logits] of that shape. The size is fixed
+    because bilinear resizing to an unknown size cannot be exported.
+    """
+    image = keras.Input((height, width, 3), name="image")
+    x = _relu(_convolve_normalize(image, STEM_CHANNELS, 3, 2, "stem1", use_bias=True), "stem1_relu")
+    x = _relu(_convolve_normalize(x, STEM_CHANNELS, 3, 2, "stem2", use_bias=True), "stem2_relu")
+    x = _relu(_basic_stage(x, STEM_CHANNELS, 1, "layer1"), "layer1_relu")
+    x = _relu(_basic_stage(x, HIGH_CHANNELS, 2, "layer2"), "layer2_relu")
+
+    low = _basic_stage(x, 2 * HIGH_CHANNELS, 2, "layer3_low")
+    high = _basic_stage(x, HIGH_CHANNELS, 1, "layer3_high")
+    low_relu = _relu(low, "layer3_low_relu")
+    high_relu = _relu(high, "layer3_high_relu")
+    down = _convolve_normalize(high_relu, 2 * HIGH_CHANNELS, 3, 2, "fusion1_down")
+    low = keras.layers.Add(name="fusion1_low_add")([low, down])
+    high = _resize_and_add(
+        _convolve_normalize(low_relu, HIGH_CHANNELS, 1, 1, "fusion1_compression"), high, "fusion1_high"
+    )
+    auxiliary = high
+
+    low = _basic_stage(_relu(low, "fusion1_low_relu"), 4 * HIGH_CHANNELS, 2, "layer4_low")
+    high = _basic_stage(_relu(high, "fusion1_high_relu"), HIGH_CHANNELS, 1, "layer4_high")
+    low_relu = _relu(low, "layer4_low_relu")
+    down = _relu(high, "layer4_high_relu")
+    down = _convolve_normalize(down, 2 * HIGH_CHANNELS, 3, 2, "fusion2_down1")
+    down = _convolve_normalize(_relu(down, "fusion2_down1_relu"), 4 * HIGH_CHANNELS, 3, 2, "fusion2_down2")
+    low = keras.layers.Add(name="fusion2_low_add")([low, down])
+    high = _resize_and_add(
+        _convolve_normalize(low_relu, HIGH_CHANNELS, 1, 1, "fusion2_compression"), high, "fusion2_high"
+    )
+
+    high = _bottleneck_block(_relu(high, "fusion2_high_relu"), HIGH_CHANNELS, 1, "layer5_high")
+    low = _bottleneck_block(_relu(low, "fusion2_low_relu"), 4 * HIGH_CHANNELS, 2, "layer5_low")
+    context = _pyramid_pooling(low, PYRAMID_CHANNELS, 2 * HIGH_CHANNELS, "dappm")
+    logits = _head(_resize_and_add(context, high, "context"), HEAD_CHANNELS, class_count, "head")
+    if not auxiliary_head:
+        return keras.Model(image, logits, name="ddrnet_23_slim")
+    auxiliary = _head(auxiliary, HEAD_CHANNELS, class_count, "auxiliary_head")
+    return keras.Model(image, [logits, auxiliary], name="ddrnet_23_slim")

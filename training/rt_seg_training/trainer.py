@@ -1,0 +1,155 @@
+"""The training run: data set and configuration in, weights and a log out; resumes where it was interrupted."""
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rt_seg.confusion import confusion_matrix, mean_iou
+from rt_seg_training import pipeline
+from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration
+from rt_seg_training.datasets.loading import DataSet
+from rt_seg_training.losses import SegmentationCrossEntropy, inverse_log_weights, upsample_logits
+from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+from rt_seg_training.schedules import WarmupPolynomial
+
+WEIGHTS = "model.weights.h5"
+CONFIGURATION = "configuration.yaml"
+LABELS = "labels.yaml"
+RESULT = "result.json"
+HISTORY = "history.csv"
+
+
+def build_optimizer(configuration: TrainingConfiguration, model: keras.Model) -> keras.optimizers.Optimizer:
+    """The optimizer, its schedule, and weight decay on everything but biases and batch normalisation."""
+    schedule = WarmupPolynomial(configuration.learning_rate, configuration.steps, configuration.warmup_steps)
+    decay = configuration.weight_decay or None
+    if configuration.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay or 0.0)
+    else:
+        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, weight_decay=decay)
+    undecayed = [v for v in model.trainable_variables if v.path.rsplit("/", 1)[-1] in ("bias", "gamma", "beta")]
+    optimizer.exclude_from_weight_decay(var_list=undecayed)
+    return optimizer
+
+
+def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
+    """Copy weights from a file or run folder where layer name and shape agree; returns the layers left random.
+
+    Raises ConfigurationError if the file is missing. Layers are matched by name, so that a model of another class
+    count, or without the auxiliary head, gives what it has.
+    """
+    file = path / WEIGHTS if path.is_dir() else path
+    if not file.is_file():
+        raise ConfigurationError(f"initial_weights: {file} does not exist; give a run folder or a .weights.h5 file")
+    before = [variable.numpy() for variable in model.trainable_variables]
+    model.load_weights(file, skip_mismatch=True)
+    same = [
+        variable.path
+        for variable, old in zip(model.trainable_variables, before)
+        if variable.path.endswith("kernel") and np.array_equal(variable.numpy(), old)
+    ]
+    return same
+
+
+def score_model(model: keras.Model, batches, class_count: int, ignore_id: int) -> np.ndarray:
+    """Confusion matrix of the arg-max of full-size logits over `batches` (see pipeline.validation_batches)."""
+
+    @tf.function(reduce_retracing=True)
+    def predict(image, size):
+        logits = model(image, training=False)
+        logits = logits[0] if isinstance(logits, (list, tuple)) else logits
+        return tf.cast(tf.math.argmax(upsample_logits(logits, size), axis=-1), tf.uint8)
+
+    total = np.zeros((class_count, class_count + 1), np.int64)
+    for image, label in batches:
+        mask = predict(image, tf.shape(label)[1:3])
+        total += confusion_matrix(label.numpy()[0, ..., 0], mask.numpy()[0], class_count, ignore_id)
+    return total
+
+
+class _Validation(keras.callbacks.Callback):
+    """Adds `validation_mean_iou` to the log of each epoch."""
+
+    def __init__(self, score):
+        super().__init__()
+        self.score = score
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["validation_mean_iou"] = float(self.score())
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, float]:
+    """Train, save weights, labels, configuration, history and result into the run folder; returns the result.
+
+    An interrupted run (same run folder) goes on after its last finished validation. Raises ConfigurationError for
+    an unusable folder or weights file, DatasetError for an unknown split.
+    """
+    run = Path(configuration.run)
+    if (run / RESULT).exists():
+        raise ConfigurationError(f"run: {run} holds a finished run; name another folder with --run, or delete it")
+    run.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(configuration.seed)
+    labels = dataset.labels
+    class_weights = None
+    if configuration.class_weights == "inverse_log":
+        parts = [part.split("[")[0].strip() for part in configuration.train_split.split("+")]
+        class_weights = inverse_log_weights(sum(dataset.pixels[part] for part in parts)[: len(labels)])
+
+    model = ddrnet_23_slim(
+        configuration.crop_height, configuration.crop_width, len(labels), configuration.auxiliary_weight > 0
+    )
+    if configuration.initial_weights:
+        fresh = load_initial_weights(model, Path(configuration.initial_weights))
+        print(f"initial weights from {configuration.initial_weights}; {len(fresh)} kernels stay random")
+    loss = SegmentationCrossEntropy(labels.ignore_id, class_weights)
+    two_heads = configuration.auxiliary_weight > 0
+    model.compile(
+        build_optimizer(configuration, model),
+        loss=[loss, loss] if two_heads else loss,
+        loss_weights=[1.0, configuration.auxiliary_weight] if two_heads else None,
+        jit_compile=False,
+    )
+    # The sizes of the resizing layers are fixed when a model is built, so the scored model is a second one that
+    # reads the weights of the first.
+    scored = ddrnet_23_slim(configuration.height, configuration.width, len(labels), two_heads)
+    validation = pipeline.validation_batches(dataset.examples(configuration.validation_split), configuration)
+
+    def score() -> float:
+        scored.set_weights(model.get_weights())
+        return mean_iou(score_model(scored, validation, len(labels), labels.ignore_id))
+
+    batches = pipeline.training_batches(
+        dataset.examples(configuration.train_split), dataset.count(configuration.train_split), configuration,
+        labels.ignore_id,
+    )
+    if two_heads:
+        batches = batches.map(lambda image, label: (image, (label, label)))
+    (run / LABELS).write_text(json.dumps(labels.to_dict()), encoding="utf-8")
+    configuration.save(run / CONFIGURATION)
+    epochs = math.ceil(configuration.steps / configuration.validate_every)
+    history = model.fit(
+        batches,
+        epochs=epochs,
+        steps_per_epoch=min(configuration.validate_every, configuration.steps),
+        callbacks=[
+            _Validation(score),
+            keras.callbacks.BackupAndRestore(run / "backup"),
+            keras.callbacks.CSVLogger(run / HISTORY, append=True),
+            keras.callbacks.TerminateOnNaN(),
+        ],
+        verbose=1 if os.isatty(1) else 2,
+    )
+    temporary = run / f"unfinished.{WEIGHTS}"
+    scored.set_weights(model.get_weights())
+    scored.save_weights(temporary)
+    os.replace(temporary, run / WEIGHTS)
+    result = {"steps": configuration.steps, "validation_mean_iou": score(), "loss": history.history["loss"][-1]}
+    (run / RESULT).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return result
