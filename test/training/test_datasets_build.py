@@ -169,6 +169,25 @@ def test_command_builds_and_refuses_with_one_line_and_code_2(source, data_dir, c
     assert "002.png: image without its mask" in lines[0]
 
 
+def test_data_dir_that_cannot_be_made_is_named(source, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["custom", str(source), "--data-dir", str(tmp_path / "file" / "sets")]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert str(tmp_path / "file") in lines[0]
+
+
+def test_builders_work_in_plain_tfds_with_its_manual_folder(source, data_dir):
+    import tensorflow_datasets as tfds
+
+    from rt_seg_training.datasets.custom.custom_dataset_builder import Builder
+
+    builder = Builder(data_dir=data_dir)
+    assert builder.name == "custom"
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=source))
+    assert load_dataset("custom", data_dir).splits == {"train": 4, "validation": 2}
+
+
 def test_help_is_quick_and_loads_no_tensorflow():
     program = (
         "import sys; from rt_seg_training.datasets.building import main\n"

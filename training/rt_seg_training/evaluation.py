@@ -98,7 +98,11 @@ def write_scores(path: Path, scores: Scores, protocol: Mapping[str, Any]) -> Non
     import yaml
 
     text = yaml.safe_dump(
-        {"protocol": dict(protocol), **scores.to_dict()}, sort_keys=False, allow_unicode=True, default_flow_style=None
+        {"protocol": dict(protocol), **scores.to_dict()},
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=120,
     )
     _write_atomically(path, text.encode("utf-8"))
 

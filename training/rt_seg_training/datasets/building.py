@@ -161,7 +161,7 @@ def main(arguments: list[str] | None = None) -> int:
         dataset, written = build_dataset(
             options.layout, options.source, getattr(options, "name", None), options.data_dir, options.overwrite
         )
-    except DatasetError as error:
+    except (DatasetError, OSError) as error:
         print(f"build_dataset: {error}", file=sys.stderr)
         return 2
     print("built:" if written else "up to date (the source has not changed):", describe(dataset))
