@@ -81,7 +81,7 @@ def load_intrinsics(path: Path) -> Intrinsics:
             f"{path}: {error!r}: expected JSON with width, height and intrinsic_matrix (nine numbers)"
         ) from error
     if len(matrix) != 9 or any(matrix[i] != 0 for i in (1, 2, 3, 5)) or matrix[8] != 1:
-        raise FolderError(f"{path}: intrinsic_matrix {matrix} must be [fx, 0, 0, 0, fy, 0, cx, cy, 1], column by column")
+        raise FolderError(f"{path}: intrinsic_matrix is {matrix}; expected [fx, 0, 0, 0, fy, 0, cx, cy, 1], by columns")
     return Intrinsics(int(width), int(height), matrix[0], matrix[4], matrix[6], matrix[7])
 
 

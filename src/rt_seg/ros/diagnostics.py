@@ -31,8 +31,11 @@ class Diagnostics:
     counters and the monotonic clock.
     """
 
-    def __init__(self, bundle: Bundle, topic: str, read_state: Callable[[], StreamState], period: float) -> None:
+    def __init__(
+        self, bundle: Bundle, engine: str, topic: str, read_state: Callable[[], StreamState], period: float
+    ) -> None:
         self._bundle = bundle
+        self._engine = engine
         self._topic = topic
         self._read_state = read_state
         self._period = period
@@ -92,7 +95,7 @@ class Diagnostics:
         bundle = self._bundle
         status.summary(DiagnosticStatus.OK, f"{bundle.name} {bundle.version}")
         status.add("bundle", str(bundle.folder))
-        status.add("engines", ", ".join(f"{engine.runtime} {engine.precision}" for engine in bundle.engines))
+        status.add("engine", self._engine)
         status.add("input", f"{bundle.input.width}x{bundle.input.height} {bundle.input.channels}")
         status.add("classes", ", ".join(bundle.labels.names))
         status.add("fingerprint", bundle.labels.fingerprint)

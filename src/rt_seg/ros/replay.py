@@ -100,7 +100,7 @@ def read_framesets(path: Path) -> Iterator[Frameset]:
 
 
 class _Prefetch:
-    """Reads framesets in a thread of its own. Iterates over (frameset, offset), the offset in seconds from the start."""
+    """Reads framesets in a thread of its own; iterates over (frameset, seconds from the start)."""
 
     def __init__(self, path: Path, loop: bool, duration: float) -> None:
         self._path, self._loop, self._duration = path, loop, duration
@@ -151,7 +151,8 @@ class Replay:
 
     def run(self) -> int:
         """Play to the end or to the shutdown; returns how many framesets were published. Raises RecordingError."""
-        framesets = iter(_Prefetch(Path(self._settings.recording).expanduser(), self._settings.loop, self._settings.duration))
+        recording = Path(self._settings.recording).expanduser()
+        framesets = _Prefetch(recording, self._settings.loop, self._settings.duration)
         count = 0
         start: Optional[float] = None
         for frameset, offset in framesets:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
+import numpy as np
 import rospy
 from sensor_msgs.msg import CameraInfo, Image
 
-from rt_seg.bundle import RUNTIMES, Bundle, BundleError, load_bundle
+from rt_seg.bundle import Bundle, BundleError, load_bundle
+from rt_seg.engines import PRECISIONS
 from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
 from rt_seg.ros.conversions import ConversionError, check_depth, color_to_rgb
 from rt_seg.ros.diagnostics import Diagnostics, StreamState
@@ -25,8 +27,11 @@ class SegmentationSettings:
     """Private parameters of the node; config/segmentation.yaml explains them."""
 
     bundle: str
-    runtime: str = field(default="auto", metadata={"accepted": ("auto", *RUNTIMES)})
+    runtime: str = "auto"
+    precision: str = field(default="auto", metadata={"accepted": PRECISIONS})
     threads: int = field(default=0, metadata={"range": (0, 1024)})
+    warm_up_width: int = field(default=640, metadata={"range": (1, 16384)})
+    warm_up_height: int = field(default=480, metadata={"range": (1, 16384)})
     mode: str = field(default=LIVE, metadata={"accepted": MODES})
     use_depth: bool = True
     slop: float = field(default=0.01, metadata={"range": (0.0, 1.0)})
@@ -51,7 +56,9 @@ class SegmentationNode:
         self._age: Optional[float] = None
         self._color_topic = rospy.resolve_name(COLOR)
         self._depth_topic = rospy.resolve_name(DEPTH)
-        self._diagnostics = Diagnostics(bundle, self._color_topic, self._state, settings.diagnostic_period)
+        self._diagnostics = Diagnostics(
+            bundle, segmenter.description, self._color_topic, self._state, settings.diagnostic_period
+        )
         options = {"queue_size": None if keeps_all else 1, "buff_size": RECEIVE_BUFFER, "tcp_nodelay": True}
         # Colour comes last: a recording starts when colour has a subscriber, and by then all else is connected.
         self._subscribers = [rospy.Subscriber(COLOR_INFO, CameraInfo, self._on_camera_info, queue_size=1)]
@@ -155,10 +162,16 @@ def main() -> int:
     try:
         settings = read_settings(SegmentationSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
         bundle = load_bundle(Path(settings.bundle))
-        segmenter = Segmenter(bundle, settings.runtime, settings.threads)
+        segmenter = Segmenter(bundle, settings.runtime, settings.threads, settings.precision)
     except (SettingsError, BundleError) as error:
         rospy.logfatal(str(error))
         return 1
-    rospy.loginfo(f"model {bundle.name} {bundle.version}: {len(bundle.labels)} classes, {bundle.folder}")
+    try:
+        # The engine prepares itself for a size of images at the first of them; better before images come than after.
+        segmenter.segment(np.zeros((settings.warm_up_height, settings.warm_up_width, 3), np.uint8))
+    except Exception as error:  # whatever a runtime raises for a model that loads but does not run
+        rospy.logfatal(f"{bundle.folder}: the model does not run with {segmenter.description}: {error}")
+        return 1
+    rospy.loginfo(f"model {bundle.name} {bundle.version} from {bundle.folder}: {segmenter.description}")
     SegmentationNode(settings, bundle, segmenter).run()
     return 0

@@ -1,0 +1,151 @@
+"""Image messages to arrays and back."""
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("sensor_msgs.msg", reason="ROS is not on the Python path")
+
+from sensor_msgs.msg import Image  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
+
+from rt_seg.cameras.frame import Intrinsics  # noqa: E402
+from rt_seg.ros.conversions import (  # noqa: E402
+    ConversionError,
+    camera_info_message,
+    check_depth,
+    color_to_rgb,
+    depth_to_metres,
+    image_message,
+    mask_from_message,
+)
+
+RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+
+
+def message_of(array, encoding, padding=0, bigendian=False):
+    """An image message whose rows end in `padding` bytes of rubbish."""
+    array = array.astype(array.dtype.newbyteorder(">" if bigendian else "<"))
+    rows = array.reshape(array.shape[0], -1).view(np.uint8)
+    rows = np.hstack([rows, np.full((rows.shape[0], padding), 0xAB, np.uint8)])
+    return Image(
+        height=array.shape[0],
+        width=array.shape[1],
+        encoding=encoding,
+        is_bigendian=int(bigendian),
+        step=rows.shape[1],
+        data=rows.tobytes(),
+    )
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2, 3, 16])
+@pytest.mark.parametrize(
+    "encoding, code",
+    [
+        ("rgb8", None),
+        ("bgr8", cv2.COLOR_RGB2BGR),
+        ("rgba8", cv2.COLOR_RGB2RGBA),
+        ("bgra8", cv2.COLOR_RGB2BGRA),
+    ],
+)
+def test_colour_of_every_accepted_encoding_and_padding_becomes_the_same_rgb(encoding, code, padding):
+    array = RGB if code is None else cv2.cvtColor(RGB, code)
+    rgb = color_to_rgb(message_of(array, encoding, padding))
+    assert np.array_equal(rgb, RGB)
+    assert rgb.flags.c_contiguous and rgb.dtype == np.uint8
+
+
+def test_mono8_becomes_grey():
+    rgb = color_to_rgb(message_of(RGB[:, :, 0], "mono8", 3))
+    assert np.array_equal(rgb, np.repeat(RGB[:, :, :1], 3, axis=2))
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1", "8UC3", "bayer_rggb8", "yuv422", ""])
+def test_other_encodings_are_refused_by_name(encoding):
+    message = message_of(RGB, "rgb8")
+    message.encoding = encoding
+    with pytest.raises(ConversionError, match=f"'{encoding}' is not a colour image; accepted are rgb8, bgr8"):
+        color_to_rgb(message)
+
+
+def test_a_message_that_is_cut_is_refused_with_both_sizes():
+    message = message_of(RGB, "rgb8")
+    message.data = message.data[:-1]
+    with pytest.raises(ConversionError, match="holds 104 bytes; needed are 105"):
+        color_to_rgb(message)
+
+
+def test_a_step_shorter_than_a_row_is_refused():
+    message = message_of(RGB, "rgb8")
+    message.step = 20
+    with pytest.raises(ConversionError, match="step 20 is too short for 7 pixels of rgb8: at least 21"):
+        color_to_rgb(message)
+
+
+def test_an_empty_image_is_refused():
+    with pytest.raises(ConversionError, match="0x0 pixels"):
+        color_to_rgb(Image(encoding="rgb8"))
+
+
+@pytest.mark.parametrize("bigendian", [False, True])
+@pytest.mark.parametrize("padding", [0, 2, 5])
+@pytest.mark.parametrize("encoding", ["16UC1", "mono16"])
+def test_millimetres_become_metres_and_zero_becomes_nan(encoding, padding, bigendian):
+    depth = np.array([[0, 1, 1500], [65535, 300, 2]], np.uint16)
+    metres = depth_to_metres(message_of(depth, encoding, padding, bigendian))
+    assert metres.dtype == np.float32
+    assert np.isnan(metres[0, 0])
+    np.testing.assert_allclose(metres[depth > 0], depth[depth > 0] / 1000, rtol=1e-6)
+
+
+def test_metres_stay_and_what_is_no_reading_becomes_nan():
+    depth = np.array([[0.5, np.nan, np.inf], [-1.0, 0.0, 2.25]], np.float32)
+    metres = depth_to_metres(message_of(depth, "32FC1", 4))
+    assert metres[0, 0] == np.float32(0.5) and metres[1, 2] == np.float32(2.25)
+    assert np.isnan(metres).sum() == 4
+
+
+def test_colourised_depth_is_refused_with_the_cause():
+    with pytest.raises(ConversionError, match="'rgb8' is not a depth image.*colorizer"):
+        check_depth(message_of(RGB, "rgb8"), 7, 5)
+
+
+def test_depth_of_another_size_is_refused_with_both_sizes():
+    with pytest.raises(ConversionError, match="depth is 3x2 and colour 7x5 pixels.*align_depth:=true"):
+        check_depth(message_of(np.ones((2, 3), np.uint16), "16UC1"), 7, 5)
+
+
+@pytest.mark.parametrize(
+    "array, encoding",
+    [
+        (RGB, "rgb8"),
+        (RGB[:, :, 0], "mono8"),
+        (RGB[:, :, 0].astype(np.uint16) * 100, "16UC1"),
+        (RGB[:, :, 0].astype(np.float32), "32FC1"),
+    ],
+)
+def test_an_array_becomes_a_packed_message_with_the_given_header(array, encoding):
+    header = Header(seq=3, frame_id="camera_color_optical_frame")
+    message = image_message(array, header)
+    assert (message.encoding, message.width, message.height) == (encoding, 7, 5)
+    assert message.step * message.height == len(message.data) == array.size * array.itemsize
+    assert message.header is header
+    assert np.array_equal(np.frombuffer(message.data, array.dtype).reshape(array.shape), array)
+
+
+def test_an_array_without_an_encoding_is_refused():
+    with pytest.raises(ConversionError, match="float64 has no image encoding"):
+        image_message(np.zeros((2, 2)), Header())
+
+
+def test_masks_go_there_and_back():
+    mask = RGB[:, :, 1]
+    assert np.array_equal(mask_from_message(image_message(mask, Header())), mask)
+    with pytest.raises(ConversionError, match="'rgb8' is not a mask"):
+        mask_from_message(image_message(RGB, Header()))
+
+
+def test_camera_info_is_that_of_an_unrectified_pinhole_camera():
+    info = camera_info_message(Intrinsics(640, 480, 610.0, 611.0, 320.5, 240.5, (0.1, 0.2, 0.3, 0.4, 0.5)), Header())
+    assert np.array(info.K).reshape(3, 3).tolist() == [[610.0, 0, 320.5], [0, 611.0, 240.5], [0, 0, 1]]
+    assert np.array_equal(np.array(info.P).reshape(3, 4)[:, :3], np.array(info.K).reshape(3, 3))
+    assert list(info.D) == [0.1, 0.2, 0.3, 0.4, 0.5] and info.distortion_model == "plumb_bob"
