@@ -139,7 +139,9 @@ def synthesize(
         raise SynthesisError(f"image format {image_format!r}: accepted are {', '.join(IMAGE_FORMATS)}")
     validation_count = round(count * validation_share)
     if not 0 <= validation_share < 1 or validation_count >= count:
-        raise SynthesisError(f"validation share {validation_share}: must be from 0 to below 1 and leave a frame to train")
+        raise SynthesisError(
+            f"validation share {validation_share}: accepted are 0 to below 1, leaving at least one of {count} to train"
+        )
 
     recipe = Recipe(seed, image_format)
     if folder.exists() and not folder.is_dir():
@@ -225,7 +227,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except BrokenProcessPool:
         print(
-            "synthesize: a worker process died (is memory short?); try fewer --jobs. The same command goes on from here.",
+            "synthesize: a worker process died (is memory short?); the same command goes on from here, "
+            "perhaps with fewer --jobs",
             file=sys.stderr,
         )
         return 1

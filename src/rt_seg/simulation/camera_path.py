@@ -20,7 +20,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class View:
-    """Looking at `target` (m) from `distance` (m), from `azimuth` and `elevation` above the table, rolled by `roll` (rad)."""
+    """Looking at `target` (m) from `distance` (m), `azimuth` round and `elevation` above the table, `roll` (rad)."""
 
     target: Tuple[float, float, float]
     distance: float

@@ -17,7 +17,7 @@ class Mesh:
 
 
 def regular_polygon(corners: int, width: float, angle: float = 0.0) -> np.ndarray:
-    """Counter-clockwise regular polygon, `width` across its flats (its diameter for many corners). float (corners, 2)."""
+    """Counter-clockwise regular polygon, `width` across its flats (for many corners: diameter). float (corners, 2)."""
     radius = width / 2 / np.cos(np.pi / corners)
     angles = angle + 2 * np.pi * (np.arange(corners) + 0.5) / corners
     return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -111,7 +111,7 @@ def perforated_plate(cells: Sequence[Tuple[np.ndarray, Optional[np.ndarray]]], t
 
 
 def cup(polygon: np.ndarray, height: float, wall: float, floor: float) -> Mesh:
-    """Open container from z = 0 to `height` over a convex polygon around its mean; `wall` and `floor` are thicknesses."""
+    """Open container from z = 0 to `height` over a convex polygon; `wall` and `floor` are thicknesses."""
     center = polygon.mean(axis=0)
     radius = np.linalg.norm(polygon - center, axis=1).min()
     inner = center + (polygon - center) * (1 - wall / radius)

@@ -1,6 +1,7 @@
 """Frames of the simulated RGB-D camera: single scenes, and recordings of one scene with a moving camera.
 
-A frame depends on its seed (and number) alone: the same seed gives the same bytes, on one build of the software renderer.
+A frame depends on its seed (and number) alone: with one build of the software renderer, the same seed gives the same
+bytes.
 """
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import numpy as np
 from rt_seg.cameras.frame import Frame, Intrinsics
 from rt_seg.labels import LabelSet
 from rt_seg.simulation.camera_path import Pose, random_path, random_view
-from rt_seg.simulation.classes import HOLE, class_id, tabletop_labels
+from rt_seg.simulation.classes import HOLE, tabletop_labels
 from rt_seg.simulation.errors import SimulationError
 from rt_seg.simulation.renderer import Renderer
 from rt_seg.simulation.scene import random_intrinsics, random_scene

@@ -5,7 +5,7 @@ import os
 import threading
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Dict
 
 import numpy as np
 
@@ -55,6 +55,22 @@ def _opengl_context(mujoco: ModuleType, width: int, height: int) -> Any:
     return _contexts.by_size[width, height]
 
 
+def _frustum(intrinsics: Intrinsics) -> Dict[str, float]:
+    """The camera's view as MuJoCo keeps it: edges, at the near plane, of the outermost pixels (m, y up, half width)."""
+    left = (-0.5 - intrinsics.cx) / intrinsics.fx
+    right = (intrinsics.width - 0.5 - intrinsics.cx) / intrinsics.fx
+    top = (0.5 + intrinsics.cy) / intrinsics.fy
+    bottom = (intrinsics.cy + 0.5 - intrinsics.height) / intrinsics.fy
+    return {
+        "frustum_near": NEAR,
+        "frustum_far": FAR,
+        "frustum_center": NEAR * (left + right) / 2,
+        "frustum_width": NEAR * (right - left) / 2,
+        "frustum_top": NEAR * top,
+        "frustum_bottom": NEAR * bottom,
+    }
+
+
 @dataclass(frozen=True)
 class Rendering:
     """Noise-free images of one view: color uint8 (H, W, 3) RGB, depth float32 (H, W) m, mask uint8 (H, W) class ids."""
@@ -72,6 +88,7 @@ class Renderer:
         self._mujoco: Any = _import_mujoco()
         mujoco = self._mujoco
         self._size = (intrinsics.height, intrinsics.width)
+        self._frustum = _frustum(intrinsics)
         self._model = mujoco.MjModel.from_xml_string(scene.mjcf, scene.assets)
         self._data = mujoco.MjData(self._model)
         mujoco.mj_forward(self._model, self._data)
@@ -116,6 +133,10 @@ class Renderer:
         self._mujoco.mjv_updateScene(
             self._model, self._data, self._option, None, self._view, self._mujoco.mjtCatBit.mjCAT_ALL, self._scene
         )
+        # Set here and not in the model, because releases of MuJoCo differ in the sign of a camera's principal point.
+        for eye in self._scene.camera:
+            for name, value in self._frustum.items():
+                setattr(eye, name, value)
 
     def _draw(self, ids: bool, depth: bool):
         flags = self._scene.flags

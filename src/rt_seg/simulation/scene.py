@@ -47,8 +47,8 @@ def random_intrinsics(rng: np.random.Generator, width: int = 640, height: int = 
         height,
         fx=float(focal),
         fy=float(focal * rng.uniform(0.999, 1.001)),
-        cx=float((width - 1) / 2 + rng.uniform(-8, 8) * scale),
-        cy=float((height - 1) / 2 + rng.uniform(-8, 8) * scale),
+        cx=float((width - 1) / 2 - rng.uniform(-8, 8) * scale),
+        cy=float((height - 1) / 2 - rng.uniform(-8, 8) * scale),
     )
 
 
@@ -87,7 +87,7 @@ def _lying(yaw: float, roll: float) -> Tuple[float, float, float, float]:
 
 @dataclass
 class _Opening:
-    """A hole of a plate that may take a peg: centre (m), number of corners, width across flats (m), angle, depth (m)."""
+    """A hole that may take a peg: centre (m), corners, width across flats (m), angle (rad), height of its floor (m)."""
 
     center: np.ndarray
     corners: int
@@ -480,7 +480,7 @@ class _SceneBuilder:
 def random_scene(rng: np.random.Generator, intrinsics: Intrinsics) -> Scene:
     """A tabletop with 1-2 plates, 2-6 pegs, 2-5 blocks and 2-5 pieces of clutter under random textures and lights.
 
-    The camera CAMERA has these intrinsics; the renderer moves it.
+    The renderer moves the camera CAMERA and gives it the intrinsics; only the image size is taken from them here.
     """
     builder = _SceneBuilder(rng)
     builder.room()
@@ -491,16 +491,6 @@ def random_scene(rng: np.random.Generator, intrinsics: Intrinsics) -> Scene:
     ElementTree.SubElement(
         builder.root.find("visual"), "global", offwidth=str(intrinsics.width), offheight=str(intrinsics.height)
     )
-    ElementTree.SubElement(
-        builder.world,
-        "camera",
-        name=CAMERA,
-        resolution=f"{intrinsics.width} {intrinsics.height}",
-        # Only the ratio of focal length to sensor size matters; 1 m for the sensor's width keeps the numbers plain.
-        sensorsize=_numbers((1.0, intrinsics.height / intrinsics.width)),
-        focalpixel=_numbers((intrinsics.fx, intrinsics.fy)),
-        principalpixel=_numbers(
-            (intrinsics.cx + 0.5 - intrinsics.width / 2, intrinsics.cy + 0.5 - intrinsics.height / 2)
-        ),
-    )
+    # Its field of view is the renderer's affair.
+    ElementTree.SubElement(builder.world, "camera", name=CAMERA)
     return Scene(ElementTree.tostring(builder.root, encoding="unicode"), builder.assets, builder.classes)

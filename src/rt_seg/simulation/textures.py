@@ -87,7 +87,7 @@ PATTERNS: Dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 def random_texture(
     rng: np.random.Generator, size: int, first: Color, second: Color, patterns: Sequence[str] = tuple(PATTERNS)
 ) -> np.ndarray:
-    """A texture of one of `patterns` between two colours, with a little grain over it. Returns uint8 (size, size, 3)."""
+    """A texture of one of `patterns` between two colours, with a little grain on it. Returns uint8 (size, size, 3)."""
     pattern = PATTERNS[patterns[int(rng.integers(len(patterns)))]](rng, size)[..., None]
     image = np.asarray(first, np.float32) * (1 - pattern) + np.asarray(second, np.float32) * pattern
     image += rng.uniform(0.0, 0.05) * (smooth_noise(rng, (size, size), (size // 2, size // 2))[..., None] - 0.5)
