@@ -56,7 +56,7 @@ def load_run(run: Path, height: int, width: int):
     if configuration.auxiliary_weight > 0:
         import keras
 
-        model = keras.Model(trained.inputs, trained.outputs[0], name=trained.name)
+        model = keras.Model(trained.inputs[0], trained.outputs[0], name=trained.name)
     return model, labels, configuration
 
 

@@ -31,7 +31,7 @@ def _with_class_id_head(model: "openvino.Model", height: int, width: int) -> "op
     The arg-max runs over axis 1 of an NCHW tensor: over the last axis OpenVINO's CPU plugin needs 16 times as long.
     """
     model = model.clone()
-    logits = operations.transpose(model.output(0), np.array([0, 3, 1, 2]))
+    logits = operations.transpose(model.output(0).get_node().input_value(0), np.array([0, 3, 1, 2]))
     resized = operations.interpolate(
         logits,
         np.array([height, width]),

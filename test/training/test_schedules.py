@@ -1,0 +1,14 @@
+import pytest
+
+from rt_seg_training.schedules import WarmupPolynomial
+
+
+def test_learning_rate_rises_linearly_then_falls_by_the_polynomial_per_step():
+    schedule = WarmupPolynomial(peak=0.1, steps=110, warmup_steps=10)
+    assert float(schedule(0)) == pytest.approx(0.01)
+    assert float(schedule(4)) == pytest.approx(0.05)
+    assert float(schedule(10)) == pytest.approx(0.1)
+    assert float(schedule(60)) == pytest.approx(0.1 * 0.5**0.9)
+    assert float(schedule(61)) < float(schedule(60))
+    assert float(schedule(110)) == 0
+    assert float(schedule(500)) == 0
