@@ -89,7 +89,9 @@ def test_intrinsics_are_read_column_by_column(tmp_path):
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (5, 7, 3, 2)
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"width": 6, "height": 4, "intrinsic_matrix": [5, 0, 3, 0, 7, 2, 0, 0, 1]}'])
+@pytest.mark.parametrize(
+    "text", ["{", "{}", '{"width": 6, "height": 4, "intrinsic_matrix": [5, 0, 3, 0, 7, 2, 0, 0, 1]}']
+)
 def test_unusable_intrinsics_are_named(tmp_path, text):
     path = tmp_path / "camera.json"
     path.write_text(text)

@@ -13,6 +13,7 @@ from rt_seg.bundle import Bundle
 from rt_seg.msg import LabelClass, LabelInfo
 from rt_seg.products.overlay import Palette
 from rt_seg.ros.conversions import image_message
+from rt_seg.ros.publishing import create_publisher
 
 
 def label_info_message(bundle: Bundle, stamp: rospy.Time) -> LabelInfo:
@@ -28,15 +29,15 @@ def label_info_message(bundle: Bundle, stamp: rospy.Time) -> LabelInfo:
 
 
 class Outputs:
-    """Publishers of one model's results. `queue_size` None makes publishing wait for slow subscribers."""
+    """Publishers of one model's results; in `every_frame` mode they wait for slow subscribers."""
 
-    def __init__(self, bundle: Bundle, overlay_alpha: float, queue_size: Optional[int]) -> None:
+    def __init__(self, bundle: Bundle, overlay_alpha: float, mode: str) -> None:
         self._palette = Palette(bundle.labels)
         self._alpha = overlay_alpha
-        self._mask = rospy.Publisher("~mask", Image, queue_size=queue_size)
-        self._mask_color = rospy.Publisher("~mask_color", Image, queue_size=queue_size)
-        self._overlay = rospy.Publisher("~overlay", Image, queue_size=queue_size)
-        self._camera_info = rospy.Publisher("~camera_info", CameraInfo, queue_size=queue_size)
+        self._mask = create_publisher("~mask", Image, mode, 1)
+        self._mask_color = create_publisher("~mask_color", Image, mode, 1)
+        self._overlay = create_publisher("~overlay", Image, mode, 1)
+        self._camera_info = create_publisher("~camera_info", CameraInfo, mode, 1)
         self._labels = rospy.Publisher("~labels", LabelInfo, queue_size=1, latch=True)
         self._labels.publish(label_info_message(bundle, rospy.Time.now()))
 

@@ -14,9 +14,10 @@ import rospy
 from sensor_msgs.msg import CameraInfo, Image
 
 from rt_seg.ros import camera_topics
+from rt_seg.ros.publishing import create_publisher
 from rt_seg.ros.recording import CAMERA
 from rt_seg.ros.settings import SettingsError, read_settings
-from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES
+from rt_seg.ros.synchronizer import LIVE, MODES
 
 MESSAGE_TYPES = {
     camera_topics.COLOR_INFO: CameraInfo,
@@ -143,9 +144,8 @@ class Replay:
 
     def __init__(self, settings: ReplaySettings) -> None:
         self._settings = settings
-        queue_size = None if settings.mode == EVERY_FRAME else 4
         self._publishers = {
-            topic: rospy.Publisher(f"/{settings.camera}/{topic}", kind, queue_size=queue_size)
+            topic: create_publisher(f"/{settings.camera}/{topic}", kind, settings.mode, 4)
             for topic, kind in MESSAGE_TYPES.items()
         }
 

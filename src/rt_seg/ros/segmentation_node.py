@@ -47,7 +47,7 @@ class SegmentationNode:
         keeps_all = settings.mode == EVERY_FRAME
         self._segmenter = segmenter
         self._queue = FrameQueue(settings.mode, settings.use_depth, settings.slop, settings.depth_timeout)
-        self._outputs = Outputs(bundle, settings.overlay_alpha, None if keeps_all else 1)
+        self._outputs = Outputs(bundle, settings.overlay_alpha, settings.mode)
         self._uses_depth = settings.use_depth
         self._camera_info: Optional[CameraInfo] = None
         self._segmented = self._failed = self._depth_refused = self._unwanted = 0
