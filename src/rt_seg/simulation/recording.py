@@ -12,7 +12,7 @@ import numpy as np
 from rt_seg.cameras.frame import Frame, Intrinsics
 from rt_seg.labels import LabelSet
 from rt_seg.simulation.camera_path import Pose, random_path, random_view
-from rt_seg.simulation.classes import HOLE, tabletop_labels
+from rt_seg.simulation.classes import BACKGROUND, HOLE, tabletop_labels
 from rt_seg.simulation.errors import SimulationError
 from rt_seg.simulation.renderer import Renderer
 from rt_seg.simulation.scene import random_intrinsics, random_scene
@@ -25,10 +25,11 @@ SCENE, VIEW, SENSOR = range(3)
 """Streams of random numbers that one seed yields; a new stream leaves the others as they are."""
 
 VIEW_TRIES = 20
-LEAST_PIXELS = {HOLE: 250}
-LEAST_OTHER_PIXELS = 400
 LEAST_CLASSES = 4
-"""A view is kept when it shows this many classes besides the background, each with at least so many pixels."""
+LEAST_SHARE = 400 / (640 * 480)
+LEAST_HOLE_SHARE = 250 / (640 * 480)
+"""A view is kept when it shows LEAST_CLASSES classes besides the background, holes among them, each on at least this
+share of the pixels."""
 
 
 def _generator(seed: int, stream: int, number: int = 0) -> np.random.Generator:
@@ -41,11 +42,12 @@ def _check_seed(seed: int) -> None:
 
 
 def _shows_enough(mask: np.ndarray, labels: LabelSet) -> bool:
-    counts = np.bincount(mask.ravel(), minlength=len(labels))
+    shares = np.bincount(mask.ravel(), minlength=len(labels)) / mask.size
     shown = [
         label.name
-        for label in labels.labels[1:]
-        if counts[label.id] >= LEAST_PIXELS.get(label.name, LEAST_OTHER_PIXELS)
+        for label in labels.labels
+        if label.name != BACKGROUND
+        and shares[label.id] >= (LEAST_HOLE_SHARE if label.name == HOLE else LEAST_SHARE)
     ]
     return HOLE in shown and len(shown) >= LEAST_CLASSES
 

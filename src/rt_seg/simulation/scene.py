@@ -480,6 +480,7 @@ class _SceneBuilder:
 def random_scene(rng: np.random.Generator, intrinsics: Intrinsics) -> Scene:
     """A tabletop with 1-2 plates, 2-6 pegs, 2-5 blocks and 2-5 pieces of clutter under random textures and lights.
 
+    A piece for which no free spot is found is left out; a block may carry a smaller one.
     The renderer moves the camera CAMERA and gives it the intrinsics; only the image size is taken from them here.
     """
     builder = _SceneBuilder(rng)

@@ -50,10 +50,11 @@ def random_sensor(rng: np.random.Generator) -> Sensor:
 
 
 def _coarse_noise(rng: np.random.Generator, shape, cell: int) -> np.ndarray:
-    """Normal noise of unit variance on a grid of `cell` pixels, interpolated to `shape`. float32."""
+    """Normal noise on a grid of `cell` pixels, interpolated to `shape`; of unit variance on average. float32."""
     height, width = shape
     grid = rng.standard_normal((height // cell + 2, width // cell + 2), np.float32)
-    return cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
+    # Between grid points a linear mix has less variance: (1 - t)**2 + t**2, on average 2/3, along each axis.
+    return 1.5 * cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def measure_color(color: np.ndarray, sensor: Sensor, rng: np.random.Generator) -> np.ndarray:
@@ -91,7 +92,7 @@ def measure_depth(
     focal = FOCAL_RATIO * intrinsics.fx
     sigma = depth**2 * np.float32(sensor.subpixel / (focal * BASELINE))
     # Matching windows overlap, so errors come in patches of several pixels.
-    error = 0.75 * _coarse_noise(rng, shape, 6) + 0.55 * _coarse_noise(rng, shape, 2)
+    error = 0.8 * _coarse_noise(rng, shape, 6) + 0.6 * _coarse_noise(rng, shape, 2)
     measured = depth + sigma * error
 
     # Steps of depth: the matching window straddles both sides, and the second imager does not see the far one.
@@ -99,19 +100,19 @@ def measure_depth(
     high, low = cv2.dilate(depth, kernel), cv2.erode(depth, kernel)
     ragged = _coarse_noise(rng, shape, 4)
     step = (high - low) > 0.02 * depth
-    edge = (cv2.dilate(step.astype(np.uint8), kernel) > 0) & (ragged > -0.2)
+    edge = (cv2.dilate(step.astype(np.uint8), kernel) > 0) & (ragged > -0.3)
     hidden = _shadow_of_the_second_eye(focal * np.float32(BASELINE) / depth)
 
     # Grazing surfaces: depth changes fast along the surface compared with the pixel's footprint.
     slope_x = cv2.Sobel(depth, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8) * np.float32(intrinsics.fx) / depth
     slope_y = cv2.Sobel(depth, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8) * np.float32(intrinsics.fy) / depth
     facing = 1 / np.sqrt(1 + slope_x**2 + slope_y**2)
-    grazing = facing + 0.05 * ragged < 0.2
+    grazing = facing + 0.033 * ragged < 0.2
 
     light = cv2.blur(color.max(axis=2), (5, 5))
     patches = _coarse_noise(rng, shape, 10)
     mirror = (light > 248) & (patches > 0.0)
-    dark = (light < 22) & (patches > 0.6)
+    dark = (light < 22) & (patches > 0.9)
     lost = rng.random((shape[0] // 3 + 1, shape[1] // 3 + 1), np.float32) < 0.0015
     lost = cv2.resize(lost.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
     outside = (depth < MINIMUM_DEPTH) | (depth > MAXIMUM_DEPTH)
