@@ -1,0 +1,119 @@
+"""The bundle's read side: shipped bundles are whole, and each kind of damage is refused by name."""
+import hashlib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rt_seg.bundle import BundleError, load_bundle, verify_files
+from rt_seg.labels import labels_from_dict
+
+MODELS = Path(__file__).parents[2] / "models"
+SHIPPED = sorted(path.parent for path in MODELS.glob("*/bundle.yaml"))
+LABELS = labels_from_dict({"classes": [{"id": 0, "name": "background", "color": [0, 0, 0]}]}, "test")
+
+
+def _manifest():
+    return {
+        "format": 1,
+        "name": "probe",
+        "version": "1.0.0",
+        "license": "MIT",
+        "input": {"height": 64, "width": 96, "channels": "rgb", "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]},
+        "labels": LABELS.to_dict(),
+        "fingerprint": LABELS.fingerprint,
+        "engines": [
+            {
+                "runtime": "openvino",
+                "precision": "f32",
+                "path": "model.xml",
+                "sha256": {"model.xml": hashlib.sha256(b"network").hexdigest()},
+            }
+        ],
+    }
+
+
+def _write(folder, manifest):
+    (folder / "bundle.yaml").write_text(yaml.safe_dump(manifest))
+    (folder / "model.xml").write_bytes(b"network")
+    return folder
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_shipped_bundles_are_whole(folder):
+    bundle = load_bundle(folder)
+    assert bundle.name == folder.name
+    for engine in bundle.engines:
+        verify_files(engine, folder)
+    assert bundle.scores, "a shipped bundle states its measured score"
+    assert (folder / "README.md").is_file()
+
+
+def test_the_default_bundle_and_camvid_are_shipped():
+    assert {folder.name for folder in SHIPPED} >= {"tabletop", "camvid"}
+
+
+def test_a_bundle_is_read_as_written(tmp_path):
+    bundle = load_bundle(_write(tmp_path, _manifest()))
+    assert (bundle.name, bundle.input.height, bundle.input.width) == ("probe", 64, 96)
+    assert bundle.labels == LABELS
+    assert bundle.engine("openvino").path == tmp_path / "model.xml"
+    assert bundle.engine("saved_model") is None
+    verify_files(bundle.engines[0], tmp_path)
+
+
+def test_a_changed_model_file_is_refused_by_name(tmp_path):
+    bundle = load_bundle(_write(tmp_path, _manifest()))
+    (tmp_path / "model.xml").write_bytes(b"altered")
+    with pytest.raises(BundleError, match=r"model\.xml: SHA-256 is .*but bundle\.yaml says"):
+        verify_files(bundle.engines[0], tmp_path)
+
+
+def test_a_missing_model_file_is_refused_by_name(tmp_path):
+    bundle = load_bundle(_write(tmp_path, _manifest()))
+    (tmp_path / "model.xml").unlink()
+    with pytest.raises(BundleError, match=r"model\.xml: the bundle lists this file"):
+        verify_files(bundle.engines[0], tmp_path)
+
+
+def test_a_missing_folder_and_a_folder_without_manifest_are_named(tmp_path):
+    with pytest.raises(BundleError, match="absent: no such model bundle"):
+        load_bundle(tmp_path / "absent")
+    with pytest.raises(BundleError, match="is not a model bundle"):
+        load_bundle(tmp_path)
+
+
+def _remove(key):
+    return lambda manifest: manifest.pop(key)
+
+
+def _put(key, value):
+    return lambda manifest: manifest.__setitem__(key, value)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_remove("license"), "missing key 'license'"),
+        (_put("colour", 1), "unknown key 'colour'"),
+        (_put("format", 2), "format 2; this version reads format 1"),
+        (_put("fingerprint", "0" * 64), "the class list was edited after the export"),
+        (_put("engines", []), "engines must list at least one"),
+        (lambda m: m["engines"][0].update(runtime="caffe"), "runtime 'caffe' is not known; accepted: openvino"),
+        (lambda m: m["engines"][0].update(path="../model.xml"), "must be a path inside the bundle"),
+        (lambda m: m["input"].update(height="64"), "height '64' must be an integer"),
+        (lambda m: m["input"].update(channels="rgbx"), "channels 'rgbx' is not understood"),
+        (lambda m: m["input"].update(std=[1, 0, 1]), "std .* must be above 0"),
+    ],
+)
+def test_damaged_manifests_are_refused(tmp_path, damage, message):
+    manifest = _manifest()
+    damage(manifest)
+    with pytest.raises(BundleError, match=message):
+        load_bundle(_write(tmp_path, manifest))
+
+
+def test_a_manifest_that_is_no_yaml_is_refused(tmp_path):
+    (tmp_path / "bundle.yaml").write_text("{unclosed")
+    with pytest.raises(BundleError, match="bundle.yaml: cannot be read"):
+        load_bundle(tmp_path)
