@@ -4,8 +4,7 @@
 
 # shellcheck source=setup/steps.sh
 source "$(dirname "$0")/steps.sh"
-source setup/system.sh
-source setup/python.sh
+source setup/install.sh
 source setup/workspace.sh
 
 # Of scenes that no shipped model was trained on.
@@ -24,11 +23,9 @@ case $camera in replay | realsense | none) ;; *) stop "CAMERA=$camera is not kno
 [ -d "$bundle" ] || stop "BUNDLE=$bundle: no such folder, and none of that name in models/ ($(ls models | tr '\n' ' '))"
 [ -z "${RECORDING:-}" ] || [ -f "$RECORDING" ] || stop "RECORDING=$RECORDING: no such file"
 
-groups=(live)
-[ "$viewer" != rviz ] || groups+=(viewer)
-install_packages "${groups[@]}"
-create_environment
-install_requirements live
+groups="environment live"
+[ "$viewer" != rviz ] || groups+=" viewer"
+install "$groups" live
 build_workspace
 enter_workspace
 
@@ -43,7 +40,7 @@ fi
 # A machine whose own name does not resolve (many containers) can still talk to itself.
 getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-localhost}
 
-say "live       roslaunch rt_seg live.launch (camera: $camera, bundle: $bundle, viewer: $viewer); Ctrl-C ends it"
+say "live             roslaunch rt_seg live.launch (camera: $camera, bundle: $bundle, viewer: $viewer); Ctrl-C ends it"
 # shellcheck disable=SC2086
 exec roslaunch rt_seg live.launch camera:="$camera" bundle:="$(realpath "$bundle")" viewer:="$viewer" loop:="$loop" \
     recording:="$(realpath -m "$recording")" snapshot:="$REPOSITORY/recordings/snapshot.png" ${ARGS:-}

@@ -2,6 +2,7 @@
 # Sourced by the other files of this folder; runs from the repository's root.
 
 set -euo pipefail
+trap 'echo "rt_seg: set-up stopped at ${BASH_SOURCE[0]}:$LINENO: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 REPOSITORY=$PWD
 STATE=$REPOSITORY/.setup
@@ -36,11 +37,11 @@ step() {
     local name=$1 description=$2 key=$3 output=$4 log=$STATE/$1.log stamp=$STATE/$1.stamp started code=0
     shift 4
     if [ -e "$output" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ]; then
-        printf '%-10s %s: done before\n' "$name" "$description"
+        printf '%-16s %s: done before\n' "$name" "$description"
         return
     fi
     rm -f "$stamp"
-    printf '%-10s %s ... ' "$name" "$description"
+    printf '%-16s %s ... ' "$name" "$description"
     started=$(date +%s%N)
     # Not `( ... ) || code=$?`: within a command whose failure is caught so, `set -e` does not act.
     set +e
@@ -59,3 +60,21 @@ step() {
 
 # seconds STARTED: prints the time since STARTED (nanoseconds of the clock).
 seconds() { awk -v started="$1" -v now="$(date +%s%N)" 'BEGIN { printf "%.1f s\n", (now - started) / 1e9 }'; }
+
+# beside COMMAND...: starts steps beside those that follow, and keeps what they print; join_beside waits for them.
+beside() {
+    # A process group of its own, so that all of it can be ended together.
+    set -m
+    ("$@") </dev/null >"$STATE/beside.out" 2>&1 &
+    BESIDE=$!
+    set +m
+    trap 'kill -- "-$BESIDE" 2>/dev/null || true' EXIT
+}
+
+join_beside() {
+    local code=0
+    wait "$BESIDE" || code=$?
+    trap - EXIT
+    cat "$STATE/beside.out"
+    [ $code -eq 0 ] || exit $code
+}

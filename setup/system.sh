@@ -10,30 +10,37 @@ packages() {
 missing_packages() {
     local wanted
     wanted=$(packages "$@")
+    # dpkg-query fails when it does not know one of the names.
     # shellcheck disable=SC2086
-    dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null | sed -n 's/^installed //p' | sort -u |
-        comm -13 - <(sort -u <<<"$wanted")
+    { dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null || true; } |
+        sed -n 's/^installed //p' | sort -u | comm -13 - <(sort -u <<<"$wanted")
 }
 
 # install_packages GROUP...
 install_packages() {
-    local missing run=()
+    local missing
     command -v apt-get >/dev/null ||
         stop "apt-get is not here. Supported: Debian 12, Ubuntu 22.04 and 24.04, and any Ubuntu with /opt/ros/noetic."
     missing=$(missing_packages "$@" | tr '\n' ' ')
     [ -n "$missing" ] || return 0
+    AS_ROOT=()
     if [ "$(id -u)" -ne 0 ]; then
         command -v sudo >/dev/null || stop "system packages are missing, and you are neither root nor is there sudo." \
             "Ask an administrator for: apt-get install --no-install-recommends $missing"
+        say "system           sudo is needed to install: $missing"
         sudo -v || stop "sudo refused. These packages are missing: $missing"
-        run=(sudo)
+        AS_ROOT=(sudo)
     fi
-    step system "install $(wc -w <<<"$missing") missing system packages" "$missing" /nonexistent \
+    # shellcheck disable=SC2086
+    step "system-${!#}" "install $(wc -w <<<"$missing") missing system packages" "$missing" /nonexistent \
         apt_install $missing
+    PACKAGE_LISTS=fresh
 }
+
+PACKAGE_LISTS=unknown
 
 apt_install() {
     echo "missing: $*"
-    "${run[@]}" apt-get update
-    "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
+    [ "$PACKAGE_LISTS" = fresh ] || "${AS_ROOT[@]}" apt-get update
+    "${AS_ROOT[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
 }

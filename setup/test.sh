@@ -4,8 +4,7 @@
 
 # shellcheck source=setup/steps.sh
 source "$(dirname "$0")/steps.sh"
-source setup/system.sh
-source setup/python.sh
+source setup/install.sh
 source setup/workspace.sh
 source setup/lint.sh
 
@@ -17,7 +16,7 @@ FAILED_CHECKS=()
 check() {
     local name=$1 description=$2 log=$STATE/$1.log started code
     shift 2
-    printf '%-10s %s ... ' "$name" "$description"
+    printf '%-16s %s ... ' "$name" "$description"
     started=$(date +%s%N)
     set +e
     (set -e; "$@") </dev/null >"$log" 2>&1
@@ -62,18 +61,16 @@ run_registered_tests() {
 
 rm -rf "$RESULTS"
 mkdir -p "$RESULTS"
-install_packages live test
-create_environment
-parts=(live test)
+parts="live test"
 if "$SYSTEM_PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
     training=yes
-    parts=(live training test)
+    parts="live training test"
 else
     training=
-    say "training   skipped: the offline half needs Python 3.10 or newer, $SYSTEM_PYTHON is older"
+    say "training         skipped: the offline half needs Python 3.10 or newer, $SYSTEM_PYTHON is older"
 fi
-[ "${1:-}" != lint ] || parts=(live test)
-install_requirements "${parts[@]}"
+[ "${1:-}" != lint ] || parts="live test"
+install "environment live test" "$parts"
 build_workspace
 enter_workspace
 
@@ -82,8 +79,7 @@ check style "ruff" lint_style
 check package "catkin_lint" lint_package
 if [ "${1:-}" != lint ]; then
     # Tests find the real data here without being told; elsewhere they skip, with the reason.
-    [ -n "${RT_SEG_DATA:-}" ] || [ ! -d ../shared/data ] || RT_SEG_DATA=$(realpath ../shared/data)
-    export RT_SEG_DATA=${RT_SEG_DATA:-}
+    [ -n "${RT_SEG_DATA:-}" ] || [ ! -d ../shared/data ] || export RT_SEG_DATA="$PWD/../shared/data"
     export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2} PYTHONUNBUFFERED=1
     getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-localhost}
 

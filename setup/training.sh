@@ -3,12 +3,9 @@
 
 # shellcheck source=setup/steps.sh
 source "$(dirname "$0")/steps.sh"
-source setup/system.sh
-source setup/python.sh
+source setup/install.sh
 source setup/workspace.sh
 
-install_packages live
-create_environment
-install_requirements live training
+install "environment live" "live training"
 build_workspace
 say "ready: source $SETUP_FILE, then rosrun rt_seg build_dataset | train | evaluate | export --help"

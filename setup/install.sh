@@ -1,0 +1,24 @@
+# Installs system packages and Python requirements: both at the same time on a fresh system, where apt keeps one core busy
+# unpacking for a minute and pip the other.
+
+source setup/system.sh
+source setup/python.sh
+
+# install "GROUP..." "PART...": packages of these groups, .venv, and requirements-PART.txt of each part.
+install() {
+    local groups=$1 parts=$2
+    # shellcheck disable=SC2086
+    if [ -z "$(missing_packages $groups)" ]; then
+        prepare_environment $parts
+        return
+    fi
+    install_packages environment
+    beside prepare_environment $parts
+    install_packages $groups
+    join_beside
+}
+
+prepare_environment() {
+    create_environment
+    install_requirements "$@"
+}
