@@ -1,13 +1,14 @@
 # Installs system packages and Python requirements: both at the same time on a fresh system, where apt keeps one core busy
 # unpacking for a minute and pip the other.
 
+# shellcheck shell=bash disable=SC2034,SC2086
+
 source setup/system.sh
 source setup/python.sh
 
 # install "GROUP..." "PART...": packages of these groups, .venv, and requirements-PART.txt of each part.
 install() {
     local groups=$1 parts=$2
-    # shellcheck disable=SC2086
     if [ -z "$(missing_packages $groups)" ]; then
         prepare_environment $parts
         return

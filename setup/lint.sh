@@ -1,6 +1,8 @@
 # Lint: style of both halves, Python 3.8 in the live half, and the catkin package.
 # Each of these is a command for `check` of setup/test.sh.
 
+# shellcheck shell=bash disable=SC2034,SC2086
+
 python_executables() { grep -lE '^#!.*python' "$@" 2>/dev/null || true; }
 
 lint_style() {

@@ -19,8 +19,10 @@ bundle=${BUNDLE:-tabletop}
 recording=${RECORDING:-$DEMO_RECORDING}
 
 case $camera in replay | realsense | none) ;; *) stop "CAMERA=$camera is not known; accepted: replay, realsense, none" ;; esac
+shopt -s nullglob
+shipped=(models/*)
 [ -d "$bundle" ] || [ ! -d "models/$bundle" ] || bundle=models/$bundle
-[ -d "$bundle" ] || stop "BUNDLE=$bundle: no such folder, and none of that name in models/ ($(ls models | tr '\n' ' '))"
+[ -d "$bundle" ] || stop "BUNDLE=$bundle: no such folder, and none of that name in models/ (${shipped[*]##*/})"
 [ -z "${RECORDING:-}" ] || [ -f "$RECORDING" ] || stop "RECORDING=$RECORDING: no such file"
 
 groups="environment live"

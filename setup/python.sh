@@ -1,5 +1,7 @@
 # The Python environment: .venv, made from the distribution's Python so that it sees ROS, with the pinned requirements.
 
+# shellcheck shell=bash disable=SC2034,SC2086
+
 create_environment() {
     local version
     version=$("$SYSTEM_PYTHON" -c 'import platform; print(platform.python_version())')

@@ -1,6 +1,8 @@
 # Set-up steps: each is announced in one line, timed, logged, and skipped when nothing it depends on has changed.
 # Sourced by the other files of this folder; runs from the repository's root.
 
+# shellcheck shell=bash disable=SC2034,SC2086
+
 set -euo pipefail
 trap 'echo "rt_seg: set-up stopped at ${BASH_SOURCE[0]}:$LINENO: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

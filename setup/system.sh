@@ -1,5 +1,7 @@
 # System packages: installs what is missing of apt-packages.txt. Nothing to do when all are there.
 
+# shellcheck shell=bash disable=SC2034,SC2086
+
 # packages GROUP...: the names that this distribution gives to the packages of these groups.
 packages() {
     awk -v groups=" $* " -v column="${NOETIC:+3}" '
@@ -11,7 +13,6 @@ missing_packages() {
     local wanted
     wanted=$(packages "$@")
     # dpkg-query fails when it does not know one of the names.
-    # shellcheck disable=SC2086
     { dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null || true; } |
         sed -n 's/^installed //p' | sort -u | comm -13 - <(sort -u <<<"$wanted")
 }
@@ -31,7 +32,6 @@ install_packages() {
         sudo -v || stop "sudo refused. These packages are missing: $missing"
         AS_ROOT=(sudo)
     fi
-    # shellcheck disable=SC2086
     step "system-${!#}" "install $(wc -w <<<"$missing") missing system packages" "$missing" /nonexistent \
         apt_install $missing
     PACKAGE_LISTS=fresh

@@ -3,6 +3,8 @@
 # .workspace/src/rt_seg holds links to the package's own folders rather than one link to the repository: rosrun and
 # rospack search a package's whole folder, and would find .venv, recordings and the build itself in it.
 
+# shellcheck shell=bash disable=SC2034,SC2086
+
 PACKAGE_SPACE=.workspace/src/rt_seg
 SETUP_FILE=.workspace/devel/setup.bash
 
