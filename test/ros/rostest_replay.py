@@ -63,10 +63,11 @@ class ReplayTest(unittest.TestCase):
                 self.arrivals.append(time.monotonic())
 
     def play(self, bag, *parameters):
-        command = ["rosrun", "rt_seg", "replay", f"_recording:={bag}", "_mode:=every_frame", "_linger:=5.0"]
+        command = ["rosrun", "rt_seg", "replay", f"_recording:={bag}", "_mode:=every_frame", "_linger:=60.0"]
+        command += ["_consumer:=segmentation", "_result:=/segmentation/mask"]
         command += parameters
         self.addCleanup(lambda: rospy.has_param("/replay") and rospy.delete_param("/replay"))
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=90)
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=150)
         return result.returncode, result.stdout.decode("utf-8")
 
     def stamps(self, topic):
@@ -75,7 +76,7 @@ class ReplayTest(unittest.TestCase):
     def test_each_frame_gives_a_mask_with_the_stamp_frame_and_size_of_its_image(self):
         bag = Path(self.folder.name) / "scene.bag"
         self.assertEqual(write_recording(frames(), bag), COUNT)
-        code, output = self.play(bag, "_consumer:=segmentation")
+        code, output = self.play(bag)
         self.assertEqual(code, 0, output)
         color = self.stamps(f"/camera/{camera_topics.COLOR}")
         self.assertEqual(len(color), COUNT)
@@ -92,7 +93,7 @@ class ReplayTest(unittest.TestCase):
     def test_a_recording_without_depth_gives_masks_too(self):
         bag = Path(self.folder.name) / "color.bag"
         write_recording(frames(depth=False), bag)
-        code, output = self.play(bag, "_consumer:=segmentation", "_duration:=1.0")
+        code, output = self.play(bag, "_duration:=1.0")
         self.assertEqual(code, 0, output)
         color = self.stamps(f"/camera/{camera_topics.COLOR}")
         self.assertEqual(len(color), int(RATE))

@@ -22,7 +22,7 @@ from rt_seg.ros.conversions import image_message, mask_from_message
 from rt_seg.segmenter import Segmenter
 
 FRAME = "camera_color_optical_frame"
-TIMEOUT = 20.0
+TIMEOUT = 30.0
 
 
 def wait_for(condition, timeout=TIMEOUT):
@@ -181,7 +181,7 @@ class StartTest(unittest.TestCase):
 
     def refusal(self, *parameters):
         command = ["rosrun", "rt_seg", "segmentation_node", "__name:=refused", *parameters]
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
         output = result.stdout.decode("utf-8")
         self.assertEqual(result.returncode, 1, output)
         self.assertNotIn("Traceback", output)

@@ -1,51 +1,51 @@
 """sensor_msgs/Image to NumPy and back, refusing what cannot be meant.
 
-Not by cv_bridge: its Python side ignores `step` (padded rows come out sheared), drops the header, converts 16UC1 to
-32FC1 without scaling the unit, and its binary module ties the package to one NumPy.
+cv_bridge does the conversions. What it leaves open is settled here: it ignores `step` (padded rows would come out
+sheared), takes any encoding for any purpose, and converts 16UC1 to 32FC1 without scaling the unit.
 """
 from __future__ import annotations
 
-import sys
-from typing import Dict, NamedTuple, Optional
+from typing import NamedTuple, Tuple
 
-import cv2
 import numpy as np
+from cv_bridge import CvBridge, CvBridgeError
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
+
+_BRIDGE = CvBridge()
 
 
 class ConversionError(ValueError):
     """An image message cannot be used; the text names encoding or size and what is accepted."""
 
 
-class _Layout(NamedTuple):
-    dtype: str
-    channels: int
-    to_rgb: Optional[int]
+class _Role(NamedTuple):
+    name: str
+    encodings: Tuple[str, ...]
+    hint: str
 
 
-_COLOR_LAYOUTS: Dict[str, _Layout] = {
-    "rgb8": _Layout("u1", 3, None),
-    "bgr8": _Layout("u1", 3, cv2.COLOR_BGR2RGB),
-    "rgba8": _Layout("u1", 4, cv2.COLOR_RGBA2RGB),
-    "bgra8": _Layout("u1", 4, cv2.COLOR_BGRA2RGB),
-    "mono8": _Layout("u1", 1, cv2.COLOR_GRAY2RGB),
-}
-_DEPTH_LAYOUTS: Dict[str, _Layout] = {
-    "16UC1": _Layout("u2", 1, None),
-    "mono16": _Layout("u2", 1, None),
-    "32FC1": _Layout("f4", 1, None),
-}
-_MASK_LAYOUTS: Dict[str, _Layout] = {"mono8": _Layout("u1", 1, None), "8UC1": _Layout("u1", 1, None)}
+_COLOR = _Role(
+    "a colour image",
+    ("rgb8", "bgr8", "rgba8", "bgra8", "mono8"),
+    "Remap the topic or convert with image_proc.",
+)
+_DEPTH = _Role(
+    "a depth image",
+    ("16UC1", "mono16", "32FC1"),
+    "The driver's colorizer filter turns depth into rgb8: switch it off.",
+)
+_MASK = _Role("a mask", ("mono8", "8UC1"), "Masks hold one byte per pixel, the class id.")
 
 
-def _layout(message: Image, layouts: Dict[str, _Layout], role: str, hint: str) -> _Layout:
-    layout = layouts.get(message.encoding)
-    if layout is None:
+def _check(message: Image, role: _Role) -> int:
+    """Bytes of a row without its padding; raises ConversionError unless `message` is a whole image of the role."""
+    if message.encoding not in role.encodings:
         raise ConversionError(
-            f"encoding {message.encoding!r} is not {role}; accepted are {', '.join(layouts)}. {hint}"
+            f"encoding {message.encoding!r} is not {role.name}; accepted are {', '.join(role.encodings)}. {role.hint}"
         )
-    row = message.width * layout.channels * np.dtype(layout.dtype).itemsize
+    dtype, channels = _BRIDGE.encoding_to_dtype_with_channels(message.encoding)
+    row = message.width * channels * np.dtype(dtype).itemsize
     if message.width < 1 or message.height < 1:
         raise ConversionError(f"image of {message.width}x{message.height} pixels ({message.encoding}) is empty")
     if message.step < row:
@@ -58,17 +58,26 @@ def _layout(message: Image, layouts: Dict[str, _Layout], role: str, hint: str) -
             f"image of {message.width}x{message.height} pixels ({message.encoding}, step {message.step}) holds "
             f"{len(message.data)} bytes; needed are {needed}. The message was cut or its size fields are wrong"
         )
-    return layout
+    return row
 
 
-def _pixels(message: Image, layout: _Layout) -> np.ndarray:
-    """View of the message's data as (H, W) or (H, W, C); read-only, rows may be padded."""
-    order = ">" if message.is_bigendian else "<"
-    dtype = np.dtype(layout.dtype).newbyteorder(order)
-    shape = (message.height, message.width, layout.channels)
-    strides = (message.step, layout.channels * dtype.itemsize, dtype.itemsize)
-    view = np.ndarray(shape, dtype, buffer=message.data, strides=strides)
-    return view[:, :, 0] if layout.channels == 1 else view
+def _pixels(message: Image, role: _Role, encoding: str = "passthrough") -> np.ndarray:
+    """The image in an encoding of cv_bridge, (H, W) or (H, W, C); possibly a read-only view of the message."""
+    row = _check(message, role)
+    if message.step != row:
+        rows = np.ndarray((message.height, row), np.uint8, buffer=message.data, strides=(message.step, 1))
+        message = Image(
+            height=message.height,
+            width=message.width,
+            encoding=message.encoding,
+            is_bigendian=message.is_bigendian,
+            step=row,
+            data=rows.tobytes(),
+        )
+    try:
+        return _BRIDGE.imgmsg_to_cv2(message, encoding)
+    except CvBridgeError as error:
+        raise ConversionError(f"cv_bridge cannot convert {message.encoding} to {encoding}: {error}") from error
 
 
 def color_to_rgb(message: Image) -> np.ndarray:
@@ -76,19 +85,12 @@ def color_to_rgb(message: Image) -> np.ndarray:
 
     Takes rgb8, bgr8, rgba8, bgra8 and mono8 with any row padding. Raises ConversionError.
     """
-    layout = _layout(message, _COLOR_LAYOUTS, "a colour image", "Remap the topic or convert with image_proc.")
-    pixels = np.ascontiguousarray(_pixels(message, layout))
-    return pixels if layout.to_rgb is None else cv2.cvtColor(pixels, layout.to_rgb)
+    return _pixels(message, _COLOR, "passthrough" if message.encoding == "rgb8" else "rgb8")
 
 
 def check_depth(message: Image, width: int, height: int) -> None:
     """Raise ConversionError unless `message` is a depth image of width × height pixels, as aligned depth must be."""
-    _layout(
-        message,
-        _DEPTH_LAYOUTS,
-        "a depth image",
-        "The driver's colorizer filter turns depth into rgb8: switch it off.",
-    )
+    _check(message, _DEPTH)
     if (message.width, message.height) != (width, height):
         raise ConversionError(
             f"depth is {message.width}x{message.height} and colour {width}x{height} pixels, so it is not aligned to "
@@ -101,17 +103,15 @@ def depth_to_metres(message: Image) -> np.ndarray:
 
     Takes 16UC1 and mono16 (millimetres) and 32FC1 (metres), REP 118. Raises ConversionError.
     """
-    layout = _layout(message, _DEPTH_LAYOUTS, "a depth image", "Remap the topic to the camera's aligned depth.")
-    pixels = _pixels(message, layout)
-    metres = pixels.astype(np.float32) if layout.dtype == "f4" else pixels * np.float32(0.001)
+    pixels = _pixels(message, _DEPTH)
+    metres = pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels * np.float32(0.001)
     metres[~np.isfinite(metres) | (metres <= 0)] = np.nan
     return metres
 
 
 def mask_from_message(message: Image) -> np.ndarray:
     """Class ids as (H, W) uint8 from a mono8 or 8UC1 image. Raises ConversionError."""
-    layout = _layout(message, _MASK_LAYOUTS, "a mask", "Masks hold one byte per pixel, the class id.")
-    return np.ascontiguousarray(_pixels(message, layout))
+    return _pixels(message, _MASK)
 
 
 _ENCODING_OF = {("uint8", 2): "mono8", ("uint8", 3): "rgb8", ("uint16", 2): "16UC1", ("float32", 2): "32FC1"}
@@ -129,16 +129,7 @@ def image_message(pixels: np.ndarray, header: Header) -> Image:
             f"an array of shape {pixels.shape} and type {pixels.dtype} has no image encoding; accepted are (H, W) of "
             "uint8, uint16 or float32, and (H, W, 3) of uint8"
         )
-    height, width = pixels.shape[:2]
-    return Image(
-        header=header,
-        height=height,
-        width=width,
-        encoding=encoding,
-        is_bigendian=int(sys.byteorder == "big"),
-        step=width * pixels.itemsize * (3 if pixels.ndim == 3 else 1),
-        data=pixels.tobytes(),
-    )
+    return _BRIDGE.cv2_to_imgmsg(pixels, encoding, header)
 
 
 def camera_info_message(intrinsics, header: Header) -> CameraInfo:

@@ -14,10 +14,11 @@ import rospy
 from sensor_msgs.msg import CameraInfo, Image
 
 from rt_seg.ros import camera_topics
+from rt_seg.ros.camera_topics import RECEIVE_BUFFER
 from rt_seg.ros.publishing import create_publisher
 from rt_seg.ros.recording import CAMERA
 from rt_seg.ros.settings import SettingsError, read_settings
-from rt_seg.ros.synchronizer import LIVE, MODES
+from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES
 
 MESSAGE_TYPES = {
     camera_topics.COLOR_INFO: CameraInfo,
@@ -50,7 +51,8 @@ class ReplaySettings:
     mode       live: like a camera, a subscriber that is too slow misses images; every_frame: wait for subscribers
     consumer   node that must have subscribed before the start (relative name); empty: any subscriber of colour
     wait       longest time to wait for it, seconds
-    linger     seconds between the last frameset and the end, for what is still being worked on
+    result     every_frame: topic of images made from the colour images, with their stamps; the end waits for the last
+    linger     seconds between the last frameset, or the last result that comes, and the end
     """
 
     recording: str
@@ -60,6 +62,7 @@ class ReplaySettings:
     speed: float = field(default=1.0, metadata={"range": (0.01, 100.0)})
     mode: str = field(default=LIVE, metadata={"accepted": MODES})
     consumer: str = ""
+    result: str = ""
     wait: float = field(default=120.0, metadata={"range": (0.0, 1e6)})
     linger: float = field(default=3.0, metadata={"range": (0.0, 1e6)})
 
@@ -144,6 +147,10 @@ class Replay:
 
     def __init__(self, settings: ReplaySettings) -> None:
         self._settings = settings
+        self._last_result: Optional[rospy.Time] = None
+        self._last_arrival = 0.0
+        if settings.result and settings.mode == EVERY_FRAME:
+            rospy.Subscriber(settings.result, Image, self._on_result, queue_size=1, buff_size=RECEIVE_BUFFER)
         self._publishers = {
             topic: create_publisher(f"/{settings.camera}/{topic}", kind, settings.mode, 4)
             for topic, kind in MESSAGE_TYPES.items()
@@ -155,6 +162,7 @@ class Replay:
         framesets = _Prefetch(recording, self._settings.loop, self._settings.duration)
         count = 0
         start: Optional[float] = None
+        stamp: Optional[rospy.Time] = None
         for frameset, offset in framesets:
             if start is None:
                 self._wait_for_subscribers()
@@ -167,8 +175,22 @@ class Replay:
                 message.header.stamp = stamp
                 self._publishers[topic].publish(message)
             count += 1
-        self._pause_until(time.monotonic() + self._settings.linger)
+        self._finish(stamp)
         return count
+
+    def _on_result(self, message: Image) -> None:
+        self._last_result, self._last_arrival = message.header.stamp, time.monotonic()
+
+    def _finish(self, last_stamp: Optional[rospy.Time]) -> None:
+        """Wait for what is still being worked on: until the last result is here, or none has come for `linger`."""
+        end = time.monotonic()
+        while not rospy.is_shutdown():
+            if last_stamp is not None and self._last_result == last_stamp:
+                self._pause_until(time.monotonic() + 0.5)  # for other subscribers of the result
+                return
+            if time.monotonic() > max(end, self._last_arrival) + self._settings.linger:
+                return
+            time.sleep(0.05)
 
     @staticmethod
     def _pause_until(moment: float) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import Callable, List, Optional
 
+import message_filters
 import numpy as np
 import rospy
 from sensor_msgs.msg import CameraInfo, Image
@@ -61,10 +62,16 @@ class SegmentationNode:
         )
         options = {"queue_size": None if keeps_all else 1, "buff_size": RECEIVE_BUFFER, "tcp_nodelay": True}
         # Colour comes last: a recording starts when colour has a subscriber, and by then all else is connected.
-        self._subscribers = [rospy.Subscriber(COLOR_INFO, CameraInfo, self._on_camera_info, queue_size=1)]
+        self._subscribers: List[message_filters.Subscriber] = []
+        self._subscribe(COLOR_INFO, CameraInfo, self._on_camera_info, queue_size=1)
         if settings.use_depth:
-            self._subscribers.append(rospy.Subscriber(DEPTH, Image, self._on_depth, **options))
-        self._subscribers.append(rospy.Subscriber(COLOR, Image, self._on_color, **options))
+            self._subscribe(DEPTH, Image, self._on_depth, **options)
+        self._subscribe(COLOR, Image, self._on_color, **options)
+
+    def _subscribe(self, topic: str, kind: type, callback: Callable, **options: object) -> None:
+        subscriber = message_filters.Subscriber(topic, kind, **options)
+        subscriber.registerCallback(callback)
+        self._subscribers.append(subscriber)
 
     def run(self) -> None:
         """Work until the node is shut down."""
@@ -84,7 +91,7 @@ class SegmentationNode:
         """Stop taking messages and free the engine."""
         self._queue.close()
         for subscriber in self._subscribers:
-            subscriber.unregister()
+            subscriber.sub.unregister()
         self._diagnostics.stop()
         self._segmenter.close()
 

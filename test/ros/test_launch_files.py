@@ -1,0 +1,88 @@
+"""live.launch: each source of images, and clear words for what is missing or mistyped."""
+import os
+import subprocess
+
+import pytest
+
+rospkg = pytest.importorskip("rospkg", reason="ROS is not on the Python path")
+try:
+    rospkg.RosPack().get_path("rt_seg")
+except rospkg.ResourceNotFound:
+    pytest.skip("the workspace is not sourced", allow_module_level=True)
+
+# Arguments of rs_camera.launch, realsense2_camera 2.3.2: roslaunch refuses an argument that a file does not declare.
+DRIVER_ARGUMENTS = """serial_no usb_port_id device_type json_file_path camera tf_prefix external_manager manager output
+respawn fisheye_width fisheye_height fisheye_fps depth_width depth_height depth_fps confidence_width confidence_height
+confidence_fps infra_width infra_height infra_fps color_width color_height color_fps enable_fisheye enable_depth
+enable_confidence enable_infra enable_color enable_infra1 enable_infra2 infra_rgb gyro_fps accel_fps enable_gyro
+enable_accel enable_pointcloud pointcloud_texture_stream pointcloud_texture_index allow_no_texture_points ordered_pc
+enable_sync align_depth publish_tf tf_publish_rate filters clip_distance linear_accel_cov initial_reset
+reconnect_timeout wait_for_device_timeout unite_imu_method topic_odom_in calib_odom_file publish_odom_tf""".split()
+
+
+def roslaunch(*arguments, packages=None):
+    environment = dict(os.environ)
+    if packages is not None:
+        environment["ROS_PACKAGE_PATH"] = f"{packages}:{environment.get('ROS_PACKAGE_PATH', '')}"
+    command = ["roslaunch", "--nodes", "rt_seg", "live.launch", *arguments]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, timeout=120)
+    return result.returncode, result.stdout.decode("utf-8")
+
+
+def without_driver():
+    try:
+        rospkg.RosPack().get_path("realsense2_camera")
+    except rospkg.ResourceNotFound:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "camera, viewer, nodes",
+    [
+        ("replay", "rviz", {"/replay", "/rviz", "/segmentation", "/status"}),
+        ("replay", "status", {"/replay", "/segmentation", "/status"}),
+        ("none", "none", {"/segmentation"}),
+    ],
+)
+def test_the_arguments_choose_the_nodes(camera, viewer, nodes):
+    code, output = roslaunch(f"camera:={camera}", f"viewer:={viewer}")
+    assert code == 0, output
+    assert set(output.split()) == nodes
+
+
+@pytest.mark.parametrize(
+    "argument, message",
+    [
+        ("camera:=webcam", "camera:=webcam is not known. Accepted are replay, realsense and none"),
+        ("viewer:=rqt", "viewer:=rqt is not known. Accepted are rviz, status and none"),
+    ],
+)
+def test_an_unknown_choice_is_named_with_the_accepted_ones(argument, message):
+    code, output = roslaunch(argument)
+    assert code != 0
+    assert message in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.skipif(not without_driver(), reason="realsense2_camera is installed")
+def test_without_the_camera_driver_the_package_to_install_is_named():
+    code, output = roslaunch("camera:=realsense")
+    assert code != 0
+    assert "sudo apt install ros-noetic-realsense2-camera" in output
+    assert "Traceback" not in output
+
+
+def test_the_driver_gets_only_arguments_that_it_declares(tmp_path):
+    package = tmp_path / "realsense2_camera"
+    (package / "launch").mkdir(parents=True)
+    (package / "package.xml").write_text(
+        "<package format='2'><name>realsense2_camera</name><version>2.3.2</version><description>Its arguments"
+        "</description><maintainer email='a@example.com'>a</maintainer><license>MIT</license></package>"
+    )
+    arguments = "".join(f"<arg name='{name}' default=''/>" for name in DRIVER_ARGUMENTS)
+    node = "<node pkg='realsense2_camera' type='driver' name='driver_of_$(arg camera)_at_$(arg depth_fps)'/>"
+    (package / "launch" / "rs_camera.launch").write_text(f"<launch>{arguments}{node}</launch>")
+    code, output = roslaunch("camera:=realsense", "viewer:=none", "fps:=15", "camera_name:=front", packages=tmp_path)
+    assert code == 0, output
+    assert set(output.split()[-2:]) == {"/segmentation", "/driver_of_front_at_15"}
