@@ -91,7 +91,7 @@ class SegmentationNode:
         """Stop taking messages and free the engine."""
         self._queue.close()
         for subscriber in self._subscribers:
-            subscriber.sub.unregister()
+            subscriber.unregister()
         self._diagnostics.stop()
         self._segmenter.close()
 
