@@ -194,6 +194,19 @@ def test_command_scores_a_bundle_with_the_masks_of_the_live_segmenter(tmp_path, 
     assert (output / "confusion.png").is_file()
 
 
+def test_record_replaces_the_score_on_the_same_data_in_the_manifest(tmp_path, bundle, capsys):
+    from rt_seg.bundle import load_bundle
+
+    build_lamps(tmp_path, LABELS)
+    arguments = ["--bundle", str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]
+    for data in ("two lamps", "two lamps", "other"):
+        assert main([*arguments, "--record", data]) == 0
+    scores = load_bundle(bundle).scores
+    assert [score["data"] for score in scores] == ["two lamps", "other"]
+    assert f"{100 * scores[0]['value']:.2f}" in capsys.readouterr().out
+    assert scores[0]["command"] == "rosrun rt_seg evaluate --bundle models/lamps --dataset lamps --split validation"
+
+
 def test_bundle_and_data_set_of_other_labels_are_refused_with_the_difference(tmp_path, bundle, capsys):
     build_lamps(tmp_path, LabelSet((LABELS.labels[0], Label(1, "lit", (250, 250, 250))), 255))
     assert main(["--bundle", str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]) == 2

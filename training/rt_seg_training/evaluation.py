@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from rt_seg.labels import LabelSet
 from rt_seg_training.metrics import Scores
@@ -95,7 +96,6 @@ def write_mask(path: Path, mask: np.ndarray) -> None:
 
 def write_scores(path: Path, scores: Scores, protocol: Mapping[str, Any]) -> None:
     """Write scores, confusion matrix and `protocol` (plain values: what was measured on what) as YAML; atomic."""
-    import yaml
 
     text = yaml.safe_dump(
         {"protocol": dict(protocol), **scores.to_dict()},
@@ -232,7 +232,31 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--save-predictions", action="store_true", help="write each mask to predictions/<name>.png in the output folder"
     )
+    parser.add_argument(
+        "--record", metavar="DATA", help="write the mean IoU into the bundle's manifest, as measured on DATA (words)"
+    )
     return parser
+
+
+def record_score(bundle_folder: Path, scores: Scores, protocol: Mapping[str, Any], data: str) -> None:
+    """Write the mean IoU into `scores` of the bundle's manifest, atomically, in place of an older one on `data`."""
+    from rt_seg.bundle import MANIFEST
+    from rt_seg_training.exporting import write_manifest
+
+    manifest = yaml.safe_load((bundle_folder / MANIFEST).read_text(encoding="utf-8"))
+    kept = [score for score in manifest.get("scores", []) if score["data"] != data]
+    manifest["scores"] = [
+        *kept,
+        {
+            "metric": "mean_iou",
+            "value": round(float(scores.mean_iou), 4),
+            "data": data,
+            "frames": int(scores.frames),
+            "engine": protocol["engine"],
+            "command": protocol["command"],
+        },
+    ]
+    write_manifest(bundle_folder, manifest)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -258,8 +282,13 @@ def main(arguments: list[str] | None = None) -> int:
         )
         print(scores.table())
         print(protocol_line(protocol))
+        protocol["command"] = (
+            f"rosrun rt_seg evaluate --bundle models/{protocol['bundle']} --dataset {shlex.quote(options.dataset)} "
+            f"--split {shlex.quote(options.split)}"
+        )
+        if options.record is not None:
+            record_score(options.bundle, scores, protocol, options.record)
         if options.output is not None:
-            protocol["command"] = "evaluate " + shlex.join(sys.argv[1:] if arguments is None else arguments)
             write_scores(options.output / "scores.yaml", scores, protocol)
             title = f"{protocol['bundle']} on {protocol['dataset']} {protocol['split']}"
             write_confusion_figure(options.output / "confusion.png", scores, title)
