@@ -57,8 +57,8 @@ def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
     return same
 
 
-def score_model(model: keras.Model, batches, class_count: int, ignore_id: int) -> np.ndarray:
-    """Confusion matrix of the arg-max of full-size logits over `batches` (see pipeline.validation_batches)."""
+def mask_predictor(model: keras.Model):
+    """A compiled function (image (1, h, w, 3) normalised, size (H, W)) → class ids uint8 (1, H, W) of full-size logits."""
 
     @tf.function(reduce_retracing=True)
     def predict(image, size):
@@ -66,6 +66,11 @@ def score_model(model: keras.Model, batches, class_count: int, ignore_id: int) -
         logits = logits[0] if isinstance(logits, (list, tuple)) else logits
         return tf.cast(tf.math.argmax(upsample_logits(logits, size), axis=-1), tf.uint8)
 
+    return predict
+
+
+def score(predict, batches, class_count: int, ignore_id: int) -> np.ndarray:
+    """Confusion matrix of the masks of `predict` (see mask_predictor) over pipeline.validation_batches."""
     total = np.zeros((class_count, class_count + 1), np.int64)
     for image, label in batches:
         mask = predict(image, tf.shape(label)[1:3])
@@ -76,12 +81,12 @@ def score_model(model: keras.Model, batches, class_count: int, ignore_id: int) -
 class _Validation(keras.callbacks.Callback):
     """Adds `validation_mean_iou` to the log of each epoch."""
 
-    def __init__(self, score):
+    def __init__(self, validate):
         super().__init__()
-        self.score = score
+        self.validate = validate
 
     def on_epoch_end(self, epoch, logs=None):
-        logs["validation_mean_iou"] = float(self.score())
+        logs["validation_mean_iou"] = float(self.validate())
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
 
 
@@ -121,9 +126,11 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
     scored = ddrnet_23_slim(configuration.height, configuration.width, len(labels), two_heads)
     validation = pipeline.validation_batches(dataset.examples(configuration.validation_split), configuration)
 
-    def score() -> float:
+    predict = mask_predictor(scored)
+
+    def validate() -> float:
         scored.set_weights(model.get_weights())
-        return mean_iou(score_model(scored, validation, len(labels), labels.ignore_id))
+        return mean_iou(score(predict, validation, len(labels), labels.ignore_id))
 
     batches = pipeline.training_batches(
         dataset.examples(configuration.train_split), dataset.count(configuration.train_split), configuration,
@@ -139,7 +146,7 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
         epochs=epochs,
         steps_per_epoch=min(configuration.validate_every, configuration.steps),
         callbacks=[
-            _Validation(score),
+            _Validation(validate),
             keras.callbacks.BackupAndRestore(run / "backup"),
             keras.callbacks.CSVLogger(run / HISTORY, append=True),
             keras.callbacks.TerminateOnNaN(),
@@ -150,6 +157,6 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
     scored.set_weights(model.get_weights())
     scored.save_weights(temporary)
     os.replace(temporary, run / WEIGHTS)
-    result = {"steps": configuration.steps, "validation_mean_iou": score(), "loss": history.history["loss"][-1]}
+    result = {"steps": configuration.steps, "validation_mean_iou": validate(), "loss": history.history["loss"][-1]}
     (run / RESULT).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return result

@@ -1,0 +1,118 @@
+"""The training run on a tiny data set: what it writes, how it resumes, what it refuses."""
+import csv
+import dataclasses
+import json
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from rt_seg.labels import load_labels
+from rt_seg_training import trainer
+from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration, load_configuration
+from rt_seg_training.datasets.building import main as build_dataset
+from rt_seg_training.datasets.loading import load_dataset
+from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+
+LABELS = {"classes": [{"id": 0, "name": "dark", "color": [0, 0, 0]}, {"id": 1, "name": "bright", "color": [9, 9, 9]}]}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("source")
+    for kind in ("rgb", "gt"):
+        (folder / kind).mkdir()
+    rng = np.random.default_rng(0)
+    for name in "abcdef":
+        label = np.zeros((64, 64), np.uint8)
+        left = int(rng.integers(0, 40))
+        label[:, left : left + 24] = 1
+        image = np.where(label[..., None] == 1, 220, 30).astype(np.uint8) + rng.integers(0, 20, (64, 64, 3), np.uint8)
+        cv2.imwrite(str(folder / "rgb" / f"{name}.png"), image)
+        cv2.imwrite(str(folder / "gt" / f"{name}.png"), label)
+    (folder / "labels.yaml").write_text(yaml.safe_dump(LABELS))
+    (folder / "splits.yaml").write_text(yaml.safe_dump({"train": list("abcd"), "validation": list("ef")}))
+    built = tmp_path_factory.mktemp("built")
+    assert build_dataset(["custom", str(folder), "--name", "bars", "--data-dir", str(built)]) == 0
+    return load_dataset("bars", built)
+
+
+def _configuration(run, **changes):
+    configuration = TrainingConfiguration(
+        dataset="bars", train_split="train", validation_split="validation", height=64, width=64, crop_height=64,
+        crop_width=64, batch_size=2, steps=2, validate_every=1, warmup_steps=0, run=str(run),
+    )  # fmt: skip
+    return dataclasses.replace(configuration, **changes)
+
+
+def test_an_interrupted_run_goes_on_where_it_was_and_writes_all_that_export_needs(dataset, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    score = trainer.score
+    scored = []
+
+    def interrupt(*arguments):
+        scored.append(len(scored))
+        if len(scored) == 2:
+            raise KeyboardInterrupt
+        return score(*arguments)
+
+    monkeypatch.setattr(trainer, "score", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(_configuration(run), dataset)
+    assert not (run / trainer.WEIGHTS).exists()
+
+    result = trainer.train(_configuration(run), dataset)
+    with (run / trainer.HISTORY).open() as stream:
+        assert [row["epoch"] for row in csv.DictReader(stream)] == ["0", "1"]
+    assert 0 <= result["validation_mean_iou"] <= 1
+    assert np.isfinite(result["loss"])
+    assert json.loads((run / trainer.RESULT).read_text()) == result
+    assert load_labels(run / trainer.LABELS) == dataset.labels
+    assert load_configuration(run / trainer.CONFIGURATION) == _configuration(run)
+    ddrnet_23_slim(64, 64, 2, auxiliary_head=True).load_weights(run / trainer.WEIGHTS)
+
+    with pytest.raises(ConfigurationError, match="holds a finished run"):
+        trainer.train(_configuration(run), dataset)
+
+
+def test_scoring_equals_a_prediction_by_hand(dataset):
+    model = ddrnet_23_slim(64, 64, 2)
+    image = np.random.default_rng(1).normal(size=(1, 64, 64, 3)).astype(np.float32)
+    label = np.random.default_rng(2).integers(0, 2, (1, 64, 64, 1)).astype(np.uint8)
+    label[0, 0] = 255
+    matrix = trainer.score(trainer.mask_predictor(model), [(image, trainer.tf.constant(label))], 2, 255)
+    assert matrix.sum() == 63 * 64
+    logits = trainer.upsample_logits(model(image), (64, 64)).numpy()[0]
+    predicted, truth = logits.argmax(-1)[1:], label[0, 1:, :, 0]
+    for row in range(2):
+        for column in range(2):
+            assert matrix[row, column] == ((truth == row) & (predicted == column)).sum()
+
+
+def test_weights_carry_over_to_another_class_count_but_for_the_last_layer(tmp_path):
+    source = ddrnet_23_slim(64, 64, 5, auxiliary_head=True)
+    source.save_weights(tmp_path / trainer.WEIGHTS)
+    target = ddrnet_23_slim(64, 64, 2)
+    fresh = trainer.load_initial_weights(target, tmp_path)
+    assert [path.split("/")[0] for path in fresh] == ["head_2_conv"]
+    np.testing.assert_array_equal(
+        source.get_layer("layer3_low_block1_1_conv").kernel, target.get_layer("layer3_low_block1_1_conv").kernel
+    )
+
+
+def test_missing_initial_weights_are_named(tmp_path):
+    with pytest.raises(ConfigurationError, match="absent does not exist"):
+        trainer.load_initial_weights(ddrnet_23_slim(64, 64, 2), tmp_path / "absent")
+
+
+def test_weight_decay_spares_biases_and_batch_normalisation():
+    model = ddrnet_23_slim(64, 64, 2)
+    optimizer = trainer.build_optimizer(_configuration("x"), model)
+    optimizer.build(model.trainable_variables)
+    decayed = {
+        variable.path.rsplit("/", 1)[-1]
+        for variable in model.trainable_variables
+        if optimizer._use_weight_decay(variable)
+    }
+    assert decayed == {"kernel"}
