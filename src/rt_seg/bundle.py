@@ -128,7 +128,7 @@ def verify_files(engine: EngineFiles, folder: Path) -> None:
     """Compare each file of `engine` with its recorded SHA-256. Raises BundleError naming the first that differs."""
     for name, expected in engine.sha256.items():
         path = folder / name
-        _require(path.is_file(), f"{path}: the bundle lists this file, but it is not there. Copy the whole bundle again.")
+        _require(path.is_file(), f"{path}: the bundle lists this file, but it is absent. Copy the whole bundle again.")
         actual = file_sha256(path)
         _require(
             actual == expected,

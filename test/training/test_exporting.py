@@ -14,9 +14,8 @@ from rt_seg_training.losses import upsample_logits
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
 from rt_seg_training.pipeline import normalize
 
-LABELS = labels_from_dict(
-    {"classes": [{"id": i, "name": name, "color": [i, i, i]} for i, name in enumerate(("floor", "peg", "hole"))]}, "test"
-)
+CLASSES = [{"id": i, "name": name, "color": [i, i, i]} for i, name in enumerate(("floor", "peg", "hole"))]
+LABELS = labels_from_dict({"classes": CLASSES}, "test")
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,9 @@ def _checked(name: str, value: Any, source: str) -> Any:
     if expected is float and type(value) is int:
         value = float(value)
     if type(value) is not expected:
-        raise ConfigurationError(f"{source}: {name}: {value!r} must be of type {expected.__name__} ({entry.metadata['help']})")
+        raise ConfigurationError(
+            f"{source}: {name}: {value!r} must be of type {expected.__name__} ({entry.metadata['help']})"
+        )
     choices, minimum = entry.metadata["choices"], entry.metadata["minimum"]
     if choices and value not in choices:
         raise ConfigurationError(f"{source}: {name}: {value!r} is not accepted; choose from {', '.join(choices)}")

@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--width", type=int, default=0, help="input width in pixels (default: as trained)")
     parser.add_argument("--split", help="split whose pictures calibrate and compare (default: the training split)")
     parser.add_argument("--pictures", type=int, default=64, help="how many of them (default: %(default)s)")
-    parser.add_argument("--saved-model", action="store_true", help="keep the TensorFlow SavedModel (fp32) in the bundle")
+    parser.add_argument("--saved-model", action="store_true", help="keep the TensorFlow SavedModel in the bundle")
     parser.add_argument("--data-dir", help="folder of built data sets (default: that of build_dataset)")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -58,7 +58,7 @@ def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
 
 
 def mask_predictor(model: keras.Model):
-    """A compiled function (image (1, h, w, 3) normalised, size (H, W)) → class ids uint8 (1, H, W) of full-size logits."""
+    """A compiled function: normalised image (1, h, w, 3) and size (H, W) to class ids of full-size logits (1, H, W)."""
 
     @tf.function(reduce_retracing=True)
     def predict(image, size):

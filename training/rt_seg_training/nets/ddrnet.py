@@ -39,7 +39,7 @@ class BilinearResizeLike(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="rt_seg")
 class ZeroPaddedAveragePooling(keras.layers.Layer):
-    """Average pooling over windows that reach `pool_size // 2` beyond each side, the zeros there counted in the mean."""
+    """Average pooling over windows that reach `pool_size // 2` beyond each side; the zeros there count in the mean."""
 
     def __init__(self, pool_size: int, strides: int, **kwargs):
         super().__init__(**kwargs)
@@ -69,7 +69,7 @@ def _relu(x, name):
 
 
 def _convolve(x, channels, kernel_size, strides, name, use_bias=False):
-    """Convolution padded by `kernel_size // 2` on every side ('same' would pad stride 2 on the right and bottom only)."""
+    """Convolution padded by `kernel_size // 2` on every side; "same" would pad stride 2 at right and bottom only."""
     if kernel_size > 1 and strides > 1:
         x = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
         padding = "valid"
