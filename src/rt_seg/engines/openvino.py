@@ -76,7 +76,7 @@ class OpenVINOEngine:
         return self._requests[size]
 
     def class_ids(self, rgb: np.ndarray) -> np.ndarray:
-        """Class id per pixel, uint8 (H, W), of an RGB image uint8 (H, W, 3), which is stretched to the network's size."""
+        """Class id per pixel, uint8 (H, W), of an RGB image uint8 (H, W, 3), stretched to the network's size."""
         height, width = rgb.shape[:2]
         request = self._request((height, width))
         if (height, width) != self._size:
