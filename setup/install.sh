@@ -16,7 +16,8 @@ install() {
     install_packages environment
     beside prepare_environment $parts
     install_packages $groups
-    join_beside
+    # Once more if it failed: pip also reads the system's Python packages, which apt was just unpacking.
+    join_beside || prepare_environment $parts
 }
 
 prepare_environment() {

@@ -24,7 +24,10 @@ install_requirements() {
     for part in "$@"; do
         file=requirements-$part.txt
         # --no-compile: modules are compiled when first imported, and most never are; saves half of the time.
-        step "python-$part" "install $file" "$(fingerprint "$file") $(stat -c %Y .venv/pyvenv.cfg)" "$PYTHON" \
-            "$PYTHON" -m pip install --no-input --disable-pip-version-check --no-compile --requirement "$file"
+        # --constraint: what the live half pins holds for all; pip would raise NumPy to 2 for the sake of newer companions.
+        step "python-$part" "install $file" \
+            "$(fingerprint "$file" requirements-live.txt) $(stat -c %Y .venv/pyvenv.cfg)" "$PYTHON" \
+            "$PYTHON" -m pip install --no-input --disable-pip-version-check --no-compile \
+            --constraint requirements-live.txt --requirement "$file"
     done
 }

@@ -78,5 +78,5 @@ join_beside() {
     wait "$BESIDE" || code=$?
     trap - EXIT
     cat "$STATE/beside.out"
-    [ $code -eq 0 ] || exit $code
+    return $code
 }
