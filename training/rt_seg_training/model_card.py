@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 if TYPE_CHECKING:
     from rt_seg_training.datasets.loading import DataSet
     from rt_seg_training.exporting import Parity
@@ -14,7 +16,12 @@ def model_card(
     name: str, version: str, license_text: str, notes: str, run: Path, dataset: DataSet, parities: list[Parity]
 ) -> str:
     """Markdown text: use and terms, data and protocol, recipe with every setting, score of the run, parity."""
-    configuration = (run / "configuration.yaml").read_text(encoding="utf-8")
+    settings = yaml.safe_load((run / "configuration.yaml").read_text(encoding="utf-8"))
+    # Where the runs lay on the machine that trained is nobody's business; their names are.
+    for key in ("run", "initial_weights"):
+        if settings[key]:
+            settings[key] = f"runs/{Path(settings[key]).name}"
+    configuration = yaml.safe_dump(settings, sort_keys=False)
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     classes = ", ".join(dataset.labels.names)
     counts = ", ".join(f"{split} {count}" for split, count in dataset.splits.items())
