@@ -8,11 +8,13 @@ source setup/python.sh
 
 # install "GROUP..." "PART...": packages of these groups, .venv, and requirements-PART.txt of each part.
 install() {
-    local groups=$1 parts=$2
-    if [ -z "$(missing_packages $groups)" ]; then
+    local groups=$1 parts=$2 missing
+    missing=$(missing_packages $groups)
+    if [ -z "$missing" ]; then
         prepare_environment $parts
         return
     fi
+    prepare_installation $missing
     install_packages environment
     beside prepare_environment $parts
     install_packages $groups

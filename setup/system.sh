@@ -17,21 +17,24 @@ missing_packages() {
         sed -n 's/^installed //p' | sort -u | comm -13 - <(sort -u <<<"$wanted")
 }
 
+# prepare_installation PACKAGE...: finds out how to install them, or ends with a line that says what is in the way.
+prepare_installation() {
+    AS_ROOT=()
+    command -v apt-get >/dev/null ||
+        stop "apt-get is not here. Supported: Debian 12, Ubuntu 22.04 and 24.04, and any Ubuntu with /opt/ros/noetic."
+    [ "$(id -u)" -ne 0 ] || return 0
+    command -v sudo >/dev/null || stop "system packages are missing, and you are neither root nor is there sudo." \
+        "Ask an administrator for: apt-get install --no-install-recommends $*"
+    say "sudo is needed to install: $*"
+    sudo -v || stop "sudo refused. These packages are missing: $*"
+    AS_ROOT=(sudo)
+}
+
 # install_packages GROUP...
 install_packages() {
     local missing
-    command -v apt-get >/dev/null ||
-        stop "apt-get is not here. Supported: Debian 12, Ubuntu 22.04 and 24.04, and any Ubuntu with /opt/ros/noetic."
     missing=$(missing_packages "$@" | tr '\n' ' ')
     [ -n "$missing" ] || return 0
-    AS_ROOT=()
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null || stop "system packages are missing, and you are neither root nor is there sudo." \
-            "Ask an administrator for: apt-get install --no-install-recommends $missing"
-        say "system           sudo is needed to install: $missing"
-        sudo -v || stop "sudo refused. These packages are missing: $missing"
-        AS_ROOT=(sudo)
-    fi
     step "system-${!#}" "install $(wc -w <<<"$missing") missing system packages" "$missing" /nonexistent \
         apt_install $missing
     PACKAGE_LISTS=fresh
