@@ -68,6 +68,8 @@ def _deployment_network(model, folder: Path):
     from rt_seg_training.pipeline import NORMALIZATION_MEAN, NORMALIZATION_STD
 
     network = openvino.convert_model(str(folder))
+    # OpenVINO writes down where the SavedModel lay: a path of this machine that means nothing elsewhere.
+    network.set_rt_info(folder.name, ["conversion_parameters", "input_model"])
     _, height, width, _ = model.input_shape
     network.reshape([1, height, width, 3])
     processor = PrePostProcessor(network)
