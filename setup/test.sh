@@ -71,7 +71,8 @@ else
     say "training         skipped: the offline half needs Python 3.10 or newer, $SYSTEM_PYTHON is older"
 fi
 [ "${1:-}" != lint ] || parts="live test"
-install "environment live test" "$parts"
+# The viewer too: the check of live.launch wants every node that it starts.
+install "environment live viewer test" "$parts"
 build_workspace
 enter_workspace
 

@@ -28,17 +28,22 @@ def read_results(places: List[str]) -> Tuple[Dict[str, int], List[str], float]:
     failures, seconds = [], 0.0
     for path in result_files(places):
         try:
-            cases = list(ElementTree.parse(str(path)).iter("testcase"))
+            suite = ElementTree.parse(str(path)).getroot()
         except ElementTree.ParseError as error:
             counts["failed"] += 1
             failures.append(f"{path}: not readable ({error})")
             continue
-        for case in cases:
-            outcome = next((OUTCOMES[child.tag] for child in case if child.tag in OUTCOMES), "passed")
+        for case in suite.iter("testcase"):
+            result = next((child for child in case if child.tag in OUTCOMES), None)
+            outcome = "passed" if result is None else OUTCOMES[result.tag]
             counts[outcome] += 1
             seconds += float(case.get("time") or 0)
-            if outcome == "failed":
-                failures.append(f"{case.get('classname') or path.stem}: {case.get('name')}")
+            if result is not None and outcome == "failed":
+                # roslaunch's check leaves its reason in the output of the suite.
+                reason = (result.get("message") or "").strip()
+                reason = reason if (result.text or "").strip() else f"{reason} {suite.findtext('system-out') or ''}"
+                name = f"{case.get('classname') or path.stem}: {case.get('name')}"
+                failures.append(f"{name}: {' '.join(reason.split())[:300]}")
     return counts, failures, seconds
 
 
