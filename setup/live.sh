@@ -8,8 +8,8 @@ source setup/install.sh
 source setup/workspace.sh
 
 # Of scenes that no shipped model was trained on.
-DEMO_SEED=4242
-DEMO_FRAMES=240
+DEMO_SEED=3
+DEMO_FRAMES=180
 DEMO_RECORDING=recordings/demo.bag
 
 camera=${CAMERA:-replay}
