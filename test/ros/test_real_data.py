@@ -66,7 +66,7 @@ def _play(environment, folder, recording, mode, bundle):
     output = folder / f"{mode}.bag"
     recorder = subprocess.Popen(
         ["rosbag", "record", "--buffsize=0", "-O", str(output), COLOR, MASK, "__name:=recorder"],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
         _run(
@@ -74,7 +74,11 @@ def _play(environment, folder, recording, mode, bundle):
             f"mode:={mode}", f"bundle:={bundle}", environment=environment,
         )  # fmt: skip
     finally:
-        recorder.send_signal(signal.SIGINT)
+        # rosbag is a script around the recording program: both must hear of the end, and the bag gets its name last.
+        os.killpg(recorder.pid, signal.SIGINT)
+        deadline = time.monotonic() + 60
+        while not output.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
         recorder.wait(60)
     sent, masks = [], {}
     with rosbag.Bag(str(output)) as bag:
