@@ -113,7 +113,7 @@ def test_without_opengl_the_error_names_the_packages_to_install():
         [sys.executable, "-c", script], env=environment, stderr=subprocess.PIPE, universal_newlines=True
     )
     assert done.returncode != 0
-    assert "apt install libegl1 libgl1-mesa-dri" in done.stderr
+    assert "apt install libegl1 libopengl0 libgl1-mesa-dri" in done.stderr
 
 
 def test_importing_the_simulation_does_not_load_mujoco_tensorflow_or_ros():

@@ -34,7 +34,7 @@ def _import_mujoco() -> ModuleType:
 def _graphics_hint(error: Exception) -> str:
     return (
         f"MuJoCo cannot render with MUJOCO_GL={os.environ.get('MUJOCO_GL')!r} ({type(error).__name__}: {error}). "
-        "Install the software OpenGL it renders with: 'apt install libegl1 libgl1-mesa-dri', "
+        "Install the software OpenGL it renders with: 'apt install libegl1 libopengl0 libgl1-mesa-dri', "
         "and leave MUJOCO_GL unset, or set it to 'egl' before MuJoCo is imported."
     )
 
