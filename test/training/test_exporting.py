@@ -84,3 +84,8 @@ def test_a_folder_that_is_no_bundle_is_not_overwritten(run, tmp_path, images):
 def test_command_names_the_folder_that_is_no_run(tmp_path, capsys):
     assert export_command.main([str(tmp_path), "--output", str(tmp_path / "x"), "--license", "MIT"]) == 2
     assert f"export: {tmp_path}: no configuration.yaml" in capsys.readouterr().err
+
+
+def test_command_refuses_an_unfinished_run(run, tmp_path, capsys):
+    assert export_command.main([str(run), "--output", str(tmp_path / "x"), "--license", "MIT"]) == 2
+    assert f"export: {run}: no result.json there: its training was interrupted" in capsys.readouterr().err

@@ -55,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         run = options.run
         if not (run / "configuration.yaml").is_file():
             raise ExportError(f"{run}: no configuration.yaml there, so it is not a run folder of train")
+        if not (run / "result.json").is_file():
+            raise ExportError(f"{run}: no result.json there: its training was interrupted; run train again")
         configuration = load_configuration(run / "configuration.yaml")
         from rt_seg_training.datasets.loading import load_dataset
 
@@ -78,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.saved_model,
             lambda parities: model_card(name, options.version, options.license, options.notes, run, dataset, parities),
         )
-    except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError) as error:
+    except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
     print(f"{'form':<16}{'largest logit difference':>28}{'equal ids at 1/8':>20}")

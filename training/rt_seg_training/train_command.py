@@ -41,8 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
         from rt_seg_training.trainer import train
 
         result = train(configuration, dataset)
-    except (ConfigurationError, DatasetError) as error:
+    except (ConfigurationError, DatasetError, OSError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("train: interrupted; the same command goes on from the last score", file=sys.stderr)
+        return 130
     print(f"{configuration.run}: validation mIoU {result['validation_mean_iou']:.4f} after {result['steps']} steps")
     return 0
