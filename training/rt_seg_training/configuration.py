@@ -43,7 +43,7 @@ class TrainingConfiguration:
     warmup_steps: int = _setting("steps over which the learning rate rises to its peak", 100, minimum=0)
     class_weights: str = _setting("weights of the classes in the loss", "none", choices=("none", "inverse_log"))
     auxiliary_weight: float = _setting("weight of the auxiliary head's loss, 0 = no such head", 0.4, minimum=0)
-    initial_weights: str = _setting("weights file or run folder to start from, '' = random", "")
+    initial_weights: str = _setting("model bundle, run folder or weights file to start from, '' = random", "")
     validate_every: int = _setting("steps between two scores on the validation split", 400, minimum=1)
     seed: int = _setting("seed of all random numbers", 0, minimum=0)
     run: str = _setting("folder for checkpoints, logs and weights", "")

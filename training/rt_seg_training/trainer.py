@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rt_seg.bundle import BundleError
 from rt_seg.confusion import confusion_matrix, mean_iou
 from rt_seg_training import pipeline
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration
@@ -17,12 +18,16 @@ from rt_seg_training.datasets.loading import DataSet
 from rt_seg_training.losses import SegmentationCrossEntropy, inverse_log_weights, upsample_logits
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
 from rt_seg_training.schedules import WarmupPolynomial
+from rt_seg_training.warm_start import WarmStartError, is_bundle, warm_start
 
 WEIGHTS = "model.weights.h5"
 CONFIGURATION = "configuration.yaml"
 LABELS = "labels.yaml"
 RESULT = "result.json"
 HISTORY = "history.csv"
+
+WARM_START_BATCHES = 16
+"""Batches on which batch normalisation is measured when the weights come from an exported network."""
 
 
 def build_optimizer(configuration: TrainingConfiguration, model: keras.Model) -> keras.optimizers.Optimizer:
@@ -110,9 +115,21 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
     model = ddrnet_23_slim(
         configuration.crop_height, configuration.crop_width, len(labels), configuration.auxiliary_weight > 0
     )
+    batches = pipeline.training_batches(
+        dataset.examples(configuration.train_split), dataset.count(configuration.train_split), configuration,
+        labels.ignore_id,
+    )
     if configuration.initial_weights:
-        fresh = load_initial_weights(model, Path(configuration.initial_weights))
-        print(f"initial weights from {configuration.initial_weights}; {len(fresh)} kernels stay random")
+        start = Path(configuration.initial_weights)
+        if is_bundle(start):
+            images = (image.numpy() for image, _ in batches.take(WARM_START_BATCHES))
+            try:
+                fresh = warm_start(model, start, images)
+            except (BundleError, WarmStartError) as error:
+                raise ConfigurationError(f"initial_weights: {error}") from error
+        else:
+            fresh = load_initial_weights(model, start)
+        print(f"initial weights from {start}; {len(fresh)} layers stay random")
     loss = SegmentationCrossEntropy(labels.ignore_id, class_weights)
     two_heads = configuration.auxiliary_weight > 0
     model.compile(
@@ -132,10 +149,6 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
         scored.set_weights(model.get_weights())
         return mean_iou(score(predict, validation, len(labels), labels.ignore_id))
 
-    batches = pipeline.training_batches(
-        dataset.examples(configuration.train_split), dataset.count(configuration.train_split), configuration,
-        labels.ignore_id,
-    )
     if two_heads:
         batches = batches.map(lambda image, label: (image, (label, label)))
     (run / LABELS).write_text(json.dumps(labels.to_dict()), encoding="utf-8")
