@@ -1,0 +1,97 @@
+"""Weights come back out of an exported bundle, and the net goes on learning from where it was."""
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from rt_seg.bundle import load_bundle
+from rt_seg.labels import labels_from_dict
+from rt_seg_training import exporting, trainer
+from rt_seg_training.configuration import TrainingConfiguration
+from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+from rt_seg_training.pipeline import normalize
+from rt_seg_training.warm_start import WarmStartError, load_exported_network, warm_start
+
+CLASSES = [{"id": i, "name": name, "color": [i, i, i]} for i, name in enumerate(("floor", "peg", "hole"))]
+LABELS = labels_from_dict({"classes": CLASSES}, "test")
+
+
+def _pictures(count: int) -> list[np.ndarray]:
+    return [np.random.default_rng(i).integers(0, 256, (64, 96, 3), dtype=np.uint8) for i in range(count)]
+
+
+def _batches(count: int) -> list[np.ndarray]:
+    return [normalize(np.stack(_pictures(4))).numpy() for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A net whose batch normalisation is far from its initial values, as after training."""
+    keras.utils.set_random_seed(3)
+    model = ddrnet_23_slim(64, 96, len(LABELS), auxiliary_head=True)
+    random = np.random.default_rng(4)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shape = layer.gamma.shape
+            low_high = ((0.5, 1.5), (-0.3, 0.3), (-0.3, 0.3), (0.5, 2.0))
+            layer.set_weights([random.uniform(low, high, shape).astype(np.float32) for low, high in low_high])
+    return model
+
+
+@pytest.fixture(scope="module")
+def bundle_folder(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    TrainingConfiguration(
+        dataset="x", train_split="train", validation_split="validation",
+        height=64, width=96, crop_height=64, crop_width=64, steps=1, run=str(folder),
+    ).save(folder / trainer.CONFIGURATION)  # fmt: skip
+    (folder / trainer.LABELS).write_text(json.dumps(LABELS.to_dict()))
+    trained.save_weights(folder / trainer.WEIGHTS)
+    output = tmp_path_factory.mktemp("bundle") / "probe"
+    exporting.export_bundle(folder, output, "probe", "1.0.0", "MIT", _pictures(2), precision="f32")
+    return output
+
+
+def test_the_network_read_back_from_a_bundle_computes_what_was_exported(trained, bundle_folder):
+    again = load_exported_network(load_bundle(bundle_folder))
+    image = normalize(_pictures(1)[0][np.newaxis])
+    expected = np.asarray(trained(image, training=False)[0])
+    assert np.abs(np.asarray(again(image, training=False)) - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_a_warm_start_computes_the_same_at_inference_and_in_training_mode_starts_from_measured_statistics(
+    trained, bundle_folder
+):
+    model = ddrnet_23_slim(64, 96, len(LABELS), auxiliary_head=True)
+    fresh = warm_start(model, bundle_folder, _batches(1))
+    assert fresh and all(name.startswith("auxiliary_head") for name in fresh)
+    batch = _batches(1)[0]
+    expected = np.asarray(trained(batch, training=False)[0])
+    scale = np.abs(expected).max()
+    assert np.abs(np.asarray(model(batch, training=False)[0]) - expected).max() < 1e-3 * scale
+    # The statistics of this batch are those that were measured, so normalising by the batch changes next to nothing.
+    assert np.abs(np.asarray(model(batch, training=True)[0]) - expected).max() < 0.02 * scale
+
+
+def test_a_head_for_other_classes_stays_random_and_all_else_is_taken(bundle_folder):
+    model = ddrnet_23_slim(64, 96, 7)
+    assert warm_start(model, bundle_folder, _batches(1)) == ["head_2_conv"]
+
+
+def test_a_bundle_of_another_network_is_refused(bundle_folder, monkeypatch):
+    from rt_seg_training import warm_start as module
+
+    monkeypatch.setattr(module, "ddrnet_23_slim", _other_network)
+    with pytest.raises(WarmStartError, match="is not the network to be trained"):
+        load_exported_network(load_bundle(bundle_folder))
+
+
+def _other_network(height, width, class_count):
+    image = keras.Input((height, width, 3))
+    return keras.Model(image, keras.layers.Conv2D(class_count, 3, padding="same")(image), name="other")
+
+
+def test_pictures_are_needed(bundle_folder):
+    with pytest.raises(WarmStartError, match="no pictures"):
+        warm_start(ddrnet_23_slim(64, 96, len(LABELS)), bundle_folder, [])
