@@ -1,0 +1,72 @@
+"""Organised point cloud with colour and class of every pixel, from depth aligned to the colour image."""
+from __future__ import annotations
+
+from typing import Optional
+
+import cv2
+import numpy as np
+
+from rt_seg.cameras.frame import Intrinsics
+
+POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4"), ("label", "<u4")])
+"""One point: metres in the optical frame (x right, y down, z forward, REP 103), 0x00RRGGBB, class id."""
+
+
+class Rays:
+    """Viewing directions of the pixels of one camera, computed once: x / z and y / z of each pixel's ray."""
+
+    def __init__(self, intrinsics: Intrinsics) -> None:
+        """Lens distortion (plumb_bob) is undone where the camera has any."""
+        self.intrinsics = intrinsics
+        columns = np.arange(intrinsics.width, dtype=np.float64)
+        rows = np.arange(intrinsics.height, dtype=np.float64)
+        if any(intrinsics.distortion):
+            grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 1, 2)
+            ideal = cv2.undistortPoints(grid, intrinsics.matrix, np.array(intrinsics.distortion))
+            x, y = ideal.reshape(intrinsics.height, intrinsics.width, 2).transpose(2, 0, 1)
+        else:
+            x = ((columns - intrinsics.cx) / intrinsics.fx)[np.newaxis, :]
+            y = ((rows - intrinsics.cy) / intrinsics.fy)[:, np.newaxis]
+        size = (intrinsics.height, intrinsics.width)
+        self.x: np.ndarray = np.broadcast_to(x.astype(np.float32), size)
+        self.y: np.ndarray = np.broadcast_to(y.astype(np.float32), size)
+
+    def check(self, **images: np.ndarray) -> None:
+        """Raise ValueError naming an image whose height and width are not the camera's."""
+        size = (self.intrinsics.height, self.intrinsics.width)
+        for name, image in images.items():
+            if image.shape[:2] != size:
+                raise ValueError(
+                    f"{name} has {image.shape[1]}x{image.shape[0]} pixels and the camera {size[1]}x{size[0]}; "
+                    "points need both at one size"
+                )
+
+
+def label_points(
+    rays: Rays, depth: np.ndarray, rgb: np.ndarray, mask: np.ndarray, stride: int = 1, out: Optional[np.ndarray] = None
+) -> np.ndarray:
+    """Points of an image, organised as its pixels are: (H', W') of dtype POINT, H' = ceil(H / stride).
+
+    Args:
+        rays: of the camera that took the image.
+        depth: (H, W) float32 metres along the optical axis, NaN where unknown; x, y and z are NaN there.
+        rgb: (H, W, 3) uint8.
+        mask: (H, W) uint8 class ids.
+        stride: takes every stride-th row and column.
+        out: an array of an earlier call to fill again, when its shape fits.
+
+    Pinhole model: x = z (u - cx) / fx, y = z (v - cy) / fy. Raises ValueError for images of different sizes.
+    """
+    rays.check(depth=depth, rgb=rgb, mask=mask)
+    every = (slice(None, None, stride), slice(None, None, stride))
+    z = depth[every]
+    points = out if out is not None and out.shape == z.shape else np.empty(z.shape, POINT)
+    words = points.view(np.float32).reshape(*z.shape, -1)
+    words[..., 0] = rays.x[every] * z
+    words[..., 1] = rays.y[every] * z
+    words[..., 2] = z
+    colors = cv2.cvtColor(np.ascontiguousarray(rgb[every]), cv2.COLOR_RGB2BGRA)
+    colors[..., 3] = 0
+    points["rgb"] = colors.view("<u4")[..., 0]
+    points["label"] = mask[every]
+    return points
