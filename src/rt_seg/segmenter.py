@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 
@@ -11,9 +12,10 @@ from rt_seg.engines import create_engine
 
 @dataclass(frozen=True)
 class Segmentation:
-    """`mask`: class id per pixel, uint8 (H, W)."""
+    """`mask`: class id per pixel, uint8 (H, W); `confidence`: its probability, float32 (H, W), if it was asked for."""
 
     mask: np.ndarray
+    confidence: Optional[np.ndarray] = None
 
 
 class Segmenter:
@@ -29,10 +31,13 @@ class Segmenter:
         """Runtime and arithmetic in words."""
         return self._engine.description
 
-    def segment(self, rgb: np.ndarray) -> Segmentation:
-        """Segment an RGB image, uint8 (H, W, 3). Raises ValueError for another shape or type."""
+    def segment(self, rgb: np.ndarray, confidence: bool = False) -> Segmentation:
+        """Segment an RGB image, uint8 (H, W, 3), with `confidence` where wanted: it costs an exponential per class and
+        pixel. Raises ValueError for another shape or type."""
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise ValueError(f"image of shape {rgb.shape} and type {rgb.dtype}; accepted: (height, width, 3) uint8 RGB")
+        if confidence:
+            return Segmentation(*self._engine.class_ids_and_confidence(rgb))
         return Segmentation(self._engine.class_ids(rgb))
 
     def close(self) -> None:

@@ -68,6 +68,21 @@ def test_mask_is_the_arg_max_of_bilinear_logits_at_the_image_size(bundle, segmen
     assert (margin < 1e-2 * np.abs(full).max()).all(), "masks may differ only where two classes tie"
 
 
+def test_confidence_is_the_softmax_of_the_class_in_the_mask_and_leaves_the_mask_as_it_is(bundle, segmenter):
+    image = _image(480, 640, seed=5)
+    result = segmenter.segment(image, confidence=True)
+    assert segmenter.segment(image).confidence is None
+    np.testing.assert_array_equal(result.mask, segmenter.segment(image).mask)
+    core = openvino.Core()
+    network = core.read_model(str(bundle.engine("openvino").path))
+    logits = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(image[np.newaxis])[0][0]
+    powers = np.exp(_bilinear(logits, 480, 640))
+    expected = powers.max(-1) / powers.sum(-1)
+    assert result.confidence.shape == (480, 640)
+    assert result.confidence.dtype == np.float32
+    assert np.abs(result.confidence - expected).max() < 2e-3
+
+
 def test_the_same_image_gives_the_same_mask_in_another_segmenter(bundle, segmenter):
     image = _image(480, 640, seed=3)
     other = Segmenter(bundle, precision="f32")

@@ -16,6 +16,7 @@ from rt_seg.ros.conversions import (  # noqa: E402
     color_to_rgb,
     depth_to_metres,
     image_message,
+    intrinsics_from_message,
     mask_from_message,
 )
 
@@ -149,3 +150,32 @@ def test_camera_info_is_that_of_an_unrectified_pinhole_camera():
     assert np.array(info.K).reshape(3, 3).tolist() == [[610.0, 0, 320.5], [0, 611.0, 240.5], [0, 0, 1]]
     assert np.array_equal(np.array(info.P).reshape(3, 4)[:, :3], np.array(info.K).reshape(3, 3))
     assert list(info.D) == [0.1, 0.2, 0.3, 0.4, 0.5] and info.distortion_model == "plumb_bob"
+
+
+def test_a_camera_info_gives_the_camera_it_was_made_of():
+    camera = Intrinsics(640, 480, 610.5, 611.5, 321.25, 239.75, (0.1, -0.2, 0.001, 0.002, 0.05))
+    assert intrinsics_from_message(camera_info_message(camera, Header())) == camera
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"K": [0.0] * 9}, "is no calibration; fx and fy must be above 0"),
+        ({"K": [float("nan")] * 9}, "is no calibration"),
+        ({"width": 0}, "camera info of 0x480 pixels"),
+        ({"D": [float("inf")]}, "accepted are finite numbers"),
+        ({"D": [0.1] * 4, "distortion_model": "equidistant"}, "lens model 'equidistant' with 4 coefficients"),
+    ],
+)
+def test_a_camera_info_that_cannot_be_meant_is_refused(change, message):
+    info = camera_info_message(Intrinsics(640, 480, 600.0, 600.0, 320.0, 240.0), Header())
+    for name, value in change.items():
+        setattr(info, name, value)
+    with pytest.raises(ConversionError, match=message):
+        intrinsics_from_message(info)
+
+
+def test_another_lens_model_without_distortion_is_taken():
+    info = camera_info_message(Intrinsics(640, 480, 600.0, 600.0, 320.0, 240.0), Header())
+    info.distortion_model = "inverse_brown_conrady"
+    assert intrinsics_from_message(info).fx == 600.0

@@ -1,11 +1,11 @@
 """Inference engines: one file per runtime, each turning a camera frame into class ids.
 
-An engine is a class with `__init__(bundle, files, threads, precision)`, `class_ids(rgb)` and `close()`; a new runtime
-is a new file and a line in `create_engine`.
+An engine is a class with `__init__(bundle, files, threads, precision)` and the methods of `Engine`; a new runtime is a
+new file and a line in `create_engine`.
 """
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Tuple
 
 import numpy as np
 
@@ -22,6 +22,9 @@ class Engine(Protocol):
 
     def class_ids(self, rgb: np.ndarray) -> np.ndarray:
         """Class id per pixel, uint8 (H, W), of an RGB image uint8 (H, W, 3) of any size."""
+
+    def class_ids_and_confidence(self, rgb: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """The same class ids, and the probability of each: float32 (H, W), softmax over the classes."""
 
     def close(self) -> None:
         """Release what the runtime holds. The engine cannot be used afterwards."""

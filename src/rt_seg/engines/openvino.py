@@ -25,8 +25,9 @@ def _preferred_precision() -> str:
     return "bf16" if "amx_bf16" in flags else "f32"
 
 
-def _with_class_id_head(model: "openvino.Model", height: int, width: int) -> "openvino.Model":
-    """Add to a network with logits (1, h, w, C): bilinear resize to height × width, arg-max over C, uint8.
+def _with_class_id_head(model: "openvino.Model", height: int, width: int, confidence: bool) -> "openvino.Model":
+    """Add to a network with logits (1, h, w, C): bilinear resize to height × width, arg-max over C, uint8; and, with
+    `confidence`, the softmax probability of that class, float32.
 
     The arg-max runs over axis 1 of an NCHW tensor: over the last axis OpenVINO's CPU plugin needs 16 times as long.
     """
@@ -41,7 +42,13 @@ def _with_class_id_head(model: "openvino.Model", height: int, width: int) -> "op
         coordinate_transformation_mode="half_pixel",
     )
     best = operations.topk(resized, np.int32(1), 1, "max", "none", index_element_type="i32")
-    return openvino.Model([operations.convert(best.output(1), "u8")], model.get_parameters(), "class_ids")
+    results = [operations.convert(best.output(1), "u8")]
+    if confidence:
+        # The largest probability is 1 / sum(exp(logit - largest logit)): no exponent above 0, so no overflow.
+        powers = operations.exp(operations.subtract(resized, best.output(0)))
+        total = operations.reduce_sum(powers, np.array([1]), keep_dims=True)
+        results.append(operations.divide(np.float32(1), total))
+    return openvino.Model(results, model.get_parameters(), "class_ids")
 
 
 class OpenVINOEngine:
@@ -67,23 +74,30 @@ class OpenVINOEngine:
             self._options["INFERENCE_NUM_THREADS"] = threads
         rest = "" if files.precision == precision else f", rest {precision}"
         self.description = f"OpenVINO {openvino.__version__.split('-')[0]} {files.precision}{rest} on CPU"
-        self._requests: Dict[Tuple[int, int], Any] = {}
+        self._requests: Dict[Tuple[int, int, bool], Any] = {}
 
-    def _request(self, size: Tuple[int, int]) -> Any:
-        if size not in self._requests:
-            model = _with_class_id_head(self._model, *size)
-            self._requests[size] = self._core.compile_model(model, "CPU", self._options).create_infer_request()
-        return self._requests[size]
-
-    def class_ids(self, rgb: np.ndarray) -> np.ndarray:
-        """Class id per pixel, uint8 (H, W), of an RGB image uint8 (H, W, 3), stretched to the network's size."""
+    def _infer(self, rgb: np.ndarray, confidence: bool) -> Any:
+        """The request that holds the results of an image, which is stretched to the network's size."""
         height, width = rgb.shape[:2]
-        request = self._request((height, width))
+        kind = (height, width, confidence)
+        if kind not in self._requests:
+            model = _with_class_id_head(self._model, *kind)
+            self._requests[kind] = self._core.compile_model(model, "CPU", self._options).create_infer_request()
+        request = self._requests[kind]
         if (height, width) != self._size:
             shrinks = height > self._size[0] or width > self._size[1]
             rgb = cv2.resize(rgb, self._size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         request.infer([np.ascontiguousarray(rgb)[np.newaxis]], share_inputs=True)
-        return request.get_output_tensor(0).data[0, 0].copy()
+        return request
+
+    def class_ids(self, rgb: np.ndarray) -> np.ndarray:
+        """Class id per pixel, uint8 (H, W), of an RGB image uint8 (H, W, 3)."""
+        return self._infer(rgb, confidence=False).get_output_tensor(0).data[0, 0].copy()
+
+    def class_ids_and_confidence(self, rgb: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Class ids as `class_ids` gives them, and their softmax probabilities, float32 (H, W)."""
+        request = self._infer(rgb, confidence=True)
+        return tuple(request.get_output_tensor(index).data[0, 0].copy() for index in range(2))
 
     def close(self) -> None:
         """Release the compiled networks."""

@@ -12,6 +12,8 @@ from cv_bridge import CvBridge, CvBridgeError
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from rt_seg.cameras.frame import Intrinsics
+
 _BRIDGE = CvBridge()
 
 
@@ -132,8 +134,32 @@ def image_message(pixels: np.ndarray, header: Header) -> Image:
     return _BRIDGE.cv2_to_imgmsg(pixels, encoding, header)
 
 
-def camera_info_message(intrinsics, header: Header) -> CameraInfo:
-    """CameraInfo of an unrectified camera (plumb_bob, R = 1, P from K) from rt_seg.cameras.frame.Intrinsics."""
+def intrinsics_from_message(message: CameraInfo) -> Intrinsics:
+    """Pinhole camera of a CameraInfo: K, and D where the lens model is plumb_bob.
+
+    Raises ConversionError for a camera that is not calibrated (K of zeros), for numbers that are not finite, and for
+    another lens model with distortion.
+    """
+    fx, fy, cx, cy = message.K[0], message.K[4], message.K[2], message.K[5]
+    if not np.all(np.isfinite(message.K)) or fx <= 0 or fy <= 0 or message.width < 1 or message.height < 1:
+        raise ConversionError(
+            f"camera info of {message.width}x{message.height} pixels with fx {fx:g}, fy {fy:g}, cx {cx:g}, cy {cy:g} "
+            "is no calibration; fx and fy must be above 0 pixels. Calibrate the camera, or mend what publishes this"
+        )
+    distortion = [float(value) for value in message.D]
+    if not np.all(np.isfinite(distortion)):
+        raise ConversionError(f"camera info has the distortion {distortion}; accepted are finite numbers")
+    if any(distortion) and (message.distortion_model != "plumb_bob" or len(distortion) != 5):
+        raise ConversionError(
+            f"camera info has the lens model {message.distortion_model!r} with {len(distortion)} coefficients; "
+            "accepted is plumb_bob with 5, or no distortion. Subscribe to rectified images instead (image_proc)"
+        )
+    coefficients = tuple(distortion) if any(distortion) else (0.0,) * 5
+    return Intrinsics(message.width, message.height, fx, fy, cx, cy, coefficients)
+
+
+def camera_info_message(intrinsics: Intrinsics, header: Header) -> CameraInfo:
+    """CameraInfo of an unrectified camera (plumb_bob, R = 1, P from K)."""
     fx, fy, cx, cy = (float(value) for value in (intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy))
     return CameraInfo(
         header=header,

@@ -12,12 +12,20 @@ import rospy
 from sensor_msgs.msg import CameraInfo, Image
 
 from rt_seg.bundle import Bundle, BundleError, load_bundle
+from rt_seg.cameras.frame import Intrinsics
 from rt_seg.engines import PRECISIONS
+from rt_seg.msg import FrameTiming
 from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
-from rt_seg.ros.conversions import ConversionError, check_depth, color_to_rgb
+from rt_seg.ros.conversions import (
+    ConversionError,
+    check_depth,
+    color_to_rgb,
+    depth_to_metres,
+    intrinsics_from_message,
+)
 from rt_seg.ros.diagnostics import Diagnostics, StreamState
 from rt_seg.ros.frame_queue import FrameQueue
-from rt_seg.ros.outputs import Outputs
+from rt_seg.ros.outputs import Inputs, Outputs, ProductSettings
 from rt_seg.ros.settings import SettingsError, read_settings
 from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES, Pair
 from rt_seg.segmenter import Segmenter
@@ -38,7 +46,20 @@ class SegmentationSettings:
     slop: float = field(default=0.01, metadata={"range": (0.0, 1.0)})
     depth_timeout: float = field(default=1.0, metadata={"range": (0.05, 60.0)})
     overlay_alpha: float = field(default=0.5, metadata={"range": (0.0, 1.0)})
+    threshold: float = field(default=0.0, metadata={"range": (0.0, 1.0)})
+    cloud_stride: int = field(default=1, metadata={"range": (1, 64)})
+    least_area: int = field(default=150, metadata={"range": (1, 10**8)})
+    openings: str = "hole"
     diagnostic_period: float = field(default=1.0, metadata={"range": (0.1, 60.0)})
+
+
+def product_settings(settings: SegmentationSettings, bundle: Bundle) -> ProductSettings:
+    """The part of the settings that concerns the products. A class of `openings` that the model lacks is left out:
+    one configuration serves several models."""
+    openings = frozenset(name.strip() for name in settings.openings.split(",")) & frozenset(bundle.labels.names)
+    return ProductSettings(
+        settings.overlay_alpha, settings.threshold, settings.cloud_stride, settings.least_area, openings
+    )
 
 
 class SegmentationNode:
@@ -48,7 +69,7 @@ class SegmentationNode:
         keeps_all = settings.mode == EVERY_FRAME
         self._segmenter = segmenter
         self._queue = FrameQueue(settings.mode, settings.use_depth, settings.slop, settings.depth_timeout)
-        self._outputs = Outputs(bundle, settings.overlay_alpha, settings.mode)
+        self._outputs = Outputs(bundle, product_settings(settings, bundle), settings.mode)
         self._uses_depth = settings.use_depth
         self._camera_info: Optional[CameraInfo] = None
         self._segmented = self._failed = self._depth_refused = self._unwanted = 0
@@ -109,14 +130,29 @@ class SegmentationNode:
             self._unwanted += 1
             return
         color: Image = pair.color
+        started = time.monotonic()
+        wait = self._age_of(color)
         try:
             rgb = color_to_rgb(color)
-            if pair.depth is not None:
-                self._check_depth(pair.depth, color)
-            started = time.monotonic()
-            mask = self._segmenter.segment(rgb).mask
-            self._inference = time.monotonic() - started
-            self._outputs.publish(color.header, rgb, mask, self._camera_info_for(color))
+            info = self._camera_info_for(color)
+            depth = self._depth_for(pair.depth, color)
+            inputs = Inputs(color.header, rgb, info, self._intrinsics_of(info), depth)
+            converted = time.monotonic()
+            segmentation = self._segmenter.segment(rgb, self._outputs.wants_confidence)
+            inferred = time.monotonic()
+            self._outputs.publish(inputs, segmentation)
+            ended = time.monotonic()
+            self._outputs.publish_timing(
+                FrameTiming(
+                    header=color.header,
+                    wait=wait,
+                    preprocess=converted - started,
+                    inference=inferred - converted,
+                    publish=ended - inferred,
+                    age=self._age_of(color),
+                )
+            )
+            self._inference = inferred - converted
         except rospy.ROSException:
             if not rospy.is_shutdown():  # publishing on a topic closed by the shutdown is no failure
                 raise
@@ -126,14 +162,24 @@ class SegmentationNode:
             self._report(f"{self._color_topic} ({color.encoding}): {reason}; the image is skipped")
         else:
             self._segmented += 1
-            self._age = (rospy.Time.now() - color.header.stamp).to_sec()
+            self._age = self._age_of(color)
 
-    def _check_depth(self, depth: Image, color: Image) -> None:
+    @staticmethod
+    def _age_of(image: Image) -> float:
+        """Seconds of ROS time since the image's stamp."""
+        return (rospy.Time.now() - image.header.stamp).to_sec()
+
+    def _depth_for(self, depth: Optional[Image], color: Image) -> Optional[np.ndarray]:
+        """Depth in metres, where something needs it and it belongs to the colour image."""
+        if depth is None:
+            return None
         try:
             check_depth(depth, color.width, color.height)
+            return depth_to_metres(depth) if self._outputs.wants_depth else None
         except ConversionError as error:
             self._depth_refused += 1
             self._report(f"{self._depth_topic} ({depth.encoding}): {error}; colour goes on alone")
+            return None
 
     def _camera_info_for(self, color: Image) -> Optional[CameraInfo]:
         info = self._camera_info
@@ -144,6 +190,16 @@ class SegmentationNode:
             )
             return None
         return info
+
+    def _intrinsics_of(self, info: Optional[CameraInfo]) -> Optional[Intrinsics]:
+        """The camera of a camera info, where something needs it and it is a calibration."""
+        if info is None or not self._outputs.wants_depth:
+            return None
+        try:
+            return intrinsics_from_message(info)
+        except ConversionError as error:
+            self._report(f"{rospy.resolve_name(COLOR_INFO)}: {error}; there are no points and no poses")
+            return None
 
     def _report(self, text: str) -> None:
         self._last_failure = text

@@ -1,0 +1,154 @@
+"""Products of a segmentation as ROS messages."""
+from __future__ import annotations
+
+from typing import List, Sequence
+
+import numpy as np
+import rospy
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from sensor_msgs.msg import PointCloud2, PointField, RegionOfInterest
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from rt_seg import msg
+from rt_seg.bundle import Bundle
+from rt_seg.labels import LabelSet
+from rt_seg.products.objects import SegmentedObject
+from rt_seg.products.point_cloud import POINT
+from rt_seg.products.statistics import ClassStatistic
+
+_FIELD_TYPES = {"x": PointField.FLOAT32, "y": PointField.FLOAT32, "z": PointField.FLOAT32,
+                "rgb": PointField.FLOAT32, "label": PointField.UINT32}  # fmt: skip
+"""`rgb` is declared as a float, whose bits hold 0x00RRGGBB: what PCL and RViz expect."""
+_FIELDS = [PointField(name, POINT.fields[name][1], _FIELD_TYPES[name], 1) for name in POINT.names]
+
+MARKER_ALPHA = 0.45
+TEXT_HEIGHT = 0.022
+"""Metres: readable in RViz at the distances of a tabletop."""
+
+
+def label_info_message(bundle: Bundle, stamp: rospy.Time, threshold: float) -> msg.LabelInfo:
+    """The classes of a bundle as a message."""
+    message = msg.LabelInfo(
+        class_map=[msg.LabelClass(label.id, label.name, *label.color) for label in bundle.labels.labels],
+        threshold=threshold,
+        fingerprint=bundle.labels.fingerprint,
+        model=f"{bundle.name} {bundle.version}",
+    )
+    message.header.stamp = stamp
+    return message
+
+
+def point_cloud_message(points: np.ndarray, header: Header) -> PointCloud2:
+    """An organised cloud, (H, W) of dtype POINT, as PointCloud2 with the fields x y z rgb label."""
+    height, width = points.shape
+    return PointCloud2(
+        header=header,
+        height=height,
+        width=width,
+        fields=_FIELDS,
+        is_bigendian=False,
+        point_step=POINT.itemsize,
+        row_step=POINT.itemsize * width,
+        is_dense=False,
+        data=points.tobytes(),
+    )
+
+
+def statistics_message(
+    statistics: Sequence[ClassStatistic], labels: LabelSet, header: Header
+) -> msg.ClassStatistics:
+    """Statistics of the classes of one image."""
+    return msg.ClassStatistics(
+        header,
+        [
+            msg.ClassStatistic(
+                item.class_id,
+                labels.names[item.class_id],
+                item.pixel_share,
+                item.depth_share,
+                item.depth_median,
+                item.depth_nearest,
+            )
+            for item in statistics
+        ],
+    )
+
+
+def quaternion(axes: np.ndarray) -> Quaternion:
+    """Unit quaternion of a rotation matrix (3, 3) whose columns are the turned axes (Shepperd's method).
+
+    The largest of the four components is found first: dividing by it never loses precision.
+    """
+    m = axes
+    trace = m[0, 0] + m[1, 1] + m[2, 2]
+    choice = int(np.argmax([m[0, 0], m[1, 1], m[2, 2], trace]))
+    if choice == 3:
+        values = [m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1], 1.0 + trace]
+    else:
+        i, j, k = choice, (choice + 1) % 3, (choice + 2) % 3
+        values = [0.0, 0.0, 0.0, m[k, j] - m[j, k]]
+        values[i] = 1.0 - trace + 2.0 * m[i, i]
+        values[j] = m[j, i] + m[i, j]
+        values[k] = m[k, i] + m[i, k]
+    x, y, z, w = np.array(values) / np.linalg.norm(values)
+    return Quaternion(x, y, z, w)
+
+
+def _pose(item: SegmentedObject) -> Pose:
+    if item.pose is None:
+        return Pose(Point(), Quaternion(0.0, 0.0, 0.0, 1.0))
+    return Pose(Point(*item.pose.centroid), quaternion(item.pose.axes))
+
+
+def objects_message(objects: Sequence[SegmentedObject], labels: LabelSet, header: Header) -> msg.SegmentedObjects:
+    """Objects of one image."""
+    message = msg.SegmentedObjects(header=header)
+    for item in objects:
+        left, top, width, height = item.box
+        message.objects.append(
+            msg.SegmentedObject(
+                class_id=item.class_id,
+                class_name=labels.names[item.class_id],
+                confidence=item.confidence,
+                box=RegionOfInterest(x_offset=left, y_offset=top, width=width, height=height),
+                area=item.area,
+                depth_share=item.depth_share,
+                has_pose=item.pose is not None,
+                pose=_pose(item),
+                extent=Vector3() if item.pose is None else Vector3(*item.pose.extent),
+            )
+        )
+    return message
+
+
+def marker_message(objects: Sequence[SegmentedObject], labels: LabelSet, header: Header) -> MarkerArray:
+    """Objects with a pose as boxes in the colours of their classes, with names and distances, for RViz."""
+    # The first marker removes those of the image before.
+    markers: List[Marker] = [Marker(header=header, action=Marker.DELETEALL)]
+    for number, item in enumerate(entry for entry in objects if entry.pose is not None):
+        label = labels.labels[item.class_id]
+        red, green, blue = (value / 255.0 for value in label.color)
+        # RViz does not draw a box without thickness, such as that of a plane.
+        box = Vector3(*(max(size, 0.002) for size in item.pose.extent))
+        color = ColorRGBA(red, green, blue, MARKER_ALPHA)
+        pose = _pose(item)
+        markers.append(
+            Marker(header=header, ns="boxes", id=number, type=Marker.CUBE, pose=pose, scale=box, color=color)
+        )
+        distance = float(np.linalg.norm(item.pose.centroid))
+        x, y, z = item.pose.centroid
+        towards = 1.0 - 0.03 / distance  # in front of the box, not inside it
+        markers.append(
+            Marker(
+                header=header,
+                ns="names",
+                id=number,
+                type=Marker.TEXT_VIEW_FACING,
+                pose=Pose(Point(x * towards, y * towards, z * towards), Quaternion(0.0, 0.0, 0.0, 1.0)),
+                scale=Vector3(0.0, 0.0, TEXT_HEIGHT),
+                color=ColorRGBA(1.0, 1.0, 1.0, 1.0),
+                text=f"{label.name} {distance:.2f} m",
+            )
+        )
+    return MarkerArray(markers)
