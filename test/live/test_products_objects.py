@@ -43,6 +43,19 @@ def test_a_block_has_its_box_area_centroid_extent_and_axes():
     assert block.pose.axes[2, 2] < 0, "the third axis must point to the camera"
 
 
+@pytest.mark.parametrize("angle", [0.0, 0.3, 0.7, 1.2])
+def test_the_axes_of_a_square_plate_are_those_of_its_sides(angle):
+    v, u = np.mgrid[:240, :320]
+    x, y = (u - 150.0) / 300.0, (v - 130.0) / 290.0
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    mask = ((np.abs(along) < 0.15) & (np.abs(across) < 0.14)).astype(np.uint8)
+    noise = np.random.default_rng(0).normal(0.0, 0.001, mask.shape)
+    (plate,) = find_objects(mask, LABELS, 50, (1.0 + noise).astype(np.float32), RAYS)
+    turned = np.abs(plate.pose.axes[:, 0] @ (np.cos(angle), np.sin(angle), 0.0))
+    assert turned > np.cos(np.radians(3.0))
+    np.testing.assert_allclose(plate.pose.extent[:2], (0.30 * 0.96, 0.28 * 0.96), atol=0.012)
+
+
 def test_regions_that_do_not_touch_are_objects_of_their_own_largest_first_and_specks_are_left_out():
     mask, _ = _scene()
     mask[10:20, 10:20] = 1

@@ -78,10 +78,11 @@ class ProductsTest(unittest.TestCase):
         cloud = self.received["points"]
         self.assertEqual((cloud.header.stamp, cloud.header.frame_id), (header.stamp, FRAME))
         self.assertEqual([field.name for field in cloud.fields], list(POINT.names))
-        self.assertEqual((cloud.width, cloud.height, cloud.is_dense), (640, 480, False))
+        stride = rospy.get_param("/segmentation/cloud_stride")
+        self.assertEqual((cloud.width, cloud.height, cloud.is_dense), (640 // stride, 480 // stride, False))
         mask = mask_from_message(self.received["mask"])
-        expected = label_points(self.rays, self.metres, self.frame.color, mask)
-        actual = np.frombuffer(cloud.data, POINT).reshape(480, 640)
+        expected = label_points(self.rays, self.metres, self.frame.color, mask, stride)
+        actual = np.frombuffer(cloud.data, POINT).reshape(expected.shape)
         for name in POINT.names:
             np.testing.assert_array_equal(actual[name], expected[name], name)
 

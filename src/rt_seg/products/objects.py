@@ -31,7 +31,8 @@ class SpatialPose:
     centroid: Tuple[float, float, float]
     """Mean of the visible surface; of an opening, the middle of its outline in the surface around it."""
     axes: np.ndarray
-    """(3, 3) float64, columns: principal axes, longest first, right-handed; the third points to the camera's side."""
+    """(3, 3) float64, columns, right-handed: the longer and the shorter side of the smallest rectangle around the
+    visible surface, and its normal, which points to the camera's side."""
     extent: Tuple[float, float, float]
     """Size along the axes, between the 2nd and the 98th percentile of the points."""
 
@@ -162,16 +163,25 @@ def _opening_points(region: np.ndarray, depth: np.ndarray, x: np.ndarray, y: np.
 
 
 def _pose_of(points: np.ndarray) -> SpatialPose:
-    """Centroid, principal axes and extent of (n, 3) points."""
+    """Centroid, axes and extent of (n, 3) points.
+
+    The shortest principal axis is the normal of what is seen. The other two principal axes mean little where an object
+    is about as long as wide, so around the normal the axes are turned to the smallest rectangle that holds the points.
+    """
     centroid = points.mean(axis=0)
     offsets = points - centroid
     _, vectors = np.linalg.eigh(offsets.T @ offsets)
-    axes = vectors[:, ::-1]
-    # Each axis could as well point the other way: the first is turned to the right of the image, the third to the
-    # camera, and the second completes a right-handed frame.
-    first = axes[:, 0] * (1.0 if axes[0, 0] >= 0 else -1.0)
-    third = axes[:, 2] * (1.0 if axes[:, 2] @ centroid <= 0 else -1.0)
-    axes = np.stack([first, np.cross(third, first), third], axis=1)
+    normal = vectors[:, 0] * (1.0 if vectors[:, 0] @ centroid <= 0 else -1.0)
+    plane = np.stack([vectors[:, 2], np.cross(normal, vectors[:, 2])], axis=1)
+    flat = offsets @ plane
+    low, high = np.percentile(flat, (1, 99), axis=0)
+    inner = flat[np.all((flat >= low) & (flat <= high), axis=1)]
+    _, sides, degrees = cv2.minAreaRect(inner.astype(np.float32))
+    angle = np.radians(degrees + (90.0 if sides[1] > sides[0] else 0.0))
+    first = plane @ (np.cos(angle), np.sin(angle))
+    # An axis could as well point the other way: the first is turned to the right of the image.
+    first *= 1.0 if first[0] >= 0 else -1.0
+    axes = np.stack([first, np.cross(normal, first), normal], axis=1)
     low, high = np.percentile(offsets @ axes, (2, 98), axis=0)
     x, y, z = (float(value) for value in centroid)
     a, b, c = (float(value) for value in high - low)
