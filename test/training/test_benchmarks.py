@@ -1,0 +1,35 @@
+"""The benchmarks run and print what they promise."""
+import importlib.util
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def _load(name):
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_inference_prints_a_row_for_each_way_with_ratios_against_the_first(capsys):
+    assert _load("inference").main(["--sizes", "120x160", "--repeats", "1"]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.lstrip().startswith("120x160")]
+    assert len(rows) == 4
+    assert rows[0].split("ms")[-1].split()[0] == "1.00x"
+    shares = [float(row.split()[-1].rstrip("%")) for row in rows]
+    assert min(shares[2:]) > 90.0, "the live engine does not give the classes of the network it was exported from"
+
+
+def test_inference_names_a_bundle_that_is_not_there(tmp_path, capsys):
+    assert _load("inference").main([str(tmp_path / "none")]) == 2
+    assert "inference:" in capsys.readouterr().err
+
+
+def test_ways_take_turns_and_warm_up_runs_are_not_timed():
+    order = []
+    times = _load("inference").measure_alternately(
+        {"a": lambda: order.append("a"), "b": lambda: order.append("b")}, repeats=2, warm_up=1
+    )
+    assert order == ["a", "b"] * 3
+    assert [len(seconds) for seconds in times.values()] == [2, 2]
