@@ -31,6 +31,8 @@ install "$groups" live
 build_workspace
 enter_workspace
 
+"$PYTHON" setup/check_bundle.py "$bundle" || exit 1
+
 if [ "$camera" = replay ] && [ -z "${RECORDING:-}" ]; then
     mapfile -t simulation < <(find src/rt_seg/simulation src/rt_seg/cameras src/rt_seg/ros/*record* \
         config/labels/tabletop.yaml -type f -not -name '*.pyc' | sort)
