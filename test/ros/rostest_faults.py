@@ -24,6 +24,7 @@ from std_msgs.msg import Header
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from color_bundle import write_color_bundle  # noqa: E402
 
+from rt_seg.msg import FrameTiming  # noqa: E402
 from rt_seg.ros.conversions import image_message, mask_from_message  # noqa: E402
 
 FRAME = "camera_color_optical_frame"
@@ -294,6 +295,40 @@ class FaultsTest(unittest.TestCase):
         self.assertTrue(wait_for(lambda: stream.color.get_num_connections() and stream.depth.get_num_connections()))
         time.sleep(0.5)
         self.healthy("the camera driver restarted")
+
+
+class SlowInferenceTest(unittest.TestCase):
+    """A model that takes longer than the camera's frame interval, as the shipped one does on a slow processor."""
+
+    def test_latency_stays_below_two_inference_times_at_thirty_images_a_second(self):
+        bundle = Path(__file__).resolve().parents[2] / "models" / "tabletop"
+        node = start_node(bundle, "slow", "_threads:=1")
+        color = rospy.Publisher("/camera/color/image_raw", Image, queue_size=1)
+        timings = []
+        subscribers = [
+            rospy.Subscriber("/slow/mask", Image, lambda message: None),
+            rospy.Subscriber("/slow/timing", FrameTiming, timings.append, queue_size=None),
+        ]
+        try:
+            ready = [color, *subscribers]
+            self.assertTrue(wait_for(lambda: all(end.get_num_connections() for end in ready), 60.0))
+            image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+            begin = time.monotonic()
+            for index in range(150):
+                time.sleep(max(begin + index * PERIOD - time.monotonic(), 0.0))
+                color.publish(image_message(image, Header(stamp=rospy.Time.now(), frame_id=FRAME)))
+        finally:
+            for subscriber in subscribers:
+                subscriber.unregister()
+            os.killpg(node.pid, signal.SIGTERM)
+            node.communicate(timeout=20)
+        inference = float(np.median([timing.inference for timing in timings]))
+        late = [timing.age for timing in timings]
+        print(f"inference {inference * 1e3:.0f} ms, 150 images at 30 Hz: {len(late)} masks, "
+              f"age median {np.median(late) * 1e3:.0f} ms, 95 % {np.percentile(late, 95) * 1e3:.0f} ms")  # fmt: skip
+        self.assertGreater(len(timings), 5)
+        # The slack is for transport and the scheduler, which do not shrink with the network.
+        self.assertLess(np.percentile(late, 95), 2.0 * inference + 0.1)
 
 
 class ShutdownTest(unittest.TestCase):
