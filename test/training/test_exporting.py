@@ -63,6 +63,16 @@ def test_int8_bundle_is_a_quarter_of_the_size_and_loads(run, tmp_path, images):
     assert Segmenter(bundle).segment(images[0]).mask.shape == (96, 128)
 
 
+def test_f16_bundle_is_half_the_size_and_gives_the_same_classes(run, tmp_path, images):
+    parities = _export(run, tmp_path / "probe", images, precision="f16")
+    assert parities[-1].form == "OpenVINO f16"
+    assert parities[-1].pixel_agreement > 0.99
+    bundle = load_bundle(tmp_path / "probe")
+    assert bundle.engines[0].precision == "f16"
+    assert 10e6 < (tmp_path / "probe" / "model.bin").stat().st_size < 13e6
+    assert Segmenter(bundle, precision="f32").description.endswith("f32 with f16 weights on CPU")
+
+
 def test_a_failed_parity_writes_nothing_and_keeps_the_older_bundle(run, tmp_path, images, monkeypatch):
     older = tmp_path / "probe"
     older.mkdir()

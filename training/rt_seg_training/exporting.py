@@ -122,7 +122,7 @@ def export_bundle(
 
     Args:
         images: uint8 (h, w, 3) RGB pictures of the training data, for calibration and comparison.
-        precision: `f32`, or `int8` by post-training quantisation.
+        precision: `f32`; `f16`, the same with the weights rounded to 16 bits; or `int8` by post-training quantisation.
         height, width: input size in pixels; 0 takes that of the run.
         saved_model: also keep the TensorFlow SavedModel in the bundle.
         card: makes the text of the bundle's README.md from the comparisons.
@@ -160,7 +160,10 @@ def export_bundle(
         if precision == "int8":
             network = _quantize(network, pictures)
             parities.append(_compare("OpenVINO int8", reference, _logits(network, pictures)))
-        openvino.save_model(network, str(staging / "model.xml"), compress_to_fp16=False)
+        openvino.save_model(network, str(staging / "model.xml"), compress_to_fp16=precision == "f16")
+        if precision == "f16":
+            stored = openvino.Core().read_model(str(staging / "model.xml"))
+            parities.append(_compare("OpenVINO f16", reference, _logits(stored, pictures)))
         engines = [_engine_entry("openvino", precision, "model.xml", staging, ["model.xml", "model.bin"])]
         if saved_model:
             files = sorted(str(p.relative_to(staging)) for p in saved_folder.rglob("*") if p.is_file())

@@ -20,7 +20,8 @@ def model_card(
     # Where the runs lay on the machine that trained is nobody's business; their names are.
     for key in ("run", "initial_weights"):
         if settings[key]:
-            settings[key] = f"runs/{Path(settings[key]).name}"
+            place = Path(settings[key])
+            settings[key] = f"{'models' if place.parent.name == 'models' else 'runs'}/{place.name}"
     configuration = yaml.safe_dump(settings, sort_keys=False)
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     classes = ", ".join(dataset.labels.names)
@@ -46,9 +47,11 @@ DDRNet-23-slim. Classes: {classes}.
 {configuration.strip()}
 ```
 
-then `rosrun rt_seg export` (int8: post-training quantisation on pictures of the training split).
+then `rosrun rt_seg export`.
 
 ## Agreement with Keras
+The last form is the one shipped here. int8 is quantised after training, on pictures of the training split.
+
 | form | largest logit difference, relative | equal class ids at 1/8 |
 |---|---|---|
 {rows}

@@ -72,8 +72,9 @@ class OpenVINOEngine:
         }
         if threads > 0:
             self._options["INFERENCE_NUM_THREADS"] = threads
-        rest = "" if files.precision == precision else f", rest {precision}"
-        self.description = f"OpenVINO {openvino.__version__.split('-')[0]} {files.precision}{rest} on CPU"
+        version = openvino.__version__.split("-")[0]
+        kinds = {"int8": f"int8, rest {precision}", "f16": f"{precision} with f16 weights"}
+        self.description = f"OpenVINO {version} {kinds.get(files.precision, precision)} on CPU"
         self._requests: Dict[Tuple[int, int, bool], Any] = {}
 
     def _infer(self, rgb: np.ndarray, confidence: bool) -> Any:
