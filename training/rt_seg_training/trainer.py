@@ -13,9 +13,10 @@ import tensorflow as tf
 from rt_seg.bundle import BundleError
 from rt_seg.confusion import confusion_matrix, mean_iou
 from rt_seg_training import pipeline
+from rt_seg_training.class_weights import inverse_log_weights
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration
 from rt_seg_training.datasets.loading import DataSet
-from rt_seg_training.losses import SegmentationCrossEntropy, inverse_log_weights, upsample_logits
+from rt_seg_training.losses import SegmentationCrossEntropy, upsample_logits
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
 from rt_seg_training.schedules import WarmupPolynomial
 from rt_seg_training.warm_start import WarmStartError, is_bundle, warm_start
