@@ -11,7 +11,8 @@ SETUP_FILE=.workspace/devel/setup.bash
 build_workspace() {
     local inputs
     mkdir -p recordings
-    mapfile -t inputs < <(find package.xml CMakeLists.txt setup.py cmake msg srv cfg -type f 2>/dev/null | sort)
+    mapfile -t inputs < <(find package.xml CMakeLists.txt setup.py cmake msg srv cfg src/rt_seg/ros/adjustable_settings.py \
+        -type f | sort)
     step build "build the catkin workspace" \
         "$(fingerprint "${inputs[@]}") $(package_entries; ls scripts training) $REPOSITORY $NOETIC" "$SETUP_FILE" run_cmake
 }

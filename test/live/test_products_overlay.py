@@ -1,6 +1,7 @@
 """Coloured masks and overlays, against plain NumPy."""
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -40,3 +41,25 @@ def test_blending_leaves_its_arguments_alone_and_takes_read_only_images():
 def test_different_sizes_are_refused_with_both():
     with pytest.raises(ValueError, match="image is 64x48 and the mask 32x48"):
         PALETTE.blend(IMAGE, MASK[:, :32].copy(), 0.5)
+
+
+def test_contours_draw_the_borders_in_full_colour_and_nothing_else():
+    mask = np.zeros((20, 30), np.uint8)
+    mask[5:15, 8:22] = 1
+    image = np.full((20, 30, 3), 100, np.uint8)
+    plain = PALETTE.blend(image, mask, 0.5)
+    drawn = PALETTE.blend(image, mask, 0.5, contours=True)
+    border = (mask == 1) & (cv2.erode(mask, np.ones((3, 3), np.uint8)) == 0)
+    np.testing.assert_array_equal(drawn[border], np.broadcast_to(PALETTE.colorize(mask)[border], drawn[border].shape))
+    np.testing.assert_array_equal(drawn[~border], plain[~border])
+
+
+def test_names_are_written_into_the_largest_region_of_their_class():
+    mask = np.zeros((80, 160), np.uint8)
+    mask[10:70, 60:150] = 1
+    mask[5:10, 2:7] = 1
+    image = np.full((80, 160, 3), 100, np.uint8)
+    plain = PALETTE.blend(image, mask, 0.5)
+    rows, columns = np.nonzero((PALETTE.blend(image, mask, 0.5, names=True) != plain).any(axis=2))
+    assert rows.size > 20
+    assert 60 <= columns.min() and columns.max() < 150 and 30 < rows.min() and rows.max() <= 50

@@ -15,11 +15,13 @@ from rt_seg.labels import labels_from_dict
 
 HEIGHT, WIDTH = 48, 64
 COLORS = ([255, 0, 0], [0, 255, 0], [0, 0, 255])
-CLASSES = [{"id": i, "name": name, "color": COLORS[i]} for i, name in enumerate(("red", "green", "blue"))]
 
 
-def write_color_bundle(folder: Path) -> Path:
-    """Write the bundle: uint8 (1, 48, 64, 3) in; the mean of each 8 x 8 block, as logits (1, 6, 8, 3), out."""
+def write_color_bundle(folder: Path, names=("red", "green", "blue"), name="color") -> Path:
+    """Write the bundle `name` with classes of these names.
+
+    uint8 (1, 48, 64, 3) in; the mean of each 8 x 8 block, as logits (1, 6, 8, 3), out.
+    """
     image = operations.parameter([1, HEIGHT, WIDTH, 3], np.uint8, name="image")
     blocks = operations.reshape(
         operations.convert(image, "f32"), np.array([1, HEIGHT // 8, 8, WIDTH // 8, 8, 3]), special_zero=False
@@ -27,11 +29,12 @@ def write_color_bundle(folder: Path) -> Path:
     logits = operations.reduce_mean(blocks, np.array([2, 4]), keep_dims=False)
     folder.mkdir(parents=True)
     openvino.save_model(openvino.Model([logits], [image], "color"), str(folder / "model.xml"), compress_to_fp16=False)
-    labels = labels_from_dict({"classes": CLASSES}, "color")
+    classes = [{"id": i, "name": label, "color": COLORS[i]} for i, label in enumerate(names)]
+    labels = labels_from_dict({"classes": classes}, "color")
     files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("model.xml", "model.bin")}
     manifest = {
         "format": 1,
-        "name": "color",
+        "name": name,
         "version": "1.0.0",
         "license": "MIT",
         "input": {"height": HEIGHT, "width": WIDTH, "channels": "rgb", "mean": [0.0] * 3, "std": [1.0] * 3},

@@ -55,12 +55,41 @@ def test_colour_of_every_accepted_encoding_and_padding_becomes_the_same_rgb(enco
     assert rgb.flags.c_contiguous and rgb.dtype == np.uint8
 
 
+@pytest.mark.parametrize("padding", [0, 3])
+@pytest.mark.parametrize("encoding, order", [("yuv422", "uyvy"), ("yuv422_yuy2", "yuyv")])
+def test_yuv_pixels_share_the_colour_of_their_pair(encoding, order, padding):
+    random = np.random.default_rng(3)
+    luma = random.integers(16, 236, (4, 6)).astype(np.float64)
+    blue, red = (random.integers(96, 160, (4, 3)).astype(np.float64) for _ in range(2))
+    packed = np.zeros((4, 12), np.uint8)
+    places = {"u": blue, "v": red}
+    seen = 0
+    for place, letter in enumerate(order):
+        if letter == "y":
+            packed[:, place::4] = luma[:, seen::2]
+            seen += 1
+        else:
+            packed[:, place::4] = places[letter]
+    rows = np.hstack([packed, np.full((4, padding), 99, np.uint8)])
+    message = Image(height=4, width=6, encoding=encoding, step=12 + padding, data=rows.tobytes())
+    # ITU-R BT.601, studio range.
+    y, u, v = 1.164 * (luma - 16), np.repeat(blue, 2, axis=1) - 128, np.repeat(red, 2, axis=1) - 128
+    expected = np.stack([y + 1.596 * v, y - 0.813 * v - 0.391 * u, y + 2.018 * u], axis=-1).clip(0, 255)
+    assert np.abs(color_to_rgb(message) - expected).max() <= 2
+
+
+def test_yuv_of_an_odd_width_is_refused():
+    message = Image(height=1, width=5, encoding="yuv422", step=10, data=bytes(10))
+    with pytest.raises(ConversionError, match="5 columns"):
+        color_to_rgb(message)
+
+
 def test_mono8_becomes_grey():
     rgb = color_to_rgb(message_of(RGB[:, :, 0], "mono8", 3))
     assert np.array_equal(rgb, np.repeat(RGB[:, :, :1], 3, axis=2))
 
 
-@pytest.mark.parametrize("encoding", ["16UC1", "32FC1", "8UC3", "bayer_rggb8", "yuv422", ""])
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1", "8UC3", "bayer_rggb8", "yuv444", ""])
 def test_other_encodings_are_refused_by_name(encoding):
     message = message_of(RGB, "rgb8")
     message.encoding = encoding

@@ -1,13 +1,13 @@
 """One picture of the state of a stream: camera, mask and overlay side by side, with a caption and a legend."""
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import List, Sequence, Tuple
 
 import cv2
 import numpy as np
 
+from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -59,11 +59,4 @@ def compose_snapshot(panels: Sequence[Tuple[str, np.ndarray]], caption: str, lab
 def write_png(path: Path, image: np.ndarray) -> None:
     """Write an (H, W, 3) uint8 RGB image; the file appears whole or not at all. Raises OSError."""
     encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(encoded.tobytes())
-        os.replace(str(temporary), str(path))
-    finally:
-        if temporary.exists():
-            temporary.unlink()
+    write_atomically(path, encoded.tobytes())

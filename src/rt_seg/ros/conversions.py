@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Tuple
 
+import cv2
 import numpy as np
 from cv_bridge import CvBridge, CvBridgeError
 from sensor_msgs.msg import CameraInfo, Image
@@ -29,7 +30,7 @@ class _Role(NamedTuple):
 
 _COLOR = _Role(
     "a colour image",
-    ("rgb8", "bgr8", "rgba8", "bgra8", "mono8"),
+    ("rgb8", "bgr8", "rgba8", "bgra8", "mono8", "yuv422", "yuv422_yuy2"),
     "Remap the topic or convert with image_proc.",
 )
 _DEPTH = _Role(
@@ -37,17 +38,20 @@ _DEPTH = _Role(
     ("16UC1", "mono16", "32FC1"),
     "The driver's colorizer filter turns depth into rgb8: switch it off.",
 )
+_BYTES_OF_PIXEL = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "8UC1": 1, "yuv422": 2, "yuv422_yuy2": 2,
+                   "16UC1": 2, "mono16": 2, "32FC1": 4}  # fmt: skip
+_YUV = {"yuv422": cv2.COLOR_YUV2RGB_UYVY, "yuv422_yuy2": cv2.COLOR_YUV2RGB_YUY2}
+"""Two bytes a pixel, the colour shared by two neighbours; the encodings name the order of the bytes."""
 _MASK = _Role("a mask", ("mono8", "8UC1"), "Masks hold one byte per pixel, the class id.")
 
 
 def _check(message: Image, role: _Role) -> int:
-    """Bytes of a row without its padding; raises ConversionError unless `message` is a whole image of the role."""
+    """Bytes of a row without its padding. Raises ConversionError unless `message` is a whole image of the role."""
     if message.encoding not in role.encodings:
         raise ConversionError(
             f"encoding {message.encoding!r} is not {role.name}; accepted are {', '.join(role.encodings)}. {role.hint}"
         )
-    dtype, channels = _BRIDGE.encoding_to_dtype_with_channels(message.encoding)
-    row = message.width * channels * np.dtype(dtype).itemsize
+    row = message.width * _BYTES_OF_PIXEL[message.encoding]
     if message.width < 1 or message.height < 1:
         raise ConversionError(f"image of {message.width}x{message.height} pixels ({message.encoding}) is empty")
     if message.step < row:
@@ -85,19 +89,43 @@ def _pixels(message: Image, role: _Role, encoding: str = "passthrough") -> np.nd
 def color_to_rgb(message: Image) -> np.ndarray:
     """Colour image as (H, W, 3) uint8 RGB, C-contiguous, possibly read-only.
 
-    Takes rgb8, bgr8, rgba8, bgra8 and mono8 with any row padding. Raises ConversionError.
+    Takes rgb8, bgr8, rgba8, bgra8, mono8, yuv422 (UYVY) and yuv422_yuy2 (YUYV) with any row padding. Raises
+    ConversionError.
     """
+    if message.encoding in _YUV:
+        return _yuv_to_rgb(message)
     return _pixels(message, _COLOR, "passthrough" if message.encoding == "rgb8" else "rgb8")
+
+
+def _yuv_to_rgb(message: Image) -> np.ndarray:
+    row = _check(message, _COLOR)
+    if message.width % 2:
+        raise ConversionError(f"a {message.encoding} image of {message.width} columns; accepted is an even number")
+    # A view: of a padded last row, the padding may be missing.
+    rows = np.ndarray((message.height, row), np.uint8, message.data, strides=(message.step, 1))
+    pixels = np.ascontiguousarray(rows).reshape(message.height, message.width, 2)
+    return cv2.cvtColor(pixels, _YUV[message.encoding])
 
 
 def check_depth(message: Image, width: int, height: int) -> None:
     """Raise ConversionError unless `message` is a depth image of width × height pixels, as aligned depth must be."""
     _check(message, _DEPTH)
-    if (message.width, message.height) != (width, height):
+    check_depth_size(message.width, message.height, width, height)
+
+
+def check_depth_size(depth_width: int, depth_height: int, width: int, height: int) -> None:
+    """Raise ConversionError unless depth has the size of the colour image, as aligned depth must."""
+    if (depth_width, depth_height) != (width, height):
         raise ConversionError(
-            f"depth is {message.width}x{message.height} and colour {width}x{height} pixels, so it is not aligned to "
+            f"depth is {depth_width}x{depth_height} and colour {width}x{height} pixels, so it is not aligned to "
             "colour. Subscribe to aligned_depth_to_color/image_raw and start the driver with align_depth:=true"
         )
+
+
+def invalid_to_nan(metres: np.ndarray) -> np.ndarray:
+    """Set what is no distance (0, below 0, inf) of a float array to NaN, in place; returns the array."""
+    metres[~np.isfinite(metres) | (metres <= 0)] = np.nan
+    return metres
 
 
 def depth_to_metres(message: Image) -> np.ndarray:
@@ -107,8 +135,7 @@ def depth_to_metres(message: Image) -> np.ndarray:
     """
     pixels = _pixels(message, _DEPTH)
     metres = pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels * np.float32(0.001)
-    metres[~np.isfinite(metres) | (metres <= 0)] = np.nan
-    return metres
+    return invalid_to_nan(metres)
 
 
 def mask_from_message(message: Image) -> np.ndarray:

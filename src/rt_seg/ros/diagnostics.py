@@ -3,25 +3,54 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Callable, Dict, NamedTuple, Optional
+from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 import diagnostic_updater
+import numpy as np
 import rospy
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from rt_seg.bundle import Bundle
+from rt_seg.ros.model import Model
+
+WARN_SILENCE, STALE_SILENCE = 2.0, 10.0
+"""Seconds without a colour image."""
+STAMP_AGES = (-1.0, 5.0)
+"""Seconds that a stamp may lie behind the clock; more means that two clocks differ."""
 
 
 class StreamState(NamedTuple):
-    """What the node knows about its stream: counters by name, seconds without colour, and the last failure's text."""
+    """What the node knows about its stream: counters by name, seconds without colour, the last failure's text, the
+    seconds of the latest inferences, and the last mask's age at publishing, in seconds."""
 
     counters: Dict[str, int]
     silence: float
+    enabled: bool
     uses_depth: bool
     depth_alive: bool
     last_failure: Optional[str]
-    inference: Optional[float]
+    inferences: Tuple[float, ...]
     age: Optional[float]
+
+
+def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int, str]:
+    """Level and cause in words; `rates` are those of the counters since the last time, in Hz."""
+    if state.silence > WARN_SILENCE:
+        level = DiagnosticStatus.STALE if state.silence > STALE_SILENCE else DiagnosticStatus.WARN
+        return level, f"no colour image for {state.silence:.0f} s on {topic}"
+    if not state.enabled:
+        return DiagnosticStatus.OK, "disabled by ~enable"
+    if rates["failed"] > 0:
+        return DiagnosticStatus.ERROR, state.last_failure or "failing"
+    if state.uses_depth and not state.depth_alive:
+        return DiagnosticStatus.WARN, "no depth; working with colour alone"
+    if rates["depth_refused"] > 0:
+        return DiagnosticStatus.WARN, state.last_failure or "depth refused"
+    if rates["segmented"] > 0 and state.age is not None and not STAMP_AGES[0] <= state.age <= STAMP_AGES[1]:
+        where = f"{state.age:.1f} s behind" if state.age > 0 else f"{-state.age:.1f} s ahead of"
+        return DiagnosticStatus.WARN, f"stamps are {where} the clock; camera and computer may have clocks of their own"
+    if rates["segmented"] == 0 and rates["unwanted"] > 0:
+        return DiagnosticStatus.OK, "nobody subscribes to a result"
+    return DiagnosticStatus.OK, f"{rates['segmented']:.1f} masks a second"
 
 
 class Diagnostics:
@@ -32,10 +61,9 @@ class Diagnostics:
     """
 
     def __init__(
-        self, bundle: Bundle, engine: str, topic: str, read_state: Callable[[], StreamState], period: float
+        self, model: Callable[[], Model], topic: str, read_state: Callable[[], StreamState], period: float
     ) -> None:
-        self._bundle = bundle
-        self._engine = engine
+        self._model_of = model
         self._topic = topic
         self._read_state = read_state
         self._period = period
@@ -66,24 +94,16 @@ class Diagnostics:
         previous = self._previous or dict.fromkeys(state.counters, 0)
         elapsed = max(now - self._previous_time, 1e-3)
         rates = {name: (count - previous[name]) / elapsed for name, count in state.counters.items()}
-        failing = state.counters["failed"] > previous["failed"]
-        refusing = state.counters["depth_refused"] > previous["depth_refused"]
         self._previous, self._previous_time = state.counters, now
-        if state.silence > 2.0:
-            status.summary(DiagnosticStatus.WARN, f"no colour image for {state.silence:.0f} s on {self._topic}")
-        elif failing:
-            status.summary(DiagnosticStatus.ERROR, state.last_failure or "failing")
-        elif state.uses_depth and not state.depth_alive:
-            status.summary(DiagnosticStatus.WARN, "no depth; working with colour alone")
-        elif refusing:
-            status.summary(DiagnosticStatus.WARN, state.last_failure or "depth refused")
-        else:
-            status.summary(DiagnosticStatus.OK, f"{rates['segmented']:.1f} masks a second")
+        status.summary(*judge(state, rates, self._topic))
         status.add("color rate (Hz)", f"{rates['color_received']:.1f}")
         status.add("depth rate (Hz)", f"{rates['depth_received']:.1f}")
         status.add("mask rate (Hz)", f"{rates['segmented']:.1f}")
-        if state.inference is not None:
-            status.add("time of the last segmentation (ms)", f"{state.inference * 1e3:.1f}")
+        if rates["color_received"] > 0:
+            status.add("share of color with depth", f"{min(rates['paired'] / rates['color_received'], 1.0):.2f}")
+        if state.inferences:
+            middle, late, last = np.percentile(state.inferences, (50, 95, 99)) * 1e3
+            status.add("inference p50, p95, p99 (ms)", f"{middle:.1f}, {late:.1f}, {last:.1f}")
         if state.age is not None:
             status.add("age of the last mask at publishing (ms)", f"{state.age * 1e3:.1f}")
         for name, count in state.counters.items():
@@ -92,10 +112,11 @@ class Diagnostics:
         return status
 
     def _model(self, status: diagnostic_updater.DiagnosticStatusWrapper) -> diagnostic_updater.DiagnosticStatusWrapper:
-        bundle = self._bundle
-        status.summary(DiagnosticStatus.OK, f"{bundle.name} {bundle.version}")
+        model = self._model_of()
+        bundle = model.bundle
+        status.summary(DiagnosticStatus.OK, model.title)
         status.add("bundle", str(bundle.folder))
-        status.add("engine", self._engine)
+        status.add("engine", model.segmenter.description)
         status.add("input", f"{bundle.input.width}x{bundle.input.height} {bundle.input.channels}")
         status.add("classes", ", ".join(bundle.labels.names))
         status.add("fingerprint", bundle.labels.fingerprint)

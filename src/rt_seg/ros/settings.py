@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
-from typing import Any, Mapping, Type, TypeVar, get_type_hints
+from typing import Any, Mapping, Optional, Type, TypeVar, get_type_hints
 
 Settings = TypeVar("Settings")
 
@@ -13,17 +13,23 @@ class SettingsError(ValueError):
     """A parameter is unknown, missing or has a wrong type or value."""
 
 
-def read_settings(kind: Type[Settings], parameters: Mapping[str, Any], where: str) -> Settings:
+def read_settings(
+    kind: Type[Settings], parameters: Mapping[str, Any], where: str, elsewhere: Optional[type] = None
+) -> Settings:
     """Make a `kind` (a dataclass of str, int, float and bool fields) from parameters.
 
     A field may name its accepted values in metadata["accepted"] and a range in metadata["range"]. `where` names the
-    source in errors. Raises SettingsError naming the parameter, its value and what is accepted.
+    source in errors; the fields of the dataclass `elsewhere` are known, too, and read by somebody else. Raises
+    SettingsError naming the parameter, its value and what is accepted.
     """
     hints = get_type_hints(kind)
     known = {entry.name: entry for entry in fields(kind)}
-    unknown = sorted(set(parameters) - set(known))
+    accepted_names = set(known) | {entry.name for entry in fields(elsewhere)} if elsewhere else set(known)
+    unknown = sorted(set(parameters) - accepted_names)
     if unknown:
-        raise SettingsError(f"{where}: unknown parameter {unknown[0]!r}; accepted are {', '.join(sorted(known))}")
+        raise SettingsError(
+            f"{where}: unknown parameter {unknown[0]!r}; accepted are {', '.join(sorted(accepted_names))}"
+        )
     values = {}
     for name, entry in known.items():
         if name not in parameters:

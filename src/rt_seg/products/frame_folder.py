@@ -1,0 +1,121 @@
+"""Keeps frames with their masks, in the folders of a custom data set, as the start of labelling them.
+
+The masks are a model's, no truth: correct them before training on them.
+"""
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Optional
+
+import cv2
+import numpy as np
+import yaml
+
+from rt_seg.atomic_file import write_atomically
+from rt_seg.cameras.frame import Intrinsics
+from rt_seg.labels import LabelError, LabelSet, load_labels
+
+MEGABYTE = 2**20
+LEAST_FREE = 500
+"""Megabytes of the disk that are left free."""
+
+
+class FrameFolderError(Exception):
+    """A frame cannot be kept; the text names the folder and what to do."""
+
+
+def _png(image: np.ndarray) -> bytes:
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+class FrameFolder:
+    """A folder with `rgb/`, `gt/`, `depth/` and `camera_info/`, one file per frame, and `labels.yaml`."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        """`limit`: megabytes that the folder may hold. Nothing is touched before the first frame."""
+        self.folder = folder
+        self._limit = limit
+        self._size: Optional[int] = None
+
+    def save(
+        self,
+        stamp: int,
+        rgb: np.ndarray,
+        mask: np.ndarray,
+        labels: LabelSet,
+        depth: Optional[np.ndarray] = None,
+        intrinsics: Optional[Intrinsics] = None,
+    ) -> Path:
+        """Keep one frame; returns its colour image, which is written last: with it the frame is complete.
+
+        Args:
+            stamp: nanoseconds; names the files.
+            rgb: (H, W, 3) uint8.
+            mask: (H, W) uint8 class ids of `labels`; 255 where unlabelled.
+            depth: (H, W) float32 metres, NaN where unknown; kept as 16-bit millimetres, 0 where unknown or above 65 m.
+            intrinsics: of the image, kept in Open3D's JSON with the distortion beside it.
+
+        Raises FrameFolderError when the folder is full, cannot be written, or belongs to other classes.
+        """
+        try:
+            self._check_room()
+            self._check_labels(labels)
+            name = self._free_name(stamp)
+            files = {f"gt/{name}.png": _png(mask)}
+            if depth is not None:
+                millimetres = np.nan_to_num(depth * np.float32(1000), nan=0.0)
+                millimetres = np.where((millimetres >= 0) & (millimetres < 65535.5), np.rint(millimetres), 0)
+                files[f"depth/{name}.png"] = _png(millimetres.astype(np.uint16))
+            if intrinsics is not None:
+                camera = {
+                    "width": intrinsics.width,
+                    "height": intrinsics.height,
+                    "intrinsic_matrix": intrinsics.matrix.T.ravel().tolist(),
+                    "distortion": list(intrinsics.distortion),
+                }
+                files[f"camera_info/{name}.json"] = json.dumps(camera).encode("utf-8")
+            files[f"rgb/{name}.png"] = _png(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+            for path, data in files.items():
+                write_atomically(self.folder / path, data)
+                self._size += len(data)
+        except OSError as error:
+            raise FrameFolderError(f"{self.folder}: the frame cannot be saved: {error}") from error
+        return self.folder / "rgb" / f"{name}.png"
+
+    def _check_room(self) -> None:
+        if self._size is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        if self._size >= self._limit * MEGABYTE:
+            raise FrameFolderError(
+                f"{self.folder}: holds {self._size / MEGABYTE:.0f} MB of the {self._limit} MB that it may hold. "
+                "Move frames away, or raise ~save_limit"
+            )
+        free = shutil.disk_usage(str(self.folder)).free / MEGABYTE
+        if free < LEAST_FREE:
+            raise FrameFolderError(f"{self.folder}: {free:.0f} MB are free; {LEAST_FREE} MB stay free. Make room")
+
+    def _check_labels(self, labels: LabelSet) -> None:
+        path = self.folder / "labels.yaml"
+        if not path.exists():
+            write_atomically(path, yaml.safe_dump(labels.to_dict(), sort_keys=False).encode("utf-8"))
+            return
+        try:
+            present = load_labels(path)
+        except LabelError as error:
+            raise FrameFolderError(str(error)) from error
+        if present != labels:
+            raise FrameFolderError(
+                f"{path}: has the classes {', '.join(present.names)}, and the model {', '.join(labels.names)}. "
+                "Choose another ~save_folder for this model"
+            )
+
+    def _free_name(self, stamp: int) -> str:
+        name = base = f"{stamp // 10**9}_{stamp % 10**9:09d}"
+        repetition = 1
+        while (self.folder / "rgb" / f"{name}.png").exists() or (self.folder / "gt" / f"{name}.png").exists():
+            repetition += 1
+            name = f"{base}_{repetition}"
+        return name

@@ -1,0 +1,62 @@
+"""A model bundle, loaded and ready for images of the camera's size."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rospkg
+
+from rt_seg.bundle import Bundle, BundleError, load_bundle
+from rt_seg.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """How networks are run here."""
+
+    runtime: str
+    precision: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Model:
+    """A bundle and what runs it."""
+
+    bundle: Bundle
+    segmenter: Segmenter
+
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"{self.bundle.name} {self.bundle.version}"
+
+
+def bundle_folder(text: str) -> Path:
+    """The folder that a text names: a path, or the name of a bundle that this package ships."""
+    path = Path(text).expanduser()
+    if "/" not in text and not path.exists():
+        shipped = Path(rospkg.RosPack().get_path("rt_seg")) / "models" / text
+        return shipped if shipped.is_dir() else path
+    return path
+
+
+def load_model(text: str, settings: EngineSettings, first_image: np.ndarray, confidence: bool = False) -> Model:
+    """Load a bundle and segment a first image with it: engines prepare themselves for a size of images at the first.
+
+    Args:
+        text: a folder, or the name of a shipped bundle.
+        first_image: uint8 (H, W, 3) RGB.
+        confidence: whether the confidence is wanted, too.
+
+    Raises BundleError when the bundle cannot be used or its network does not run.
+    """
+    bundle = load_bundle(bundle_folder(text))
+    segmenter = Segmenter(bundle, settings.runtime, settings.threads, settings.precision)
+    try:
+        segmenter.segment(first_image, confidence)
+    except Exception as error:  # whatever a runtime raises for a model that loads but does not run
+        segmenter.close()
+        raise BundleError(f"{bundle.folder}: the model does not run with {segmenter.description}: {error}") from error
+    return Model(bundle, segmenter)
