@@ -2,6 +2,7 @@
 """What changes a running node: services, dynamic_reconfigure, another model; and compressed images as input."""
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -215,6 +216,16 @@ class ControlTest(unittest.TestCase):
         self.assertTrue(answer.success, answer.message)
         self.assertIn("tabletop", answer.message)
         self.assertTrue(self.call("load_model", LoadModel, str(self.bundle)).success)
+
+    def test_the_doctor_finds_nothing_bad_in_a_healthy_graph(self):
+        self.next_mask()
+        command = ["rosrun", "rt_seg", "doctor", "--seconds", "3", "--bundle", str(self.bundle)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        print(result.stdout)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        for line in ("ok  /camera/color/image_raw: rgb8 64x48", "ok  /segmentation/mask", "ok  node (stream)",
+                     "ok  /camera/aligned_depth_to_color/image_raw: 16UC1 64x48", "0 bad"):  # fmt: skip
+            self.assertIn(line, result.stdout)
 
     def test_diagnostics_hold_percentiles_and_the_share_of_depth(self):
         self.assertTrue(wait_for(lambda: "inference p50, p95, p99 (ms)" in self.diagnostics))

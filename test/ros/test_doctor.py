@@ -1,0 +1,121 @@
+"""What the doctor says of each fault that people report."""
+import os
+import subprocess
+import sys
+
+import pytest
+from sensor_msgs.msg import CameraInfo
+
+from rt_seg.ros.doctor import (
+    BAD,
+    NOTE,
+    OK,
+    Observation,
+    check_bundles,
+    judge_camera_info,
+    judge_color,
+    judge_depth,
+    judge_result,
+)
+
+
+def stream(
+    topic="color", count=60, rate=30.0, age=0.02, size=(640, 480), encoding="rgb8", start=1000.0, frame="optical"
+):
+    times = [start + index / rate for index in range(count)]
+    return Observation(topic, "sensor_msgs/Image", list(times), list(times), [age] * count, [size] * count,
+                       [encoding] * count, [frame] * count)  # fmt: skip
+
+
+def depth(**changes):
+    return stream(**{"topic": "depth", "encoding": "16UC1", **changes})
+
+
+def levels(findings):
+    return {finding.level for finding in findings}
+
+
+def said(findings, level):
+    """What is found and advised at a level; every one of these advises something."""
+    chosen = [finding for finding in findings if finding.level == level]
+    assert all(finding.advice for finding in chosen)
+    return " ".join(f"{finding.found} {finding.advice}" for finding in chosen)
+
+
+def test_a_healthy_camera_has_nothing_to_note():
+    color = stream()
+    info = Observation("info", last=CameraInfo(width=640, height=480, K=[600, 0, 320, 0, 600, 240, 0, 0, 1]))
+    findings = [*judge_color(color), *judge_depth(depth(), color), *judge_camera_info(info, color)]
+    assert levels(findings) == {OK}
+
+
+@pytest.mark.parametrize(
+    "color, level, words",
+    [
+        (Observation("color"), BAD, "nobody publishes"),
+        (Observation("color", "sensor_msgs/Image"), BAD, "USB 3"),
+        (stream(rate=7.5), NOTE, "auto_exposure_priority"),
+        (stream(age=14.0), NOTE, "+14.00 s"),
+        (stream(age=-3.0), NOTE, "-3.00 s"),
+        (stream(frame=""), BAD, "frame id"),
+    ],
+)
+def test_faults_of_colour_are_named(color, level, words):
+    assert words in said(judge_color(color), level)
+
+
+def test_stamps_that_step_back_and_stamps_of_zero_are_named():
+    looping, unstamped = stream(), stream()
+    looping.stamps[30:] = looping.stamps[:30]
+    unstamped.stamps[:] = [0.0] * 60
+    assert "stepped back 1 times" in said(judge_color(looping), NOTE)
+    assert "stamped 0" in said(judge_color(unstamped), BAD)
+
+
+@pytest.mark.parametrize(
+    "other, level, words",
+    [
+        (Observation("depth"), NOTE, "align_depth:=true"),
+        (depth(encoding="rgb8"), BAD, "colorizer"),
+        (depth(size=(848, 480)), BAD, "not the aligned topic"),
+        (depth(rate=6.0, count=12), NOTE, "6.0 Hz against 30.0 Hz"),
+        (depth(start=1000.016), NOTE, "enable_sync:=true"),
+    ],
+)
+def test_faults_of_depth_are_named(other, level, words):
+    assert words in said(judge_depth(other, stream()), level)
+
+
+@pytest.mark.parametrize(
+    "message, level, words",
+    [
+        (None, NOTE, "no points"),
+        (CameraInfo(width=1280, height=720, K=[600.0] * 9), BAD, "1280x720"),
+        (CameraInfo(width=640, height=480), BAD, "calibrate"),
+    ],
+)
+def test_faults_of_the_camera_info_are_named(message, level, words):
+    assert words in said(judge_camera_info(Observation("info", last=message), stream()), level)
+
+
+def test_the_node_speaks_for_itself_and_late_masks_are_noted():
+    findings = judge_result(stream("mask", age=2.5), stream(), {"stream": (1, "no depth; working with colour alone")})
+    assert "queue_size=1" in " ".join(finding.advice for finding in findings)
+    assert "no depth; working" in " ".join(finding.found for finding in findings if finding.level == NOTE)
+    assert "live.launch" in said(judge_result(Observation("mask"), stream(), {}), NOTE)
+    silent = Observation("mask", "sensor_msgs/Image")
+    assert "no mask came" in said(judge_result(silent, stream(), {}), BAD)
+
+
+def test_a_folder_that_is_no_bundle_is_bad(tmp_path):
+    (finding,) = check_bundles([tmp_path])
+    assert finding.level == BAD and str(tmp_path) in finding.found
+
+
+def test_without_a_master_installation_and_models_are_checked_all_the_same():
+    environment = {**os.environ, "ROS_MASTER_URI": "http://localhost:1"}
+    program = "import sys; from rt_seg.ros.doctor import main; sys.exit(main())"
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "ok  model tabletop" in result.stdout and "no master at http://localhost:1" in result.stdout
