@@ -1,9 +1,16 @@
-"""DDRNet-23-slim against the published network: counts, padding, normalisation, and the defects of earlier ports."""
+"""DDRNet against the published network: counts, padding, normalisation, and the defects of earlier ports."""
 import keras
 import numpy as np
 import pytest
 
-from rt_seg_training.nets.ddrnet import BilinearResizeLike, ZeroPaddedAveragePooling, _convolve, ddrnet_23_slim
+from rt_seg_training.nets.ddrnet import (
+    BilinearResizeLike,
+    ZeroPaddedAveragePooling,
+    _convolve,
+    ddrnet_23,
+    ddrnet_23_slim,
+    ddrnet_39,
+)
 
 
 def _count(variables):
@@ -40,6 +47,15 @@ def test_parameter_counts_are_the_published_ones(classes, auxiliary, trainable, 
 )
 def test_multiply_adds_are_the_published_ones(height, width, classes, billions):
     assert _multiply_adds(ddrnet_23_slim(height, width, classes)) / 1e9 == pytest.approx(billions, abs=0.02)
+
+
+def test_the_larger_networks_have_the_published_size():
+    model = ddrnet_23(1024, 2048, 19)
+    assert _count(model.trainable_weights) == 20_148_947
+    assert _multiply_adds(model) / 1e9 == pytest.approx(143.1, abs=0.1)
+    model = ddrnet_39(1024, 2048, 19)
+    assert _count(model.trainable_weights) / 1e6 == pytest.approx(32.3, abs=0.1)
+    assert _multiply_adds(model) / 1e9 == pytest.approx(281.2, abs=0.1)
 
 
 @pytest.mark.parametrize("size", [(360, 480), (480, 640), (365, 500)])

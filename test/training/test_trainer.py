@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import yaml
 
-from rt_seg.labels import load_labels
-from rt_seg_training import trainer
+from rt_seg.bundle import load_bundle
+from rt_seg.labels import labels_from_dict, load_labels
+from rt_seg.segmenter import Segmenter
+from rt_seg_training import exporting, trainer
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration, load_configuration
 from rt_seg_training.datasets.building import main as build_dataset
 from rt_seg_training.datasets.loading import load_dataset
@@ -106,13 +108,62 @@ def test_missing_initial_weights_are_named(tmp_path):
         trainer.load_initial_weights(ddrnet_23_slim(64, 64, 2), tmp_path / "absent")
 
 
-def test_weight_decay_spares_biases_and_batch_normalisation():
-    model = ddrnet_23_slim(64, 64, 2)
-    optimizer = trainer.build_optimizer(_configuration("x"), model)
-    optimizer.build(model.trainable_variables)
-    decayed = {
-        variable.path.rsplit("/", 1)[-1]
-        for variable in model.trainable_variables
-        if optimizer._use_weight_decay(variable)
-    }
-    assert decayed == {"kernel"}
+def test_another_net_with_one_sigmoid_channel_learns_the_bars_and_is_exported(dataset, tmp_path):
+    configuration = _configuration(
+        tmp_path / "run", net="unet_mobilenet_v3", head="binary", loss="focal", class_weights="median_frequency",
+        optimizer="radam", learning_rate=0.01, schedule="cosine", gradient_clip_norm=5.0, ema=0.5, batch_size=4,
+        mixed_precision="bfloat16", steps=40, validate_every=40, scale_min=1.0, scale_max=1.0, color_jitter=0.0,
+    )  # fmt: skip
+    assert trainer.train(configuration, dataset)["validation_mean_iou"] > 0.8
+    images = [example["image"] for example in dataset.examples("train").as_numpy_iterator()]
+    exporting.export_bundle(tmp_path / "run", tmp_path / "bundle", "bars", "1.0.0", "MIT", images, precision="f32")
+    segmenter = Segmenter(load_bundle(tmp_path / "bundle"), precision="f32")
+    for example in dataset.examples("validation").as_numpy_iterator():
+        assert (segmenter.segment(example["image"]).mask == example["label"][..., 0]).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("cross_entropy", "SegmentationCrossEntropy"),
+        ("focal", "SegmentationFocal"),
+        ("dice", "SegmentationDice"),
+        ("ohem", "SegmentationOhem"),
+    ],
+)
+def test_the_loss_is_the_one_named_with_its_settings(name, kind):
+    configuration = _configuration("x", loss=name, focal_gamma=3.0, ohem_threshold=0.6)
+    settings = trainer.build_loss(configuration, 9, np.array([1.0, 2.0])).get_config()
+    assert type(trainer.build_loss(configuration, 9, None)).__name__ == kind
+    assert (settings["ignore_id"], settings["class_weights"]) == (9, [1.0, 2.0])
+    assert settings.get("gamma", 3.0) == 3.0
+    assert settings.get("threshold", 0.6) == 0.6
+
+
+def test_class_weights_are_those_of_the_training_split(dataset):
+    assert trainer.class_weights(_configuration("x"), dataset) is None
+    share = np.array([64 - 24, 24]) / 64
+    inverse = 1 / np.log(1.02 + share)
+    weights = trainer.class_weights(_configuration("x", class_weights="inverse_log"), dataset)
+    np.testing.assert_allclose(weights, inverse / inverse.mean(), rtol=1e-5)
+    weights = trainer.class_weights(_configuration("x", class_weights="median_frequency"), dataset)
+    np.testing.assert_allclose(weights, 0.5 / share, rtol=1e-5)
+
+
+def test_precision_auto_is_float32_without_a_gpu():
+    assert not trainer.tf.config.list_physical_devices("GPU")
+    assert trainer.layer_policy("auto") == "float32"
+    assert trainer.layer_policy("bfloat16") == "mixed_bfloat16"
+
+
+def test_a_sigmoid_channel_for_three_classes_is_refused(dataset, tmp_path):
+    labels = labels_from_dict({"classes": LABELS["classes"] + [{"id": 2, "name": "x", "color": [1, 2, 3]}]}, "test")
+    with pytest.raises(ConfigurationError, match="head: binary is for data sets of 2 classes, custom/bars has 3"):
+        trainer.train(_configuration(tmp_path, head="binary"), dataclasses.replace(dataset, labels=labels))
+
+
+def test_a_bundle_gives_no_weights_to_another_net(dataset, tmp_path):
+    (tmp_path / "bundle.yaml").write_text("")
+    configuration = _configuration(tmp_path / "run", net="unet_mobilenet_v3", initial_weights=str(tmp_path))
+    with pytest.raises(ConfigurationError, match="ddrnet_23_slim only, not to unet_mobilenet_v3"):
+        trainer.train(configuration, dataset)

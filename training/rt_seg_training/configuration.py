@@ -10,13 +10,21 @@ from typing import Any
 
 import yaml
 
+from rt_seg_training.nets.registry import HEADS, NETS
+
 
 class ConfigurationError(ValueError):
     """A setting is unknown, missing, of the wrong type or out of range."""
 
 
-def _setting(help_text: str, default: Any = dataclasses.MISSING, choices: tuple = (), minimum: float | None = None):
-    metadata = {"help": help_text, "choices": choices, "minimum": minimum}
+def _setting(
+    help_text: str,
+    default: Any = dataclasses.MISSING,
+    choices: tuple = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+):
+    metadata = {"help": help_text, "choices": choices, "minimum": minimum, "maximum": maximum}
     return field(metadata=metadata) if default is dataclasses.MISSING else field(default=default, metadata=metadata)
 
 
@@ -32,16 +40,38 @@ class TrainingConfiguration:
     crop_height: int = _setting("height of the crops to learn from", minimum=64)
     crop_width: int = _setting("width of the crops to learn from", minimum=64)
     steps: int = _setting("optimizer steps in all", minimum=1)
+    net: str = _setting("network", "ddrnet_23_slim", choices=NETS)
+    head: str = _setting("softmax over the classes, or one sigmoid channel for a set of two", "semantic", choices=HEADS)
     scale_min: float = _setting("smallest random scale of a training picture", 0.75, minimum=0.1)
     scale_max: float = _setting("largest random scale of a training picture", 1.5, minimum=0.1)
     color_jitter: float = _setting("random brightness, contrast and saturation, 0 = none", 0.3, minimum=0)
     flip: bool = _setting("mirror half of the training pictures left to right", True)
     batch_size: int = _setting("pictures per step", 8, minimum=1)
-    optimizer: str = _setting("optimizer", "adamw", choices=("adamw", "sgd"))
+    mixed_precision: str = _setting(
+        "arithmetic of the layers; auto is float16 on a GPU, float32 on a CPU",
+        "auto",
+        choices=("auto", "float32", "bfloat16", "float16"),
+    )
+    optimizer: str = _setting("optimizer", "adamw", choices=("adamw", "adam", "radam", "sgd"))
     learning_rate: float = _setting("peak learning rate", 0.002, minimum=0)
     weight_decay: float = _setting("decoupled weight decay of convolution kernels", 0.01, minimum=0)
     warmup_steps: int = _setting("steps over which the learning rate rises to its peak", 100, minimum=0)
-    class_weights: str = _setting("weights of the classes in the loss", "none", choices=("none", "inverse_log"))
+    schedule: str = _setting("curve by which the learning rate falls", "poly", choices=("poly", "cosine"))
+    gradient_clip_norm: float = _setting("largest norm of the gradient, 0 = any", 0.0, minimum=0)
+    ema: float = _setting(
+        "share of the old value in the moving average of the weights that is scored and saved, 0 = no average",
+        0.0,
+        minimum=0,
+        maximum=0.99999,
+    )
+    loss: str = _setting("loss of each head", "cross_entropy", choices=("cross_entropy", "focal", "dice", "ohem"))
+    focal_gamma: float = _setting("how strongly focal turns from pixels that are right already", 2.0, minimum=0)
+    ohem_threshold: float = _setting(
+        "ohem learns from pixels whose class has a lower probability", 0.9, minimum=0.0001, maximum=1
+    )
+    class_weights: str = _setting(
+        "weights of the classes in the loss", "none", choices=("none", "inverse_log", "median_frequency")
+    )
     auxiliary_weight: float = _setting("weight of the auxiliary head's loss, 0 = no such head", 0.4, minimum=0)
     initial_weights: str = _setting("model bundle, run folder or weights file to start from, '' = random", "")
     validate_every: int = _setting("steps between two scores on the validation split", 400, minimum=1)
@@ -66,11 +96,13 @@ def _checked(name: str, value: Any, source: str) -> Any:
         raise ConfigurationError(
             f"{source}: {name}: {value!r} must be of type {expected.__name__} ({entry.metadata['help']})"
         )
-    choices, minimum = entry.metadata["choices"], entry.metadata["minimum"]
+    choices, minimum, maximum = (entry.metadata[key] for key in ("choices", "minimum", "maximum"))
     if choices and value not in choices:
         raise ConfigurationError(f"{source}: {name}: {value!r} is not accepted; choose from {', '.join(choices)}")
     if minimum is not None and not value >= minimum:
         raise ConfigurationError(f"{source}: {name}: {value!r} must be at least {minimum:g}")
+    if maximum is not None and not value <= maximum:
+        raise ConfigurationError(f"{source}: {name}: {value!r} must be at most {maximum:g}")
     return value
 
 

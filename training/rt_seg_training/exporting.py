@@ -41,7 +41,7 @@ def load_run(run: Path, height: int, width: int):
     Raises ExportError for a folder without finished weights.
     """
     from rt_seg_training import trainer
-    from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+    from rt_seg_training.nets.registry import build_net
 
     if not (run / trainer.WEIGHTS).is_file():
         raise ExportError(f"{run}: holds no {trainer.WEIGHTS}: not a run folder, or its training has not finished")
@@ -51,9 +51,10 @@ def load_run(run: Path, height: int, width: int):
         raise ExportError(str(error)) from error
     labels = load_labels(run / trainer.LABELS)
     height, width = height or configuration.height, width or configuration.width
-    model = trained = ddrnet_23_slim(height, width, len(labels), configuration.auxiliary_weight > 0)
+    auxiliary_head = configuration.auxiliary_weight > 0
+    model = trained = build_net(configuration.net, height, width, len(labels), auxiliary_head, configuration.head)
     trained.load_weights(run / trainer.WEIGHTS)
-    if configuration.auxiliary_weight > 0:
+    if auxiliary_head:
         import keras
 
         model = keras.Model(trained.inputs[0], trained.outputs[0], name=trained.name)

@@ -24,6 +24,7 @@ def model_card(
             settings[key] = f"{'models' if place.parent.name == 'models' else 'runs'}/{place.name}"
     configuration = yaml.safe_dump(settings, sort_keys=False)
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
+    net = settings.get("net", "ddrnet_23_slim")
     classes = ", ".join(dataset.labels.names)
     counts = ", ".join(f"{split} {count}" for split, count in dataset.splits.items())
     rows = "\n".join(
@@ -31,7 +32,7 @@ def model_card(
     )
     return f"""# {name} {version}
 
-DDRNet-23-slim. Classes: {classes}.
+Network: {net}. Classes: {classes}.
 
 - **Licence of the weights**: {license_text}
 - **Data**: `{dataset.name}` (examples: {counts})

@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0, or 2 with one line on stderr for bad input."""
     parser = argparse.ArgumentParser(
         prog="train",
-        description="Train DDRNet-23-slim on a built data set.",
+        description="Train a network on a built data set.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -13,12 +13,19 @@ import tensorflow as tf
 from rt_seg.bundle import BundleError
 from rt_seg.confusion import confusion_matrix, mean_iou
 from rt_seg_training import pipeline
-from rt_seg_training.class_weights import inverse_log_weights
+from rt_seg_training.class_weights import inverse_log_weights, median_frequency_weights
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration
 from rt_seg_training.datasets.loading import DataSet
-from rt_seg_training.losses import SegmentationCrossEntropy, upsample_logits
-from rt_seg_training.nets.ddrnet import ddrnet_23_slim
-from rt_seg_training.schedules import WarmupPolynomial
+from rt_seg_training.losses import (
+    SegmentationCrossEntropy,
+    SegmentationDice,
+    SegmentationFocal,
+    SegmentationLoss,
+    SegmentationOhem,
+    upsample_logits,
+)
+from rt_seg_training.nets.registry import build_net
+from rt_seg_training.optimizers import build_optimizer, copy_averaged_weights
 from rt_seg_training.warm_start import WarmStartError, is_bundle, warm_start
 
 WEIGHTS = "model.weights.h5"
@@ -31,17 +38,52 @@ WARM_START_BATCHES = 16
 """Batches on which batch normalisation is measured when the weights come from an exported network."""
 
 
-def build_optimizer(configuration: TrainingConfiguration, model: keras.Model) -> keras.optimizers.Optimizer:
-    """The optimizer, its schedule, and weight decay on everything but biases and batch normalisation."""
-    schedule = WarmupPolynomial(configuration.learning_rate, configuration.steps, configuration.warmup_steps)
-    decay = configuration.weight_decay or None
-    if configuration.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay or 0.0)
-    else:
-        optimizer = keras.optimizers.SGD(schedule, momentum=0.9, weight_decay=decay)
-    undecayed = [v for v in model.trainable_variables if v.path.rsplit("/", 1)[-1] in ("bias", "gamma", "beta")]
-    optimizer.exclude_from_weight_decay(var_list=undecayed)
-    return optimizer
+def class_weights(configuration: TrainingConfiguration, dataset: DataSet) -> np.ndarray | None:
+    """The weights of the classes in the loss, float32 (classes,), from the training split; None for equal ones."""
+    classes = len(dataset.labels)
+    if configuration.class_weights == "inverse_log":
+        parts = [part.split("[")[0].strip() for part in configuration.train_split.split("+")]
+        return inverse_log_weights(sum(dataset.pixels[part] for part in parts)[:classes])
+    if configuration.class_weights == "median_frequency":
+        examples = dataset.examples(configuration.train_split).as_numpy_iterator()
+        return median_frequency_weights((example["label"] for example in examples), classes)
+    return None
+
+
+def build_loss(configuration: TrainingConfiguration, ignore_id: int, weights: np.ndarray | None) -> SegmentationLoss:
+    """The loss that the configuration names; `weights`: of the classes, or None."""
+    if configuration.loss == "focal":
+        return SegmentationFocal(ignore_id, weights, configuration.focal_gamma)
+    if configuration.loss == "ohem":
+        return SegmentationOhem(ignore_id, weights, configuration.ohem_threshold)
+    return {"cross_entropy": SegmentationCrossEntropy, "dice": SegmentationDice}[configuration.loss](ignore_id, weights)
+
+
+def layer_policy(mixed_precision: str) -> str:
+    """The Keras dtype policy of a `mixed_precision` setting.
+
+    auto never takes float16 on a CPU, where a training step in it was 77 times slower than in float32.
+    """
+    if mixed_precision == "auto":
+        mixed_precision = "float16" if tf.config.list_physical_devices("GPU") else "float32"
+    return mixed_precision if mixed_precision == "float32" else f"mixed_{mixed_precision}"
+
+
+def _trained_net(configuration: TrainingConfiguration, class_count: int) -> keras.Model:
+    """The network of the crops, whose layers compute in the precision of the configuration."""
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(layer_policy(configuration.mixed_precision))
+    try:
+        return build_net(
+            configuration.net,
+            configuration.crop_height,
+            configuration.crop_width,
+            class_count,
+            configuration.auxiliary_weight > 0,
+            configuration.head,
+        )
+    finally:
+        keras.config.set_dtype_policy(usual)
 
 
 def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
@@ -108,14 +150,11 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
     run.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(configuration.seed)
     labels = dataset.labels
-    class_weights = None
-    if configuration.class_weights == "inverse_log":
-        parts = [part.split("[")[0].strip() for part in configuration.train_split.split("+")]
-        class_weights = inverse_log_weights(sum(dataset.pixels[part] for part in parts)[: len(labels)])
-
-    model = ddrnet_23_slim(
-        configuration.crop_height, configuration.crop_width, len(labels), configuration.auxiliary_weight > 0
-    )
+    if configuration.head == "binary" and len(labels) != 2:
+        raise ConfigurationError(
+            f"head: binary is for data sets of 2 classes, {dataset.name} has {len(labels)}; choose semantic"
+        )
+    model = _trained_net(configuration, len(labels))
     batches = pipeline.training_batches(
         dataset.examples(configuration.train_split), dataset.count(configuration.train_split), configuration,
         labels.ignore_id,
@@ -123,6 +162,11 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
     if configuration.initial_weights:
         start = Path(configuration.initial_weights)
         if is_bundle(start):
+            if configuration.net != "ddrnet_23_slim":
+                raise ConfigurationError(
+                    f"initial_weights: {start} is a bundle, which gives weights to the net ddrnet_23_slim only, "
+                    f"not to {configuration.net}; name a run folder or '' for random weights"
+                )
             images = (image.numpy() for image, _ in batches.take(WARM_START_BATCHES))
             try:
                 fresh = warm_start(model, start, images)
@@ -131,23 +175,26 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
         else:
             fresh = load_initial_weights(model, start)
         print(f"initial weights from {start}; {len(fresh)} layers stay random")
-    loss = SegmentationCrossEntropy(labels.ignore_id, class_weights)
+    loss = build_loss(configuration, labels.ignore_id, class_weights(configuration, dataset))
+    optimizer = build_optimizer(configuration, model.trainable_variables)
     two_heads = configuration.auxiliary_weight > 0
     model.compile(
-        build_optimizer(configuration, model),
+        optimizer,
         loss=[loss, loss] if two_heads else loss,
         loss_weights=[1.0, configuration.auxiliary_weight] if two_heads else None,
         jit_compile=False,
     )
     # The sizes of the resizing layers are fixed when a model is built, so the scored model is a second one that
-    # reads the weights of the first.
-    scored = ddrnet_23_slim(configuration.height, configuration.width, len(labels), two_heads)
+    # reads the weights of the first. It computes in float32, as the exported network does.
+    scored = build_net(
+        configuration.net, configuration.height, configuration.width, len(labels), two_heads, configuration.head
+    )
     validation = pipeline.validation_batches(dataset.examples(configuration.validation_split), configuration)
 
     predict = mask_predictor(scored)
 
     def validate() -> float:
-        scored.set_weights(model.get_weights())
+        copy_averaged_weights(model, scored, optimizer)
         return mean_iou(score(predict, validation, len(labels), labels.ignore_id))
 
     if two_heads:
@@ -168,7 +215,7 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
         verbose=1 if os.isatty(1) else 2,
     )
     temporary = run / f"unfinished.{WEIGHTS}"
-    scored.set_weights(model.get_weights())
+    copy_averaged_weights(model, scored, optimizer)
     scored.save_weights(temporary)
     os.replace(temporary, run / WEIGHTS)
     result = {"steps": configuration.steps, "validation_mean_iou": validate(), "loss": history.history["loss"][-1]}

@@ -1,18 +1,16 @@
-"""DDRNet-23-slim, the deep dual-resolution network for real-time semantic segmentation, in Keras 3.
+"""DDRNet, the deep dual-resolution networks for real-time semantic segmentation, in Keras 3: 23-slim, 23 and 39.
 
 Reference: Hong, Pan, Sun, Jia, "Deep Dual-resolution Networks for Real-time and Accurate Semantic Segmentation of
 Road Scenes", arXiv:2101.06085. The layer order, padding, normalisation and resizing follow the authors' released
-network, so that its weights and its published counts carry over.
+networks, so that their weights and their published counts carry over.
 """
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import keras
 
-STEM_CHANNELS = 32
-HIGH_CHANNELS = 64
 PYRAMID_CHANNELS = 128
-HEAD_CHANNELS = 64
-OUTPUT_STRIDE = 8
 
 BATCH_NORM_MOMENTUM = 0.9
 """Share of the old moving average kept per step; PyTorch's momentum 0.1."""
@@ -58,6 +56,16 @@ class ZeroPaddedAveragePooling(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "pool_size": self.pool_size, "strides": self.strides}
+
+
+@dataclass(frozen=True)
+class _Size:
+    """What tells the networks apart. `blocks`: of the stages 1 to 4; stage 3 has its blocks in each of its rounds."""
+
+    stem_channels: int
+    head_channels: int
+    blocks: tuple[int, int, int, int] = (2, 2, 2, 2)
+    stage3_rounds: int = 1
 
 
 def _normalize(x, name):
@@ -110,10 +118,11 @@ def _basic_block(x, channels, strides, name, final_relu):
     return _relu(y, f"{name}_relu") if final_relu else y
 
 
-def _basic_stage(x, channels, strides, name):
-    """Two basic blocks; the last one ends without ReLU, which its users apply."""
-    x = _basic_block(x, channels, strides, f"{name}_block1", final_relu=True)
-    return _basic_block(x, channels, 1, f"{name}_block2", final_relu=False)
+def _basic_stage(x, channels, strides, name, blocks):
+    """Two or more basic blocks; the last one ends without ReLU, which its users apply."""
+    for index in range(1, blocks + 1):
+        x = _basic_block(x, channels, strides if index == 1 else 1, f"{name}_block{index}", final_relu=index < blocks)
+    return x
 
 
 def _bottleneck_block(x, channels, strides, name):
@@ -152,6 +161,53 @@ def _head(x, channels, class_count, name):
     return _normalize_relu_convolve(x, class_count, 1, 1, f"{name}_2", use_bias=True)
 
 
+def _ddrnet(
+    size: _Size, name: str, height: int, width: int, class_count: int, auxiliary_head: bool
+) -> keras.Model:
+    stem_channels, high_channels = size.stem_channels, 2 * size.stem_channels
+    image = keras.Input((height, width, 3), name="image")
+    x = _relu(_convolve_normalize(image, stem_channels, 3, 2, "stem1", use_bias=True), "stem1_relu")
+    x = _relu(_convolve_normalize(x, stem_channels, 3, 2, "stem2", use_bias=True), "stem2_relu")
+    x = _relu(_basic_stage(x, stem_channels, 1, "layer1", size.blocks[0]), "layer1_relu")
+    x = _relu(_basic_stage(x, high_channels, 2, "layer2", size.blocks[1]), "layer2_relu")
+
+    low_input = high_input = x
+    for suffix in ("", "b")[: size.stage3_rounds]:
+        layer, fusion = f"layer3{suffix}", f"fusion1{suffix}"
+        strides = 1 if suffix else 2
+        low = _basic_stage(low_input, 2 * high_channels, strides, f"{layer}_low", size.blocks[2])
+        high = _basic_stage(high_input, high_channels, 1, f"{layer}_high", size.blocks[2])
+        low_relu = _relu(low, f"{layer}_low_relu")
+        high_relu = _relu(high, f"{layer}_high_relu")
+        down = _convolve_normalize(high_relu, 2 * high_channels, 3, 2, f"{fusion}_down")
+        low = keras.layers.Add(name=f"{fusion}_low_add")([low, down])
+        high = _resize_and_add(
+            _convolve_normalize(low_relu, high_channels, 1, 1, f"{fusion}_compression"), high, f"{fusion}_high"
+        )
+        low_input, high_input = _relu(low, f"{fusion}_low_relu"), _relu(high, f"{fusion}_high_relu")
+    auxiliary = high
+
+    low = _basic_stage(low_input, 4 * high_channels, 2, "layer4_low", size.blocks[3])
+    high = _basic_stage(high_input, high_channels, 1, "layer4_high", size.blocks[3])
+    low_relu = _relu(low, "layer4_low_relu")
+    down = _relu(high, "layer4_high_relu")
+    down = _convolve_normalize(down, 2 * high_channels, 3, 2, "fusion2_down1")
+    down = _convolve_normalize(_relu(down, "fusion2_down1_relu"), 4 * high_channels, 3, 2, "fusion2_down2")
+    low = keras.layers.Add(name="fusion2_low_add")([low, down])
+    high = _resize_and_add(
+        _convolve_normalize(low_relu, high_channels, 1, 1, "fusion2_compression"), high, "fusion2_high"
+    )
+
+    high = _bottleneck_block(_relu(high, "fusion2_high_relu"), high_channels, 1, "layer5_high")
+    low = _bottleneck_block(_relu(low, "fusion2_low_relu"), 4 * high_channels, 2, "layer5_low")
+    context = _pyramid_pooling(low, PYRAMID_CHANNELS, 2 * high_channels, "dappm")
+    logits = _head(_resize_and_add(context, high, "context"), size.head_channels, class_count, "head")
+    if not auxiliary_head:
+        return keras.Model(image, logits, name=name)
+    auxiliary = _head(auxiliary, size.head_channels, class_count, "auxiliary_head")
+    return keras.Model(image, [logits, auxiliary], name=name)
+
+
 def ddrnet_23_slim(height: int, width: int, class_count: int, auxiliary_head: bool = False) -> keras.Model:
     """Build DDRNet-23-slim for a fixed input size.
 
@@ -160,39 +216,15 @@ def ddrnet_23_slim(height: int, width: int, class_count: int, auxiliary_head: bo
     `auxiliary_head`, which serves training only, a list [logits, auxiliary logits] of that shape. The size is fixed
     because bilinear resizing to an unknown size cannot be exported.
     """
-    image = keras.Input((height, width, 3), name="image")
-    x = _relu(_convolve_normalize(image, STEM_CHANNELS, 3, 2, "stem1", use_bias=True), "stem1_relu")
-    x = _relu(_convolve_normalize(x, STEM_CHANNELS, 3, 2, "stem2", use_bias=True), "stem2_relu")
-    x = _relu(_basic_stage(x, STEM_CHANNELS, 1, "layer1"), "layer1_relu")
-    x = _relu(_basic_stage(x, HIGH_CHANNELS, 2, "layer2"), "layer2_relu")
+    return _ddrnet(_Size(32, 64), "ddrnet_23_slim", height, width, class_count, auxiliary_head)
 
-    low = _basic_stage(x, 2 * HIGH_CHANNELS, 2, "layer3_low")
-    high = _basic_stage(x, HIGH_CHANNELS, 1, "layer3_high")
-    low_relu = _relu(low, "layer3_low_relu")
-    high_relu = _relu(high, "layer3_high_relu")
-    down = _convolve_normalize(high_relu, 2 * HIGH_CHANNELS, 3, 2, "fusion1_down")
-    low = keras.layers.Add(name="fusion1_low_add")([low, down])
-    high = _resize_and_add(
-        _convolve_normalize(low_relu, HIGH_CHANNELS, 1, 1, "fusion1_compression"), high, "fusion1_high"
-    )
-    auxiliary = high
 
-    low = _basic_stage(_relu(low, "fusion1_low_relu"), 4 * HIGH_CHANNELS, 2, "layer4_low")
-    high = _basic_stage(_relu(high, "fusion1_high_relu"), HIGH_CHANNELS, 1, "layer4_high")
-    low_relu = _relu(low, "layer4_low_relu")
-    down = _relu(high, "layer4_high_relu")
-    down = _convolve_normalize(down, 2 * HIGH_CHANNELS, 3, 2, "fusion2_down1")
-    down = _convolve_normalize(_relu(down, "fusion2_down1_relu"), 4 * HIGH_CHANNELS, 3, 2, "fusion2_down2")
-    low = keras.layers.Add(name="fusion2_low_add")([low, down])
-    high = _resize_and_add(
-        _convolve_normalize(low_relu, HIGH_CHANNELS, 1, 1, "fusion2_compression"), high, "fusion2_high"
-    )
+def ddrnet_23(height: int, width: int, class_count: int, auxiliary_head: bool = False) -> keras.Model:
+    """Build DDRNet-23, of twice the channels; see ddrnet_23_slim."""
+    return _ddrnet(_Size(64, 128), "ddrnet_23", height, width, class_count, auxiliary_head)
 
-    high = _bottleneck_block(_relu(high, "fusion2_high_relu"), HIGH_CHANNELS, 1, "layer5_high")
-    low = _bottleneck_block(_relu(low, "fusion2_low_relu"), 4 * HIGH_CHANNELS, 2, "layer5_low")
-    context = _pyramid_pooling(low, PYRAMID_CHANNELS, 2 * HIGH_CHANNELS, "dappm")
-    logits = _head(_resize_and_add(context, high, "context"), HEAD_CHANNELS, class_count, "head")
-    if not auxiliary_head:
-        return keras.Model(image, logits, name="ddrnet_23_slim")
-    auxiliary = _head(auxiliary, HEAD_CHANNELS, class_count, "auxiliary_head")
-    return keras.Model(image, [logits, auxiliary], name="ddrnet_23_slim")
+
+def ddrnet_39(height: int, width: int, class_count: int, auxiliary_head: bool = False) -> keras.Model:
+    """Build DDRNet-39, deeper than DDRNet-23 and fused once more; see ddrnet_23_slim."""
+    size = _Size(64, 256, blocks=(3, 4, 3, 3), stage3_rounds=2)
+    return _ddrnet(size, "ddrnet_39", height, width, class_count, auxiliary_head)
