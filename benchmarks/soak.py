@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Runs the live node on a simulated camera for minutes: does it hold its rate, its latency and its memory?
+
+Camera, node and subscriber are processes of their own under a roscore of their own, on this machine alone. The camera
+sends one simulated scene, colour and aligned depth; mask, overlay and points are subscribed to.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+EXAMPLE = """example:
+  source .workspace/devel/setup.bash
+  benchmarks/soak.py --minutes 10 --rate 30
+
+Each row is one interval: masks a second, the share of the images that got a mask, the age of the masks at the
+subscriber (from the image's stamp), resident memory of the node and its share of one core. The memory grows from the
+first interval, at whose end everything is loaded, to the last."""
+
+WIDTH, HEIGHT = 640, 480
+TOPICS = ("mask", "overlay", "points")
+
+
+def camera(rate: float) -> None:
+    """Publish a simulated scene until told to end."""
+    import rospy
+    from sensor_msgs.msg import CameraInfo, Image
+    from std_msgs.msg import Header
+
+    from rt_seg.ros.conversions import camera_info_message, image_message
+    from rt_seg.simulation.recording import simulate_scene
+
+    frame = simulate_scene(3)
+    rospy.init_node("camera")
+    color = rospy.Publisher("/camera/color/image_raw", Image, queue_size=1)
+    depth = rospy.Publisher("/camera/aligned_depth_to_color/image_raw", Image, queue_size=1)
+    info = rospy.Publisher("/camera/color/camera_info", CameraInfo, queue_size=1)
+    began, number = time.monotonic(), 0
+    while not rospy.is_shutdown():
+        time.sleep(max(began + number / rate - time.monotonic(), 0.0))
+        number += 1
+        header = Header(stamp=rospy.Time.now(), frame_id="camera_color_optical_frame")
+        info.publish(camera_info_message(frame.intrinsics, header))
+        depth.publish(image_message(frame.depth, header))
+        color.publish(image_message(frame.color, header))
+
+
+def resident_megabytes(pid: int) -> float:
+    """Resident memory of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError(f"process {pid} has no resident memory: it has ended")
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time of a process so far, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Watch:
+    """Ages of the masks and counts of the other topics since the last look."""
+
+    def __init__(self) -> None:
+        self.ages: list[float] = []
+        self.counts = dict.fromkeys((*TOPICS, "images"), 0)
+        self._lock = threading.Lock()
+
+    def note(self, name: str, age: float | None = None) -> None:
+        """One message of a topic came."""
+        with self._lock:
+            self.counts[name] += 1
+            if age is not None:
+                self.ages.append(age)
+
+    def take(self) -> tuple[list[float], dict[str, int]]:
+        """What came since the last call."""
+        with self._lock:
+            taken = self.ages, self.counts
+            self.ages, self.counts = [], dict.fromkeys(self.counts, 0)
+            return taken
+
+
+def watch_node(options: argparse.Namespace, node: subprocess.Popen) -> int:
+    """Print a row for each interval and the verdict; returns the exit code."""
+    import numpy as np
+    import rospy
+    from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+
+    rospy.init_node("soak", disable_signals=True)
+    watch = Watch()
+
+    def on_mask(message: Image) -> None:
+        watch.note("mask", (rospy.Time.now() - message.header.stamp).to_sec())
+
+    large = {"queue_size": 1, "buff_size": 2**24, "tcp_nodelay": True}
+    subscribers = [
+        rospy.Subscriber("/segmentation/mask", Image, on_mask, **large),
+        rospy.Subscriber("/segmentation/overlay", Image, lambda message: watch.note("overlay"), **large),
+        rospy.Subscriber("/segmentation/points", PointCloud2, lambda message: watch.note("points"), **large),
+        # One camera info for each image, without the image's bytes.
+        rospy.Subscriber("/camera/color/camera_info", CameraInfo, lambda message: watch.note("images"), queue_size=100),
+    ]
+    deadline = time.monotonic() + 60.0
+    while not watch.ages:
+        if time.monotonic() > deadline or node.poll() is not None:
+            reason = "no mask within 60 s" if node.poll() is None else "the node has ended"
+            print(f"soak: {reason}", file=sys.stderr)
+            return 1
+        time.sleep(0.1)
+    time.sleep(2.0)
+    watch.take()
+    print(f"{'minute':>6} {'masks/s':>8} {'of images':>10} {'overlays/s':>10} {'clouds/s':>9} "
+          f"{'age p50':>9} {'p95':>8} {'p99':>8} {'memory':>8} {'core':>6}")  # fmt: skip
+    memory, all_ages, rates = [], [], []
+    began = last = time.monotonic()
+    pid = node.pid
+    used = processor_seconds(pid)
+    while last - began < options.minutes * 60.0 - 0.5:
+        time.sleep(min(options.interval, began + options.minutes * 60.0 - last))
+        now = time.monotonic()
+        (ages, counts), elapsed, last = watch.take(), now - last, now
+        cpu, used = (processor_seconds(pid) - used) / elapsed, processor_seconds(pid)
+        memory.append(resident_megabytes(pid))
+        all_ages += ages
+        rates.append(counts["mask"] / elapsed)
+        p50, p95, p99 = np.percentile(ages or [float("nan")], (50, 95, 99)) * 1e3
+        print(f"{(now - began) / 60:6.1f} {rates[-1]:8.1f} {counts['mask'] / max(counts['images'], 1):10.1%} "
+              f"{counts['overlay'] / elapsed:10.1f} {counts['points'] / elapsed:9.1f} {p50:6.0f} ms {p95:5.0f} ms "
+              f"{p99:5.0f} ms {memory[-1]:5.0f} MB {cpu:6.0%}", flush=True)  # fmt: skip
+    for subscriber in subscribers:
+        subscriber.unregister()
+    growth = memory[-1] / memory[0] - 1.0
+    p50, p95 = np.percentile(all_ages, (50, 95)) * 1e3
+    print(f"\n{len(all_ages)} masks, {len(all_ages) / (last - began):.1f} a second at {options.rate:g} Hz; "
+          f"slowest interval {min(rates):.1f}; age p50 {p50:.0f} ms, p95 {p95:.0f} ms; "
+          f"memory {memory[0]:.0f} -> {memory[-1]:.0f} MB ({growth:+.1%})")  # fmt: skip
+    return 0
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Start everything, watch, end everything; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=30.0, help="images a second (default: %(default)s)")
+    parser.add_argument("--interval", type=float, default=60.0, help="seconds of a row (default: %(default)s)")
+    parser.add_argument("--role", choices=("camera",), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.role == "camera":
+        camera(options.rate)
+        return 0
+    port = free_port()
+    os.environ.update(ROS_MASTER_URI=f"http://localhost:{port}", ROS_HOSTNAME="localhost")
+    started: list[subprocess.Popen] = []
+
+    def start(*command: str | Path) -> subprocess.Popen:
+        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, start_new_session=True)
+        started.append(process)
+        return process
+
+    with tempfile.TemporaryFile() as log:
+        try:
+            start("roscore", "-p", str(port))
+            import rosgraph
+
+            deadline = time.monotonic() + 30.0
+            while not rosgraph.is_master_online() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            names = ("color/image_raw", "color/camera_info", "aligned_depth_to_color/image_raw")
+            node = start(
+                sys.executable, ROOT / "scripts" / "segmentation_node", f"_bundle:={options.bundle.resolve()}",
+                "_cloud_stride:=2", *(f"{name}:=/camera/{name}" for name in names),
+            )  # fmt: skip
+            start(sys.executable, __file__, "--role", "camera", "--rate", str(options.rate))
+            code = watch_node(options, node)
+            if code:
+                log.seek(0)
+                sys.stderr.write(log.read().decode("utf-8", "replace")[-4000:])
+            return code
+        finally:
+            # The last started first: roscore outlives those who talk to it.
+            for process in reversed(started):
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGINT)
+                try:
+                    process.wait(timeout=10)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

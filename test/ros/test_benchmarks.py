@@ -1,0 +1,25 @@
+"""The benchmarks of the running node print what they promise."""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def test_soak_prints_a_row_for_each_interval_and_what_became_of_rate_age_and_memory():
+    command = [sys.executable, str(BENCHMARKS / "soak.py"), "--minutes", "0.1", "--interval", "3", "--rate", "5"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = re.findall(r"^ +0\.\d +([\d.]+) +([\d.]+)% .* (\d+) MB +\d+%$", result.stdout, re.MULTILINE)
+    assert len(rows) == 2, result.stdout
+    # Even a busy machine segments a few of five images a second.
+    assert all(float(rate) > 1.0 and 20.0 < float(share) <= 120.0 and int(size) > 50 for rate, share, size in rows)
+    assert re.search(r"masks, [\d.]+ a second at 5 Hz; .* memory \d+ -> \d+ MB", result.stdout)
+
+
+def test_soak_names_a_bundle_that_is_not_there(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "soak.py"), str(tmp_path / "none"), "--minutes", "0.1"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1
+    assert "no such model bundle" in result.stderr
