@@ -32,7 +32,8 @@ clean:
 #| make clean      remove environment, workspace and demo recording; system packages stay
 #|
 #| Variables of `make live`, as in `make live CAMERA=realsense BUNDLE=camvid`:
-#|   CAMERA     replay (default: plays RECORDING), realsense (a connected camera), none (topics come from elsewhere)
+#|   CAMERA     replay (default: plays RECORDING), realsense (a connected camera),
+#|              several (those of config/cameras.yaml), none (topics come from elsewhere)
 #|   BUNDLE     model: a folder, or the name of one in models/ (default: tabletop)
 #|   RECORDING  bag with the topics of realsense2_camera (default: a simulated scene, rendered once)
 #|   LOOP       true or false: begin the recording again at its end (default: true with RViz, else false)

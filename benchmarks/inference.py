@@ -48,7 +48,8 @@ def measure_alternately(
     return times
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """Processor, cores and what they offer networks."""
     lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown CPU")
     flags = next((line.split() for line in lines if line.startswith("flags")), [])
@@ -90,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
         return normalize(tf.image.resize(frame, input_size, antialias=True))[tf.newaxis]
 
     compiled = tf.function(lambda image: model(image, training=False))
-    print(f"{_cpu()}\n{bundle.name} {bundle.version}, input {input_size[0]}x{input_size[1]}, {segmenter.description}\n")
+    print(f"{cpu()}\n{bundle.name} {bundle.version}, input {input_size[0]}x{input_size[1]}, {segmenter.description}\n")
     print(f"{'frame':>9}  {'way':42} {'median':>9} {'95 %':>9} {'ratio':>7} {'equal ids':>10}")
     for height, width in options.sizes:
         coarse = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)

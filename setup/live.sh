@@ -18,7 +18,10 @@ loop=${LOOP:-$([ "$viewer" = rviz ] && echo true || echo false)}
 bundle=${BUNDLE:-tabletop}
 recording=${RECORDING:-$DEMO_RECORDING}
 
-case $camera in replay | realsense | none) ;; *) stop "CAMERA=$camera is not known; accepted: replay, realsense, none" ;; esac
+case $camera in
+    replay | realsense | several | none) ;;
+    *) stop "CAMERA=$camera is not known; accepted: replay, realsense, several, none" ;;
+esac
 shopt -s nullglob
 shipped=(models/*)
 [ -d "$bundle" ] || [ ! -d "models/$bundle" ] || bundle=models/$bundle

@@ -16,7 +16,7 @@ ROOTS = {"rt_seg": REPOSITORY / "src" / "rt_seg", "rt_seg_training": REPOSITORY 
 ROS_PYTHON_MODULES = {
     "actionlib", "cv_bridge", "diagnostic_msgs", "diagnostic_updater", "dynamic_reconfigure", "genpy", "geometry_msgs",
     "message_filters", "rosbag", "rosgraph", "roslaunch", "roslib", "rospkg", "rospy", "rostest", "sensor_msgs",
-    "std_msgs", "std_srvs", "tf2_ros",
+    "std_msgs", "std_srvs", "tf2_msgs", "tf2_ros",
 }
 """Modules that exist only where ROS is installed. Of rt_seg itself the generated messages are such, too."""
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rt_seg.cameras.frame import Intrinsics
-from rt_seg.products.point_cloud import POINT, Rays, label_points
+from rt_seg.products.point_cloud import POINT, SURE_POINT, Rays, label_points
 
 CAMERA = Intrinsics(64, 48, 70.0, 55.0, 20.5, 30.25)
 RGB = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
@@ -86,3 +86,14 @@ def test_images_of_another_size_are_refused_with_both_sizes():
 def test_a_point_has_the_layout_of_pcls_xyzrgbl():
     assert POINT.itemsize == 20
     assert [POINT.fields[name][1] for name in ("x", "y", "z", "rgb", "label")] == [0, 4, 8, 12, 16]
+
+
+def test_with_confidence_points_carry_it_and_are_else_the_same():
+    depth = np.random.default_rng(3).uniform(0.5, 2.0, (48, 64)).astype(np.float32)
+    confidence = np.random.default_rng(4).uniform(0.0, 1.0, (48, 64)).astype(np.float32)
+    plain = label_points(Rays(CAMERA), depth, RGB, MASK, 2)
+    points = label_points(Rays(CAMERA), depth, RGB, MASK, 2, confidence, out=plain.copy())
+    assert points.dtype == SURE_POINT
+    for name in POINT.names:
+        np.testing.assert_array_equal(points[name], plain[name])
+    np.testing.assert_array_equal(points["confidence"], confidence[::2, ::2])

@@ -14,7 +14,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from rt_seg.bundle import load_bundle
 from rt_seg.msg import ClassStatistics, FrameTiming, SegmentedObjects
 from rt_seg.products.objects import find_objects
-from rt_seg.products.point_cloud import POINT, Rays, label_points
+from rt_seg.products.point_cloud import SURE_POINT, Rays, label_points
 from rt_seg.products.statistics import class_statistics
 from rt_seg.ros.conversions import camera_info_message, image_message, mask_from_message
 from rt_seg.segmenter import Segmenter
@@ -77,13 +77,15 @@ class ProductsTest(unittest.TestCase):
         header = self.send(depth)
         cloud = self.received["points"]
         self.assertEqual((cloud.header.stamp, cloud.header.frame_id), (header.stamp, FRAME))
-        self.assertEqual([field.name for field in cloud.fields], list(POINT.names))
+        self.assertEqual([field.name for field in cloud.fields], list(SURE_POINT.names))
         stride = rospy.get_param("/segmentation/cloud_stride")
         self.assertEqual((cloud.width, cloud.height, cloud.is_dense), (640 // stride, 480 // stride, False))
         mask = mask_from_message(self.received["mask"])
-        expected = label_points(self.rays, self.metres, self.frame.color, mask, stride)
-        actual = np.frombuffer(cloud.data, POINT).reshape(expected.shape)
-        for name in POINT.names:
+        # The confidence is subscribed to here, so the points carry it.
+        confidence = np.frombuffer(self.received["confidence"].data, np.float32).reshape(480, 640)
+        expected = label_points(self.rays, self.metres, self.frame.color, mask, stride, confidence)
+        actual = np.frombuffer(cloud.data, SURE_POINT).reshape(expected.shape)
+        for name in SURE_POINT.names:
             np.testing.assert_array_equal(actual[name], expected[name], name)
 
     def test_points_are_the_aligned_depth_seen_through_the_camera_info_in_millimetres_and_in_metres(self):

@@ -23,3 +23,13 @@ def test_soak_names_a_bundle_that_is_not_there(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert result.returncode == 1
     assert "no such model bundle" in result.stderr
+
+
+def test_products_prints_a_row_for_each_product_with_its_share_of_the_networks_time():
+    command = [sys.executable, str(BENCHMARKS / "products.py"), "--repeats", "2"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = re.findall(r"^(\S.+?) +([\d.]+) ms +([\d.]+) ms +([\d.]+)%$", result.stdout, re.MULTILINE)
+    assert len(rows) == 10 and float(rows[0][3]) == 100.0
+    # Each is a fraction of the network's time, or the network would not be what takes the time.
+    assert all(0.0 < float(share) < 100.0 for *_, share in rows[1:])

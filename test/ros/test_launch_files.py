@@ -43,6 +43,7 @@ def without_driver():
         ("replay", "rviz", {"/replay", "/rviz", "/segmentation", "/status"}),
         ("replay", "status", {"/replay", "/segmentation", "/status"}),
         ("none", "none", {"/segmentation"}),
+        ("several", "none", {"/start_cameras"}),
     ],
 )
 def test_the_arguments_choose_the_nodes(camera, viewer, nodes):
@@ -54,7 +55,7 @@ def test_the_arguments_choose_the_nodes(camera, viewer, nodes):
 @pytest.mark.parametrize(
     "argument, message",
     [
-        ("camera:=webcam", "camera:=webcam is not known. Accepted are replay, realsense and none"),
+        ("camera:=webcam", "camera:=webcam is not known. Accepted are replay, realsense, several and none"),
         ("viewer:=rqt", "viewer:=rqt is not known. Accepted are rviz, status and none"),
     ],
 )

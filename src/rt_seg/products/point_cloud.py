@@ -10,6 +10,8 @@ from rt_seg.cameras.frame import Intrinsics
 
 POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4"), ("label", "<u4")])
 """One point: metres in the optical frame (x right, y down, z forward, REP 103), 0x00RRGGBB, class id."""
+SURE_POINT = np.dtype([*((name, POINT[name]) for name in POINT.names), ("confidence", "<f4")])
+"""The same with the probability of the class."""
 
 
 class Rays:
@@ -43,7 +45,13 @@ class Rays:
 
 
 def label_points(
-    rays: Rays, depth: np.ndarray, rgb: np.ndarray, mask: np.ndarray, stride: int = 1, out: Optional[np.ndarray] = None
+    rays: Rays,
+    depth: np.ndarray,
+    rgb: np.ndarray,
+    mask: np.ndarray,
+    stride: int = 1,
+    confidence: Optional[np.ndarray] = None,
+    out: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """Points of an image, organised as its pixels are: (H', W') of dtype POINT, H' = ceil(H / stride).
 
@@ -53,14 +61,16 @@ def label_points(
         rgb: (H, W, 3) uint8.
         mask: (H, W) uint8 class ids.
         stride: takes every stride-th row and column.
-        out: an array of an earlier call to fill again, when its shape fits.
+        confidence: (H, W) float32, probability of the class; with it the dtype is SURE_POINT.
+        out: an array of an earlier call to fill again, when its shape and dtype fit.
 
     Pinhole model: x = z (u - cx) / fx, y = z (v - cy) / fy. Raises ValueError for images of different sizes.
     """
-    rays.check(depth=depth, rgb=rgb, mask=mask)
+    rays.check(depth=depth, rgb=rgb, mask=mask, **({} if confidence is None else {"confidence": confidence}))
     every = (slice(None, None, stride), slice(None, None, stride))
     z = depth[every]
-    points = out if out is not None and out.shape == z.shape else np.empty(z.shape, POINT)
+    kind = POINT if confidence is None else SURE_POINT
+    points = out if out is not None and (out.shape, out.dtype) == (z.shape, kind) else np.empty(z.shape, kind)
     words = points.view(np.float32).reshape(*z.shape, -1)
     words[..., 0] = rays.x[every] * z
     words[..., 1] = rays.y[every] * z
@@ -69,4 +79,6 @@ def label_points(
     colors[..., 3] = 0
     points["rgb"] = colors.view("<u4")[..., 0]
     points["label"] = mask[every]
+    if confidence is not None:
+        points["confidence"] = confidence[every]
     return points

@@ -14,13 +14,11 @@ from rt_seg import msg
 from rt_seg.bundle import Bundle
 from rt_seg.labels import LabelSet
 from rt_seg.products.objects import SegmentedObject
-from rt_seg.products.point_cloud import POINT
 from rt_seg.products.statistics import ClassStatistic
 
 _FIELD_TYPES = {"x": PointField.FLOAT32, "y": PointField.FLOAT32, "z": PointField.FLOAT32,
-                "rgb": PointField.FLOAT32, "label": PointField.UINT32}  # fmt: skip
+                "rgb": PointField.FLOAT32, "label": PointField.UINT32, "confidence": PointField.FLOAT32}  # fmt: skip
 """`rgb` is declared as a float, whose bits hold 0x00RRGGBB: what PCL and RViz expect."""
-_FIELDS = [PointField(name, POINT.fields[name][1], _FIELD_TYPES[name], 1) for name in POINT.names]
 
 MARKER_ALPHA = 0.45
 TEXT_HEIGHT = 0.022
@@ -40,16 +38,18 @@ def label_info_message(bundle: Bundle, stamp: rospy.Time, threshold: float) -> m
 
 
 def point_cloud_message(points: np.ndarray, header: Header) -> PointCloud2:
-    """An organised cloud, (H, W) of dtype POINT, as PointCloud2 with the fields x y z rgb label."""
+    """An organised cloud, (H, W) of dtype POINT or SURE_POINT, as PointCloud2 with the fields x y z rgb label, and
+    confidence of the latter."""
     height, width = points.shape
+    places = points.dtype.fields
     return PointCloud2(
         header=header,
         height=height,
         width=width,
-        fields=_FIELDS,
+        fields=[PointField(name, places[name][1], _FIELD_TYPES[name], 1) for name in points.dtype.names],
         is_bigendian=False,
-        point_step=POINT.itemsize,
-        row_step=POINT.itemsize * width,
+        point_step=points.dtype.itemsize,
+        row_step=points.dtype.itemsize * width,
         is_dense=False,
         data=points.tobytes(),
     )

@@ -176,8 +176,9 @@ class Outputs:
         )
         rays = None if inputs.intrinsics is None else self._rays_of(inputs.intrinsics)
         if rays is not None and inputs.depth is not None and self._subscribed("points"):
-            stride = settings.cloud_stride
-            self._points = label_points(rays, inputs.depth, inputs.rgb, mask, stride, self._points)
+            self._points = label_points(
+                rays, inputs.depth, inputs.rgb, mask, settings.cloud_stride, confidence, self._points
+            )
             self._publishers["points"].publish(point_cloud_message(self._points, header))
         objects = None
         if with_objects or self._subscribed("objects", "object_markers"):

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""live.launch camera:=several: a node, a model and a transform for each camera of a file."""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import numpy as np
+import rospy
+import rostest
+import yaml
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from color_bundle import write_color_bundle  # noqa: E402
+from rostest_faults import wait_for  # noqa: E402
+
+from rt_seg.msg import LabelInfo  # noqa: E402
+from rt_seg.ros.conversions import image_message, mask_from_message  # noqa: E402
+
+
+class CamerasTest(unittest.TestCase):
+    def launch(self, folder, cameras):
+        path = Path(folder) / "cameras.yaml"
+        path.write_text(yaml.safe_dump({"cameras": cameras}))
+        command = ["roslaunch", "rt_seg", "live.launch", "camera:=several", f"cameras:={path}", "viewer:=none"]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+
+    def test_each_camera_has_masks_of_its_own_model_and_its_transform(self):
+        with tempfile.TemporaryDirectory() as folder:
+            names = ("left", "right")
+            cameras = [
+                {"name": name, "source": "none", "bundle": str(write_color_bundle(Path(folder) / name, name=name))}
+                for name in names
+            ]
+            cameras[1]["extrinsic"] = {"parent": "base", "translation": [1, 2, 3], "rotation": [0, 0, 1, 0]}
+            launch = self.launch(folder, cameras)
+            masks, models, transforms = {}, {}, []
+            color = {name: rospy.Publisher(f"/{name}/color/image_raw", Image, queue_size=1) for name in names}
+            for name in names:
+                rospy.Subscriber(f"/{name}/segmentation/mask", Image, lambda m, name=name: masks.update({name: m}))
+                rospy.Subscriber(
+                    f"/{name}/segmentation/labels", LabelInfo, lambda m, name=name: models.update({name: m.model})
+                )
+            rospy.Subscriber("/tf_static", TFMessage, transforms.append)
+            try:
+                deadline = time.monotonic() + 60.0
+                while len(masks) < 2 and time.monotonic() < deadline:
+                    for channel, name in enumerate(names):
+                        image = np.zeros((48, 64, 3), np.uint8)
+                        image[..., channel] = 200
+                        color[name].publish(image_message(image, Header(stamp=rospy.Time.now(), frame_id=name)))
+                    time.sleep(0.1)
+                self.assertEqual(set(masks), set(names))
+                for channel, name in enumerate(names):
+                    self.assertEqual(masks[name].header.frame_id, name)
+                    self.assertEqual(set(np.unique(mask_from_message(masks[name]))), {channel})
+                self.assertTrue(wait_for(lambda: len(models) == 2))
+                self.assertEqual(models, {name: f"{name} 1.0.0" for name in names})
+                self.assertTrue(wait_for(lambda: transforms))
+                (transform,) = transforms[0].transforms
+                self.assertEqual((transform.header.frame_id, transform.child_frame_id), ("base", "right_link"))
+                self.assertEqual((transform.transform.translation.z, transform.transform.rotation.z), (3.0, 1.0))
+            finally:
+                began = time.monotonic()
+                os.killpg(launch.pid, signal.SIGINT)
+                output = launch.communicate(timeout=30)[0].decode("utf-8", "replace")
+            print(f"both cameras ended {time.monotonic() - began:.1f} s after the signal")
+            self.assertNotIn("Traceback", output)
+            nodes = subprocess.run(["rosnode", "list"], capture_output=True, text=True, timeout=30).stdout.split()
+            self.assertFalse([node for node in nodes if "segmentation" in node], "nodes were left behind")
+
+    def test_two_realsense_without_serial_numbers_are_refused_with_what_to_do(self):
+        with tempfile.TemporaryDirectory() as folder:
+            launch = self.launch(folder, [{"name": "left"}, {"name": "right"}])
+            output = launch.communicate(timeout=60)[0].decode("utf-8", "replace")
+            self.assertIn("2 RealSense need serial numbers", output)
+
+
+if __name__ == "__main__":
+    rospy.init_node("rostest_cameras")
+    rostest.rosrun("rt_seg", "cameras_test", "__main__", sys.argv)
