@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rt_seg_training.datasets.custom.custom_dataset_builder import read_custom
+from rt_seg_training.datasets.custom.custom_source import read_custom
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import is_plain_rgb, read_image, read_mask
 from rt_seg_training.datasets.source import check_source

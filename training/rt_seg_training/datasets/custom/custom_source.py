@@ -1,0 +1,40 @@
+"""Read a custom data set as it lies on disk; what needs its pictures but not TFDS starts from here."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from rt_seg.labels import LabelError, labels_from_dict
+from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.datasets.pairing import pair_by_name
+from rt_seg_training.datasets.source import Source, open_root
+from rt_seg_training.datasets.splitting import read_splits, split_by_group
+
+
+def read_custom(path: str | Path) -> Source:
+    """The source in `path`, a folder or zip file of this layout::
+
+        rgb/           images
+        gt/            label images with the images' names (`12.png` or `12_mask.png` for `12.jpg`)
+        labels.yaml    the classes, in the form of rt_seg.labels
+        splits.yaml    optional: {train: [names], validation: [names], …}
+
+    Without splits.yaml, blocks of consecutive numbers are split by hash. Raises DatasetError.
+    """
+    import yaml
+
+    root = open_root(path, ("rgb", "gt"))
+    labels_file = root / "labels.yaml"
+    if not labels_file.is_file():
+        raise DatasetError(
+            f"{labels_file}: not found. Write the classes there: ignore_id: 255, classes: "
+            "[{id: 0, name: background, color: [0, 0, 0]}, …]"
+        )
+    try:
+        labels = labels_from_dict(yaml.safe_load(labels_file.read_text(encoding="utf-8")), str(labels_file))
+    except (LabelError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DatasetError(str(error) if isinstance(error, LabelError) else f"{labels_file}: {error}") from error
+    pairs = {pair.name: pair for pair in pair_by_name(root / "rgb", root / "gt")}
+    splits_file = root / "splits.yaml"
+    names = read_splits(splits_file, pairs) if splits_file.is_file() else split_by_group(pairs)
+    splits = {split: tuple(pairs[name] for name in members) for split, members in names.items()}
+    return Source(Path(path).expanduser().resolve(), labels, splits)
