@@ -76,6 +76,7 @@ class TrainingConfiguration:
     initial_weights: str = _setting("model bundle, run folder or weights file to start from, '' = random", "")
     validate_every: int = _setting("steps between two scores on the validation split", 400, minimum=1)
     seed: int = _setting("seed of all random numbers", 0, minimum=0)
+    tensorboard_dir: str = _setting("folder for TensorBoard, '' = tensorboard in the run folder", "")
     run: str = _setting("folder for checkpoints, logs and weights", "")
 
     def save(self, path: Path) -> None:

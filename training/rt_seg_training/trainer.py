@@ -26,6 +26,7 @@ from rt_seg_training.losses import (
 )
 from rt_seg_training.nets.registry import build_net
 from rt_seg_training.optimizers import build_optimizer, copy_averaged_weights
+from rt_seg_training.reports import Curves, ProgressBar, TensorBoardReport, panels
 from rt_seg_training.warm_start import WarmStartError, is_bundle, warm_start
 
 WEIGHTS = "model.weights.h5"
@@ -33,6 +34,8 @@ CONFIGURATION = "configuration.yaml"
 LABELS = "labels.yaml"
 RESULT = "result.json"
 HISTORY = "history.csv"
+CURVES = "curves.png"
+TENSORBOARD = "tensorboard"
 
 WARM_START_BATCHES = 16
 """Batches on which batch normalisation is measured when the weights come from an exported network."""
@@ -184,6 +187,8 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
         loss_weights=[1.0, configuration.auxiliary_weight] if two_heads else None,
         jit_compile=False,
     )
+    # A step that creates the optimizer's variables is traced twice, which doubles the time until the first step.
+    model.optimizer.build(model.trainable_variables)
     # The sizes of the resizing layers are fixed when a model is built, so the scored model is a second one that
     # reads the weights of the first. It computes in float32, as the exported network does.
     scored = build_net(
@@ -202,17 +207,23 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
     (run / LABELS).write_text(json.dumps(labels.to_dict()), encoding="utf-8")
     configuration.save(run / CONFIGURATION)
     epochs = math.ceil(configuration.steps / configuration.validate_every)
+    steps_per_epoch = min(configuration.validate_every, configuration.steps)
     history = model.fit(
         batches,
         epochs=epochs,
-        steps_per_epoch=min(configuration.validate_every, configuration.steps),
+        steps_per_epoch=steps_per_epoch,
         callbacks=[
             _Validation(validate),
             keras.callbacks.BackupAndRestore(run / "backup"),
             keras.callbacks.CSVLogger(run / HISTORY, append=True),
+            Curves(run / HISTORY, run / CURVES, steps_per_epoch),
+            TensorBoardReport(
+                Path(configuration.tensorboard_dir or run / TENSORBOARD), lambda: panels(predict, validation, labels)
+            ),
+            ProgressBar(epochs * steps_per_epoch, steps_per_epoch),
             keras.callbacks.TerminateOnNaN(),
         ],
-        verbose=1 if os.isatty(1) else 2,
+        verbose=0 if os.isatty(2) else 2,
     )
     temporary = run / f"unfinished.{WEIGHTS}"
     copy_averaged_weights(model, scored, optimizer)
