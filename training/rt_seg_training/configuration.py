@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from rt_seg_training.nets.registry import HEADS, NETS
+from rt_seg_training.original_flags import boolean
 
 
 class ConfigurationError(ValueError):
@@ -146,14 +147,6 @@ def load_configuration(path: str | Path, overrides: dict[str, Any] | None = None
     return configuration
 
 
-def _boolean(text: str) -> bool:
-    accepted = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    try:
-        return accepted[text.lower()]
-    except KeyError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false") from None
-
-
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """Add one option per setting to `parser`; options that are not given stay out of the namespace."""
     group = parser.add_argument_group("settings, each overriding the configuration file")
@@ -162,7 +155,7 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
         group.add_argument(
             f"--{name.replace('_', '-')}",
             dest=name,
-            type=_boolean if kind is bool else kind,
+            type=boolean if kind is bool else kind,
             choices=entry.metadata["choices"] or None,
             default=argparse.SUPPRESS,
             metavar=None if entry.metadata["choices"] else kind.__name__.upper(),

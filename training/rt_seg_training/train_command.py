@@ -2,32 +2,59 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import math
 import os
 import sys
+from pathlib import Path
 
+from rt_seg_training import original_flags
 from rt_seg_training.configuration import ConfigurationError, add_overrides, load_configuration
+
+CUSTOM = Path(__file__).resolve().parents[2] / "config" / "training" / "custom.yaml"
 
 EXAMPLE = """example:
   rosrun rt_seg build_dataset camvid ~/CamVid
   rosrun rt_seg train config/training/camvid.yaml --batch-size 4
 
-The run folder (runs/<name of the configuration>) gets the weights, the settings in force, the labels and
-history.csv. A run that was interrupted goes on where it stopped when the same command is given again."""
+The run folder (runs/<name of the configuration>) gets the weights, the settings in force, the labels, history.csv,
+curves.png, and the scalars and pictures for `tensorboard --logdir runs`. A run that was interrupted goes on where it
+stopped when the same command is given again.
+
+"""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit status: 0, or 2 with one line on stderr for bad input."""
+def main(arguments: list[str] | None = None, program: str = "train", head: str | None = None) -> int:
+    """Run the command; returns the exit status: 0, or 2 with one line on stderr for bad input.
+
+    `program` is its name in messages. With a `head`, a preset, that head is trained and the configuration file may be
+    left out: config/training/custom.yaml is taken.
+    """
+    preset = {} if head is None else {"nargs": "?", "default": str(CUSTOM)}
     parser = argparse.ArgumentParser(
-        prog="train",
-        description="Train a network on a built data set.",
-        epilog=EXAMPLE,
+        prog=program,
+        description="Train a network on a built data set." if head is None else f"`train` with --head {head}.",
+        epilog=EXAMPLE + original_flags.DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("configuration", help="YAML file of the experiment, see config/training/")
+    parser.add_argument(
+        "configuration",
+        help="YAML file of the experiment, see config/training/" + (" (%(default)s)" if preset else ""),
+        **preset,
+    )
     parser.add_argument("--data-dir", help="folder of built data sets (default: that of build_dataset)")
+    parser.add_argument("--epochs", type=int, help="passes over the training split, in place of steps")
     add_overrides(parser)
-    options = vars(parser.parse_args(arguments))
-    path, data_dir = options.pop("configuration"), options.pop("data_dir")
+    try:
+        translated = original_flags.translate(sys.argv[1:] if arguments is None else arguments)
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    options = vars(parser.parse_args(translated))
+    path, data_dir, epochs = options.pop("configuration"), options.pop("data_dir"), options.pop("epochs")
+    if epochs is not None and epochs < 1:
+        parser.error(f"--epochs: {epochs} must be at least 1")
+    if head is not None:
+        options.setdefault("head", head)
     # TensorFlow turns oneDNN on by itself only on CPUs with AVX-512 or AMX; with AVX2 alone it is twice as fast too.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -38,14 +65,18 @@ def main(arguments: list[str] | None = None) -> int:
         from rt_seg_training.datasets.loading import load_dataset
 
         dataset = load_dataset(configuration.dataset, data_dir)
+        if epochs is not None:
+            pictures = dataset.count(configuration.train_split)
+            steps = math.ceil(epochs * pictures / configuration.batch_size)
+            configuration = dataclasses.replace(configuration, steps=steps)
         from rt_seg_training.trainer import train
 
         result = train(configuration, dataset)
     except (ConfigurationError, DatasetError, OSError) as error:
-        print(f"train: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("train: interrupted; the same command goes on from the last score", file=sys.stderr)
+        print(f"{program}: interrupted; the same command goes on from the last score", file=sys.stderr)
         return 130
     print(f"{configuration.run}: validation mIoU {result['validation_mean_iou']:.4f} after {result['steps']} steps")
     return 0
