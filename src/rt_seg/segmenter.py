@@ -4,10 +4,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
+import cv2
 import numpy as np
 
 from rt_seg.bundle import Bundle
 from rt_seg.engines import create_engine
+from rt_seg.engines.class_id_head import class_ids, confidences
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,14 @@ class Segmenter:
         pixel. Raises ValueError for another shape or type."""
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise ValueError(f"image of shape {rgb.shape} and type {rgb.dtype}; accepted: (height, width, 3) uint8 RGB")
-        if confidence:
-            return Segmentation(*self._engine.class_ids_and_confidence(rgb))
-        return Segmentation(self._engine.class_ids(rgb))
+        height, width = rgb.shape[:2]
+        size = (self.bundle.input.height, self.bundle.input.width)
+        if (height, width) != size:
+            shrinks = height > size[0] or width > size[1]
+            rgb = cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        logits = self._engine.logits(rgb)
+        mask = class_ids(logits, height, width)
+        return Segmentation(mask, confidences(logits, height, width) if confidence else None)
 
     def close(self) -> None:
         """Release the network."""

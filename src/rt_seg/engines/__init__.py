@@ -1,11 +1,11 @@
-"""Inference engines: one file per runtime, each turning a camera frame into class ids.
+"""Inference engines: one file per runtime, each running the network; what follows it is `class_id_head`.
 
 An engine is a class with `__init__(bundle, files, threads, precision)` and the methods of `Engine`; a new runtime is a
 new file and a line in `create_engine`.
 """
 from __future__ import annotations
 
-from typing import Protocol, Tuple
+from typing import Protocol
 
 import numpy as np
 
@@ -20,11 +20,9 @@ class Engine(Protocol):
     description: str
     """Runtime and arithmetic in words, for logs and diagnostics."""
 
-    def class_ids(self, rgb: np.ndarray) -> np.ndarray:
-        """Class id per pixel, uint8 (H, W), of an RGB image uint8 (H, W, 3) of any size."""
-
-    def class_ids_and_confidence(self, rgb: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """The same class ids, and the probability of each: float32 (H, W), softmax over the classes."""
+    def logits(self, rgb: np.ndarray) -> np.ndarray:
+        """Logits, float32 (h, w, C), of an RGB image uint8 (H, W, 3) of the bundle's input size; the array may be
+        overwritten by the next call."""
 
     def close(self) -> None:
         """Release what the runtime holds. The engine cannot be used afterwards."""
