@@ -1,8 +1,9 @@
 """The OpenVINO engine: the exported network on the CPU."""
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 import numpy as np
 import openvino
@@ -17,6 +18,20 @@ def _preferred_precision() -> str:
     except OSError:
         return "f32"
     return "bf16" if "amx_bf16" in flags else "f32"
+
+
+def _cache_folder() -> Optional[Path]:
+    """Folder in which OpenVINO keeps compiled networks, which start in half the time; None where none can be written.
+
+    OpenVINO names an entry by a hash of the network, its weights, the options, the CPU and its own version.
+    """
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    folder = Path(root) / "rt_seg" / "openvino"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK | os.X_OK) else None
 
 
 class OpenVINOEngine:
@@ -39,6 +54,9 @@ class OpenVINOEngine:
         }
         if threads > 0:
             options["INFERENCE_NUM_THREADS"] = threads
+        cache = _cache_folder()
+        if cache is not None:
+            options["CACHE_DIR"] = str(cache)
         version = openvino.__version__.split("-")[0]
         kinds = {"int8": f"int8, rest {precision}", "f16": f"{precision} with f16 weights"}
         self.description = f"OpenVINO {version} {kinds.get(files.precision, precision)} on CPU"

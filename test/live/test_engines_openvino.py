@@ -1,0 +1,70 @@
+"""The OpenVINO engine's store of compiled networks: it must never change a result nor keep the engine from starting."""
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import openvino
+import pytest
+
+from rt_seg.bundle import EngineFiles, load_bundle
+from rt_seg.engines.openvino import OpenVINOEngine
+
+BUNDLE = Path(__file__).parents[2] / "models" / "tabletop"
+IMAGE = np.random.default_rng(0).integers(0, 256, (32, 64, 3), dtype=np.uint8)
+WEIGHTS = np.random.default_rng(1).normal(size=(4, 3, 3, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "rt_seg" / "openvino"
+
+
+@pytest.fixture
+def network(tmp_path):
+    """File of a 3×3 convolution to four classes."""
+    operations = openvino.opset13
+    image = operations.parameter([1, 32, 64, 3], openvino.Type.u8, name="image")
+    planes = operations.transpose(operations.convert(image, "f32"), np.array([0, 3, 1, 2]))
+    logits = operations.convolution(planes, operations.constant(WEIGHTS), [8, 8], [0, 0], [0, 0], [1, 1])
+    model = openvino.Model([operations.transpose(logits, np.array([0, 2, 3, 1]))], [image], "probe")
+    openvino.save_model(model, str(tmp_path / "model.xml"), compress_to_fp16=False)
+    return tmp_path / "model.xml"
+
+
+def _logits(network):
+    """What a new engine makes of the image."""
+    bundle = load_bundle(BUNDLE)
+    bundle = dataclasses.replace(bundle, input=dataclasses.replace(bundle.input, height=32, width=64))
+    return OpenVINOEngine(bundle, EngineFiles("openvino", "f32", network, {}), precision="f32").logits(IMAGE).copy()
+
+
+def test_a_network_from_the_cache_computes_what_the_compiled_one_does(cache, network):
+    first = _logits(network)
+    kept = sorted(cache.iterdir())
+    assert kept, "nothing was kept"
+    np.testing.assert_array_equal(_logits(network), first)
+    assert sorted(cache.iterdir()) == kept
+
+
+def test_other_weights_in_the_same_file_are_not_taken_from_the_cache(cache, network):
+    first = _logits(network)
+    stored = network.with_suffix(".bin")
+    data = bytearray(stored.read_bytes())
+    start = data.index(WEIGHTS.tobytes())
+    data[start : start + WEIGHTS.nbytes] = (-WEIGHTS).tobytes()
+    stored.write_bytes(bytes(data))
+    np.testing.assert_allclose(_logits(network), -first, rtol=1e-5)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a network" * 100])
+def test_a_damaged_cache_is_not_used(cache, network, damage):
+    first = _logits(network)
+    for path in cache.iterdir():
+        path.write_bytes(damage)
+    np.testing.assert_array_equal(_logits(network), first)
+
+
+def test_the_engine_starts_where_no_cache_can_be_written(cache, network, tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    assert _logits(network).shape == (4, 8, 4)
