@@ -1,0 +1,1 @@
+"""Making labels: foreground masks without hands."""
