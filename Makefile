@@ -33,6 +33,7 @@ clean:
 #|
 #| Variables of `make live`, as in `make live CAMERA=realsense BUNDLE=camvid`:
 #|   CAMERA     replay (default: plays RECORDING), realsense (a connected camera),
+#|              realsense_sdk (the same where realsense2_camera is not packaged), webcam, video (ARGS=video:=FILE),
 #|              several (those of config/cameras.yaml), none (topics come from elsewhere)
 #|   BUNDLE     model: a folder, or the name of one in models/ (default: tabletop)
 #|   RECORDING  bag with the topics of realsense2_camera (default: a simulated scene, rendered once)

@@ -19,8 +19,8 @@ bundle=${BUNDLE:-tabletop}
 recording=${RECORDING:-$DEMO_RECORDING}
 
 case $camera in
-    replay | realsense | several | none) ;;
-    *) stop "CAMERA=$camera is not known; accepted: replay, realsense, several, none" ;;
+    replay | realsense | realsense_sdk | webcam | video | several | none) ;;
+    *) stop "CAMERA=$camera is not known; accepted: replay, realsense, realsense_sdk, webcam, video, several, none" ;;
 esac
 shopt -s nullglob
 shipped=(models/*)

@@ -44,6 +44,8 @@ def without_driver():
         ("replay", "status", {"/replay", "/segmentation", "/status"}),
         ("none", "none", {"/segmentation"}),
         ("several", "none", {"/start_cameras"}),
+        ("realsense_sdk", "none", {"/camera_node", "/segmentation"}),
+        ("webcam", "none", {"/camera_node", "/segmentation"}),
     ],
 )
 def test_the_arguments_choose_the_nodes(camera, viewer, nodes):
@@ -55,7 +57,7 @@ def test_the_arguments_choose_the_nodes(camera, viewer, nodes):
 @pytest.mark.parametrize(
     "argument, message",
     [
-        ("camera:=webcam", "camera:=webcam is not known. Accepted are replay, realsense, several and none"),
+        ("camera:=kinect", "camera:=kinect is not known. Accepted are replay, realsense, realsense_sdk, webcam, video"),
         ("viewer:=rqt", "viewer:=rqt is not known. Accepted are rviz, status and none"),
     ],
 )

@@ -1,0 +1,5 @@
+"""What goes wrong with cameras."""
+
+
+class CameraError(Exception):
+    """A camera cannot be opened, or its stream has ended; the text names it and what to do."""
