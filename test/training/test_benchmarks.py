@@ -2,6 +2,8 @@
 import importlib.util
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -33,3 +35,17 @@ def test_ways_take_turns_and_warm_up_runs_are_not_timed():
     )
     assert order == ["a", "b"] * 3
     assert [len(seconds) for seconds in times.values()] == [2, 2]
+
+
+def test_training_measures_the_fit_of_this_package_and_its_input(capsys):
+    options = ["--net", "unet_mobilenet_v3", "--size", "64x64", "--batch-size", "2", "--steps", "1"]
+    assert _load("training").main([*options, "--way", "this package"]) == 0
+    trained, read = map(float, capsys.readouterr().out.split())
+    assert trained > 0
+    assert read > 0
+
+
+def test_training_refuses_a_size_that_plain_up_sampling_does_not_reach(capsys):
+    with pytest.raises(SystemExit):
+        _load("training").main(["--size", "100x64"])
+    assert "100x64 is not of multiples of 64" in capsys.readouterr().err

@@ -89,14 +89,16 @@ def test_averaged_weights_are_the_moving_averages_of_the_weights(name):
         gradients = [np.full(v.shape, step - 1.0, np.float32) for v in model.trainable_variables]
         optimizer.apply(gradients, model.trainable_variables)
         average = kernel.numpy() if average is None else 0.8 * average + 0.2 * kernel.numpy()
-    copy_averaged_weights(model, target, optimizer)
+    model.compile(optimizer)
+    copy_averaged_weights(model, target)
     np.testing.assert_allclose(target.trainable_variables[0].numpy(), average, rtol=1e-5)
     assert np.abs(average - kernel.numpy()).max() > 1e-3
 
 
 def test_without_averaging_the_weights_are_copied():
     model, target = _model(), _model()
-    copy_averaged_weights(model, target, build_optimizer(CONFIGURATION, model.trainable_variables))
+    model.compile(build_optimizer(CONFIGURATION, model.trainable_variables))
+    copy_averaged_weights(model, target)
     for variable, copy in zip(model.variables, target.variables):
         np.testing.assert_array_equal(variable.numpy(), copy.numpy())
 

@@ -99,7 +99,7 @@ def test_scoring_equals_a_prediction_by_hand(dataset):
 def test_weights_carry_over_to_another_class_count_but_for_the_last_layer(tmp_path):
     source = ddrnet_23_slim(64, 64, 5, auxiliary_head=True)
     source.save_weights(tmp_path / trainer.WEIGHTS)
-    target = ddrnet_23_slim(64, 64, 2)
+    target = trainer.training_model(_configuration("x", auxiliary_weight=0.0), 2, 255, None)
     fresh = trainer.load_initial_weights(target, tmp_path)
     assert [path.split("/")[0] for path in fresh] == ["head_2_conv"]
     np.testing.assert_array_equal(
@@ -161,7 +161,8 @@ def test_precision_auto_is_float32_without_a_gpu():
 
 
 def test_the_trained_net_computes_in_the_precision_named_and_keeps_float32_weights():
-    model = trainer._trained_net(_configuration("x", net="unet_mobilenet_v3", mixed_precision="bfloat16"), 2)
+    configuration = _configuration("x", net="unet_mobilenet_v3", mixed_precision="bfloat16")
+    model = trainer.training_model(configuration, 2, 255, None)
     layer = model.get_layer("head_conv")
     assert (layer.compute_dtype, layer.kernel.dtype) == ("bfloat16", "float32")
     assert trainer.keras.config.dtype_policy().name == "float32"

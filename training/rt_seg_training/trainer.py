@@ -72,6 +72,24 @@ def layer_policy(mixed_precision: str) -> str:
     return mixed_precision if mixed_precision == "float32" else f"mixed_{mixed_precision}"
 
 
+def training_model(
+    configuration: TrainingConfiguration, class_count: int, ignore_id: int, weights: np.ndarray | None
+) -> keras.Model:
+    """The network of the crops with loss and optimizer, ready for `fit`; `weights`: of the classes, or None."""
+    model = _trained_net(configuration, class_count)
+    loss = build_loss(configuration, ignore_id, weights)
+    two_heads = configuration.auxiliary_weight > 0
+    model.compile(
+        build_optimizer(configuration, model.trainable_variables),
+        loss=[loss, loss] if two_heads else loss,
+        loss_weights=[1.0, configuration.auxiliary_weight] if two_heads else None,
+        jit_compile=False,
+    )
+    # A step that creates the optimizer's variables is traced twice, which doubles the time until the first step.
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
 def _trained_net(configuration: TrainingConfiguration, class_count: int) -> keras.Model:
     """The network of the crops, whose layers compute in the precision of the configuration."""
     usual = keras.config.dtype_policy()
@@ -157,7 +175,7 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
         raise ConfigurationError(
             f"head: binary is for data sets of 2 classes, {dataset.name} has {len(labels)}; choose semantic"
         )
-    model = _trained_net(configuration, len(labels))
+    model = training_model(configuration, len(labels), labels.ignore_id, class_weights(configuration, dataset))
     batches = pipeline.training_batches(
         dataset.examples(configuration.train_split), dataset.count(configuration.train_split), configuration,
         labels.ignore_id,
@@ -178,17 +196,7 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
         else:
             fresh = load_initial_weights(model, start)
         print(f"initial weights from {start}; {len(fresh)} layers stay random")
-    loss = build_loss(configuration, labels.ignore_id, class_weights(configuration, dataset))
-    optimizer = build_optimizer(configuration, model.trainable_variables)
     two_heads = configuration.auxiliary_weight > 0
-    model.compile(
-        optimizer,
-        loss=[loss, loss] if two_heads else loss,
-        loss_weights=[1.0, configuration.auxiliary_weight] if two_heads else None,
-        jit_compile=False,
-    )
-    # A step that creates the optimizer's variables is traced twice, which doubles the time until the first step.
-    model.optimizer.build(model.trainable_variables)
     # The sizes of the resizing layers are fixed when a model is built, so the scored model is a second one that
     # reads the weights of the first. It computes in float32, as the exported network does.
     scored = build_net(
@@ -199,7 +207,7 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
     predict = mask_predictor(scored)
 
     def validate() -> float:
-        copy_averaged_weights(model, scored, optimizer)
+        copy_averaged_weights(model, scored)
         return mean_iou(score(predict, validation, len(labels), labels.ignore_id))
 
     if two_heads:
@@ -226,7 +234,7 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
         verbose=0 if os.isatty(2) else 2,
     )
     temporary = run / f"unfinished.{WEIGHTS}"
-    copy_averaged_weights(model, scored, optimizer)
+    copy_averaged_weights(model, scored)
     scored.save_weights(temporary)
     os.replace(temporary, run / WEIGHTS)
     result = {"steps": configuration.steps, "validation_mean_iou": validate(), "loss": history.history["loss"][-1]}
