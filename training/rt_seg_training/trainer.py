@@ -117,7 +117,8 @@ def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
     if not file.is_file():
         raise ConfigurationError(f"initial_weights: {file} does not exist; give a run folder or a .weights.h5 file")
     before = [variable.numpy() for variable in model.trainable_variables]
-    model.load_weights(file, skip_mismatch=True)
+    # Of a model with an optimizer, Keras would look for the optimizer's state in the file too.
+    keras.Model(model.inputs, model.outputs).load_weights(file, skip_mismatch=True)
     same = [
         variable.path
         for variable, old in zip(model.trainable_variables, before)
