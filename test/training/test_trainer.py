@@ -179,3 +179,14 @@ def test_a_bundle_gives_no_weights_to_another_net(dataset, tmp_path):
     configuration = _configuration(tmp_path / "run", net="unet_mobilenet_v3", initial_weights=str(tmp_path))
     with pytest.raises(ConfigurationError, match="ddrnet_23_slim only, not to unet_mobilenet_v3"):
         trainer.train(configuration, dataset)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_before_anything_of_it_is_saved(tmp_path):
+    inputs = trainer.keras.Input((1,))
+    model = trainer.keras.Model(inputs, trainer.keras.layers.Dense(1)(inputs))
+    model.compile("sgd", "mse")
+    values = np.array([[1.0], [1.0], [1.0], [np.nan], [1.0], [1.0]], np.float32)
+    backup = trainer.keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(trainer.TrainingError, match="the loss is nan at step 4"):
+        model.fit(values, values, 1, epochs=2, shuffle=False, verbose=0, callbacks=[trainer.FiniteLoss(), backup])
+    assert not (tmp_path / "backup").exists()

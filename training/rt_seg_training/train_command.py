@@ -25,7 +25,7 @@ stopped when the same command is given again.
 
 
 def main(arguments: list[str] | None = None, program: str = "train", head: str | None = None) -> int:
-    """Run the command; returns the exit status: 0, or 2 with one line on stderr for bad input.
+    """Run the command; returns the exit status: 0; 1 when the loss overflowed, 2 for bad input.
 
     `program` is its name in messages. With a `head`, a preset, that head is trained and the configuration file may be
     left out: config/training/custom.yaml is taken.
@@ -69,9 +69,13 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
             pictures = dataset.count(configuration.train_split)
             steps = math.ceil(epochs * pictures / configuration.batch_size)
             configuration = dataclasses.replace(configuration, steps=steps)
-        from rt_seg_training.trainer import train
+        from rt_seg_training.trainer import TrainingError, train
 
-        result = train(configuration, dataset)
+        try:
+            result = train(configuration, dataset)
+        except TrainingError as error:
+            print(f"{program}: {configuration.run}: {error}", file=sys.stderr)
+            return 1
     except (ConfigurationError, DatasetError, OSError) as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2

@@ -148,6 +148,22 @@ def score(predict, batches, class_count: int, ignore_id: int) -> np.ndarray:
     return total
 
 
+class TrainingError(RuntimeError):
+    """The run cannot go on."""
+
+
+class FiniteLoss(keras.callbacks.Callback):
+    """Raises TrainingError as soon as the loss is infinite or no number, so that no such weights are ever saved."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            raise TrainingError(
+                f"the loss is {logs['loss']} at step {int(self.model.optimizer.iterations)}, so the weights are lost. "
+                "What was saved at the last score is kept. Start a new run with a lower learning_rate, or set "
+                "gradient_clip_norm, such as 5"
+            )
+
+
 class _Validation(keras.callbacks.Callback):
     """Adds `validation_mean_iou` to the log of each epoch."""
 
@@ -164,7 +180,7 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
     """Train, save weights, labels, configuration, history and result into the run folder; returns the result.
 
     An interrupted run (same run folder) goes on after its last finished validation. Raises ConfigurationError for
-    an unusable folder or weights file, DatasetError for an unknown split.
+    an unusable folder or weights file, DatasetError for an unknown split, TrainingError when the loss overflows.
     """
     run = Path(configuration.run)
     if (run / RESULT).exists():
@@ -222,6 +238,7 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
         epochs=epochs,
         steps_per_epoch=steps_per_epoch,
         callbacks=[
+            FiniteLoss(),
             _Validation(validate),
             keras.callbacks.BackupAndRestore(run / "backup"),
             keras.callbacks.CSVLogger(run / HISTORY, append=True),
@@ -230,7 +247,6 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
                 Path(configuration.tensorboard_dir or run / TENSORBOARD), lambda: panels(predict, validation, labels)
             ),
             ProgressBar(epochs * steps_per_epoch, steps_per_epoch),
-            keras.callbacks.TerminateOnNaN(),
         ],
         verbose=0 if os.isatty(2) else 2,
     )
