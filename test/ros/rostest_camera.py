@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import rosbag
 import rospy
 import rostest
 from sensor_msgs.msg import CameraInfo, Image
@@ -69,6 +70,17 @@ class CameraTest(unittest.TestCase):
         self.assertEqual(received["mask"][-1].data[1000], 2)
         frames = {entry.child_frame_id for message in received["tf"] for entry in message.transforms}
         self.assertEqual(frames, {"front_color_frame", "front_color_optical_frame"})
+        bag = self.folder / "bags" / "kitchen"
+        record = ["rosrun", "rt_seg", "record", str(bag), "--camera", "front", "--seconds", "3", "--free", "1"]
+        result = subprocess.run(record, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        self.assertEqual(result.returncode, 0, result.stdout.decode())
+        with rosbag.Bag(f"{bag}.bag") as recorded:
+            counts = {topic: entry.message_count for topic, entry in recorded.get_type_and_topic_info().topics.items()}
+        self.assertGreater(counts["/front/color/image_raw"], 30)
+        self.assertGreater(counts["/front/color/camera_info"], 30)
+        again = subprocess.run(record, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("nothing is overwritten", again.stdout.decode())
         began = time.monotonic()
         os.killpg(launch.pid, signal.SIGINT)
         output = launch.communicate(timeout=30)[0].decode("utf-8", "replace")
