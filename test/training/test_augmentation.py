@@ -115,6 +115,13 @@ def test_a_gap_in_the_depth_of_an_object_counts_as_being_where_the_object_is():
     assert not result.mask.any(), "the gap of a hidden object is hidden"
 
 
+def test_a_hidden_object_does_not_show_through_the_gaps_of_the_depth_before_it():
+    layer = _frame(object_depth=1500)
+    depth = np.full((80, 120), 1000, np.uint16)
+    depth[22:28, 45:60] = 0
+    assert not compose(_empty(depth), layer, layer.mask > 0).mask.any()
+
+
 def test_without_depth_the_object_lies_in_front():
     layer = dataclasses.replace(_frame(), depth=None)
     result = compose(_empty(None), layer, layer.mask > 0)

@@ -15,21 +15,36 @@ LEAST_AREA = 30
 def compose(scene: LabelledFrame, layer: LabelledFrame, shown: np.ndarray) -> LabelledFrame:
     """Lay the pixels `shown`, (H, W) bool, of `layer` over `scene`, all of one size.
 
-    Where both depths are known the nearer pixel wins. Where one is not, or where a frame has no depth, the layer does:
-    its pixels without depth count as being at the median of those with it. The result has depth if the scene has;
-    a pixel taken from a layer that has no depth at all is of unknown depth.
+    The nearer pixel wins; without depth in one of the frames, the layer does. For this comparison a pixel of unknown
+    depth counts as being as far as the nearest known pixel beside it in the scene (else a hidden object would show
+    through the gaps), and at the median of what is shown in the layer. The result has depth if the scene has; a pixel
+    taken from a layer that has no depth at all is of unknown depth.
     """
     if scene.depth is not None and layer.depth is not None:
         known = layer.depth[shown & (layer.depth > 0)]
         assumed = np.median(known) if known.size else 0
         distance = np.where(layer.depth > 0, layer.depth, assumed)
-        shown = shown & ((scene.depth == 0) | (distance == 0) | (distance <= scene.depth))
+        surroundings = _without_gaps(scene.depth)
+        shown = shown & ((surroundings == 0) | (distance == 0) | (distance <= surroundings))
     color = np.where(shown[..., None], layer.color, scene.color)
     mask = np.where(shown, layer.mask, scene.mask)
     depth = scene.depth
     if depth is not None:
         depth = np.where(shown, layer.depth if layer.depth is not None else np.uint16(0), depth)
     return LabelledFrame(color, mask, depth)
+
+
+def _without_gaps(depth: np.ndarray) -> np.ndarray:
+    """Depth in which unknown pixels have the value of the nearest known one; all unknown stays so."""
+    known = depth > 0
+    if known.all() or not known.any():
+        return depth
+    numbers = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )[1]
+    values = np.zeros(numbers.max() + 1, depth.dtype)
+    values[numbers[known]] = depth[known]
+    return values[numbers]
 
 
 def _objects(frame: LabelledFrame, ignore_id: int) -> list[np.ndarray]:
