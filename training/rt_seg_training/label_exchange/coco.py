@@ -1,0 +1,104 @@
+"""COCO: one JSON file for all pictures; regions as polygons, or as run lengths down the columns, plain or as text."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from rt_seg.atomic_file import write_atomically
+from rt_seg.labels import LabelSet
+from rt_seg_training.label_exchange.annotations import IGNORE, Annotated, ExchangeError, Region
+
+FILE = "annotations.json"
+
+
+def runs_from_text(text: str) -> list[int]:
+    """Run lengths of COCO's compressed text (maskApi.c, rleFrString).
+
+    Five bits a character, the sixth says that another follows; from the fourth run on it is the difference to the run
+    before the last.
+    """
+    runs: list[int] = []
+    position = 0
+    while position < len(text):
+        value, shift, more = 0, 0, True
+        while more:
+            bits = ord(text[position]) - 48
+            value |= (bits & 0x1F) << (5 * shift)
+            more = bool(bits & 0x20)
+            position += 1
+            shift += 1
+            if not more and bits & 0x10:
+                value |= -1 << (5 * shift)
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+    return runs
+
+
+def mask_from_runs(runs: list[int], height: int, width: int) -> np.ndarray:
+    """(H, W) bool of run lengths down the columns, the first one of zeros. Raises ValueError if they do not fit."""
+    if sum(runs) != height * width:
+        raise ValueError(f"run lengths for {sum(runs)} pixels, but the picture has {height * width}")
+    values = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return values.reshape(width, height).T
+
+
+def runs_from_mask(mask: np.ndarray) -> list[int]:
+    """Run lengths of a (H, W) bool mask down the columns, the first one of zeros."""
+    flat = mask.T.ravel()
+    borders = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    runs = np.diff(np.concatenate([[0], borders, [flat.size]])).tolist()
+    return [0, *runs] if flat[0] else runs
+
+
+def _region(name: str, segmentation: object, height: int, width: int) -> Region:
+    if isinstance(segmentation, dict):
+        counts = segmentation["counts"]
+        runs = runs_from_text(counts) if isinstance(counts, str) else counts
+        return Region(name, mask=mask_from_runs(runs, height, width))
+    return Region(name, tuple(np.array(part, np.float64).reshape(-1, 2) for part in segmentation))
+
+
+def read(path: Path) -> list[Annotated]:
+    """The frames of a COCO file, or of annotations.json in a folder; larger regions lie below. Raises ExchangeError."""
+    file = path / FILE if path.is_dir() else path
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        names = {category["id"]: category["name"] for category in data["categories"]}
+        found: dict[int, list[dict]] = {image["id"]: [] for image in data["images"]}
+        for annotation in data["annotations"]:
+            found[annotation["image_id"]].append(annotation)
+        frames = []
+        for image in data["images"]:
+            height, width = int(image["height"]), int(image["width"])
+            ordered = sorted(found[image["id"]], key=lambda annotation: -annotation.get("area", 0))
+            regions = tuple(
+                _region(names[annotation["category_id"]], annotation["segmentation"], height, width)
+                for annotation in ordered
+            )
+            frames.append(Annotated(image["file_name"].rsplit("/", 1)[-1], height, width, regions))
+        return frames
+    except (OSError, KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise ExchangeError(f"{file}: is not a COCO file ({type(error).__name__}: {error})") from error
+
+
+def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) -> None:
+    """Write annotations.json: one region of run lengths for each class of each (file name, mask). Raises OSError."""
+    numbers = {label.id: label.name for label in labels.labels if label.id} | {labels.ignore_id: IGNORE}
+    images, annotations = [], []
+    for image_id, (file_name, mask) in enumerate(frames, start=1):
+        height, width = mask.shape
+        images.append({"id": image_id, "file_name": file_name, "height": height, "width": width})
+        for number in (int(number) for number in np.unique(mask) if number):
+            rows, columns = np.nonzero(mask == number)
+            box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
+            annotations.append(
+                {
+                    "id": len(annotations) + 1, "image_id": image_id, "category_id": number, "iscrowd": 0,
+                    "area": len(rows), "bbox": [int(side) for side in box],
+                    "segmentation": {"size": [height, width], "counts": runs_from_mask(mask == number)},
+                }
+            )  # fmt: skip
+    categories = [{"id": number, "name": name} for number, name in numbers.items()]
+    data = {"images": images, "annotations": annotations, "categories": categories}
+    write_atomically(folder / FILE, json.dumps(data).encode("utf-8"))
