@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0, or 2 with one line on stderr for bad input or failed parity."""
     parser = argparse.ArgumentParser(
         prog="export",
-        description="Write the model bundle (OpenVINO, and SavedModel if asked for) of a finished training run.",
+        description="Write the model bundle (OpenVINO, and others if asked for) of a finished training run.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -39,7 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--width", type=int, default=0, help="input width in pixels (default: as trained)")
     parser.add_argument("--split", help="split whose pictures calibrate and compare (default: the training split)")
     parser.add_argument("--pictures", type=int, default=64, help="how many of them (default: %(default)s)")
-    parser.add_argument("--saved-model", action="store_true", help="keep the TensorFlow SavedModel in the bundle")
+    parser.add_argument(
+        "--also",
+        nargs="+",
+        choices=("onnxruntime", "litert", "saved_model"),
+        default=[],
+        help="forms that the bundle shall hold beside that of OpenVINO, in f32, for 'runtime' of the node",
+    )
     parser.add_argument("--data-dir", help="folder of built data sets (default: that of build_dataset)")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -78,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.precision,
             options.height,
             options.width,
-            options.saved_model,
+            options.also,
             lambda parities: model_card(name, options.version, options.license, options.notes, run, dataset, parities),
         )
     except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError, OSError) as error:

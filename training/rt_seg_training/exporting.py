@@ -1,4 +1,4 @@
-"""From a training run to a model bundle: SavedModel and OpenVINO, compared with Keras before anything is kept."""
+"""From a training run to a model bundle: OpenVINO and other forms, compared with Keras before anything is kept."""
 from __future__ import annotations
 
 import os
@@ -6,20 +6,34 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Collection, Iterable
 
 import numpy as np
 import yaml
 
 from rt_seg.bundle import FORMAT, MANIFEST, file_sha256, load_bundle
+from rt_seg.engines import create_engine
 from rt_seg.labels import load_labels
 from rt_seg.segmenter import Segmenter
 from rt_seg_training.configuration import ConfigurationError, load_configuration
+from rt_seg_training.deployment_formats import write_litert, write_onnx
 
 PARITY_MISMATCH_LIMIT = 1e-3
 """Share of pixels in which the f32 network may differ from Keras: ties and rounding at class borders."""
 LOGIT_TOLERANCE = 5e-3
 """Largest accepted difference of an f32 logit, relative to the largest logit."""
+
+
+WRITERS = {"onnxruntime": write_onnx, "litert": write_litert}
+ALSO = (*WRITERS, "saved_model")
+"""Runtimes whose form a bundle may hold beside that of OpenVINO."""
+
+WRITERS = {"onnxruntime": write_onnx, "litert": write_litert}
+ALSO = (*WRITERS, "saved_model")
+"""Runtimes whose form a bundle may hold beside that of OpenVINO."""
+
+
+FORM_FILES = {"onnxruntime": "model.onnx", "litert": "model.tflite"}
 
 
 class ExportError(ValueError):
@@ -116,7 +130,7 @@ def export_bundle(
     precision: str = "int8",
     height: int = 0,
     width: int = 0,
-    saved_model: bool = False,
+    also: Collection[str] = (),
     card: Callable[[list[Parity]], str] | None = None,
 ) -> list[Parity]:
     """Write the bundle of a finished run into the folder `output`, atomically; returns the comparisons with Keras.
@@ -125,7 +139,7 @@ def export_bundle(
         images: uint8 (h, w, 3) RGB pictures of the training data, for calibration and comparison.
         precision: `f32`; `f16`, the same with the weights rounded to 16 bits; or `int8` by post-training quantisation.
         height, width: input size in pixels; 0 takes that of the run.
-        saved_model: also keep the TensorFlow SavedModel in the bundle.
+        also: forms of `ALSO` that the bundle shall hold, too, in f32.
         card: makes the text of the bundle's README.md from the comparisons.
 
     Raises ExportError if the run is unusable, `output` is a folder without a bundle, or an f32 form differs from Keras.
@@ -152,12 +166,7 @@ def export_bundle(
         network = _deployment_network(model, saved_folder)
         parities.append(_compare("OpenVINO f32", reference, _logits(network, pictures)))
         for parity in parities:
-            if parity.logit_difference > LOGIT_TOLERANCE or parity.pixel_agreement < 1 - PARITY_MISMATCH_LIMIT:
-                raise ExportError(
-                    f"{parity.form} does not compute what Keras computes: logits differ by "
-                    f"{parity.logit_difference:.2e} (accepted {LOGIT_TOLERANCE}), ids agree in "
-                    f"{parity.pixel_agreement:.4%}. Nothing was written; this is a defect of a converter version."
-                )
+            _require_parity(parity)
         if precision == "int8":
             network = _quantize(network, pictures)
             parities.append(_compare("OpenVINO int8", reference, _logits(network, pictures)))
@@ -166,9 +175,11 @@ def export_bundle(
             stored = openvino.Core().read_model(str(staging / "model.xml"))
             parities.append(_compare("OpenVINO f16", reference, _logits(stored, pictures)))
         engines = [_engine_entry("openvino", precision, "model.xml", staging, ["model.xml", "model.bin"])]
-        if saved_model:
-            files = sorted(str(p.relative_to(staging)) for p in saved_folder.rglob("*") if p.is_file())
-            engines.append(_engine_entry("saved_model", "f32", "saved_model", staging, files))
+        files = {runtime: write(model, staging) for runtime, write in WRITERS.items() if runtime in also}
+        engines += [_engine_entry(runtime, "f32", file, staging, [file]) for runtime, file in files.items()]
+        if "saved_model" in also:
+            saved = sorted(str(p.relative_to(staging)) for p in saved_folder.rglob("*") if p.is_file())
+            engines.append(_engine_entry("saved_model", "f32", "saved_model", staging, saved))
         else:
             shutil.rmtree(saved_folder)
         manifest = {
@@ -188,6 +199,11 @@ def export_bundle(
             "engines": engines,
         }
         write_manifest(staging, manifest)
+        for runtime in files:
+            parity = _compare(runtime, reference, _engine_logits(staging, runtime, pictures))
+            _require_parity(parity)
+            # Before the form that the live node takes, which stays the last.
+            parities.insert(len(parities) - 1, parity)
         if card is not None:
             (staging / "README.md").write_text(card(parities), encoding="utf-8")
         staging.chmod(0o755)
@@ -197,6 +213,22 @@ def export_bundle(
         shutil.rmtree(staging, ignore_errors=True)
         raise
     return parities
+
+
+def _engine_logits(bundle_folder: Path, runtime: str, images: list[np.ndarray]) -> np.ndarray:
+    engine = create_engine(load_bundle(bundle_folder), runtime)
+    logits = np.stack([engine.logits(image) for image in images])
+    engine.close()
+    return logits
+
+
+def _require_parity(parity: Parity) -> None:
+    if parity.logit_difference > LOGIT_TOLERANCE or parity.pixel_agreement < 1 - PARITY_MISMATCH_LIMIT:
+        raise ExportError(
+            f"{parity.form} does not compute what Keras computes: logits differ by "
+            f"{parity.logit_difference:.2e} (accepted {LOGIT_TOLERANCE}), ids agree in "
+            f"{parity.pixel_agreement:.4%}. Nothing was written; this is a defect of a converter version."
+        )
 
 
 def _saved_model_logits(folder: Path, images: list[np.ndarray]) -> np.ndarray:

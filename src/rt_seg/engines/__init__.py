@@ -1,15 +1,23 @@
 """Inference engines: one file per runtime, each running the network; what follows it is `class_id_head`.
 
 An engine is a class with `__init__(bundle, files, threads, precision)` and the methods of `Engine`; a new runtime is a
-new file and a line in `create_engine`.
+new file and a line in `ENGINES`.
 """
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Protocol
 
 import numpy as np
 
 from rt_seg.bundle import Bundle, BundleError, verify_files
+
+ENGINES = {
+    "openvino": ("OpenVINOEngine", "openvino"),
+    "onnxruntime": ("OnnxRuntimeEngine", "onnxruntime"),
+    "litert": ("LiteRTEngine", "ai-edge-litert"),
+}
+"""Runtime and module here → class and the package on PyPI; the faster on a plain CPU comes first."""
 
 PRECISIONS = ("auto", "f32", "bf16")
 
@@ -32,23 +40,33 @@ def create_engine(bundle: Bundle, runtime: str = "auto", threads: int = 0, preci
     """Load `bundle` with the named runtime after comparing its files with their recorded hashes.
 
     Args:
-        runtime: `openvino`, or `auto` for the first that the bundle and this machine have.
+        runtime: one of `ENGINES`, or `auto` for the first of them that the bundle holds and this machine has.
         threads: CPU threads of the runtime; 0 lets it take all cores.
         precision: arithmetic of layers that are not quantised: `f32`, `bf16`, or `auto` for the faster one here.
 
     Raises BundleError if the bundle has no such engine, a file is missing or altered, or the runtime is not installed.
     """
-    if runtime not in ("auto", "openvino"):
-        raise BundleError(f"runtime {runtime!r} is not known; accepted: auto, openvino")
+    if runtime != "auto" and runtime not in ENGINES:
+        raise BundleError(f"runtime {runtime!r} is not known; accepted: auto, {', '.join(ENGINES)}")
     if precision not in PRECISIONS:
         raise BundleError(f"precision {precision!r} is not known; accepted: {', '.join(PRECISIONS)}")
-    files = bundle.engine("openvino")
-    if files is None:
-        present = ", ".join(engine.runtime for engine in bundle.engines)
-        raise BundleError(f"{bundle.folder}: holds no OpenVINO model (only {present}). Export it with 'export'.")
-    verify_files(files, bundle.folder)
-    try:
-        from rt_seg.engines.openvino import OpenVINOEngine
-    except ImportError as error:
-        raise BundleError(f"OpenVINO cannot be imported ({error}). Install it: pip install openvino") from error
-    return OpenVINOEngine(bundle, files, threads, precision)
+    missing = []
+    for name in ENGINES if runtime == "auto" else (runtime,):
+        files = bundle.engine(name)
+        if files is None:
+            continue
+        class_name, package = ENGINES[name]
+        try:
+            engine_class = getattr(import_module(f"{__name__}.{name}"), class_name)
+        except ImportError as error:
+            missing.append(f"{name} cannot be imported ({error}). Install it: pip install {package}")
+            continue
+        verify_files(files, bundle.folder)
+        return engine_class(bundle, files, threads, precision)
+    if missing:
+        raise BundleError("; ".join(missing))
+    present = ", ".join(engine.runtime for engine in bundle.engines)
+    raise BundleError(
+        f"{bundle.folder}: holds no model for runtime {runtime} (only {present}). Name one of these, or export "
+        "the model again with --also."
+    )

@@ -1,0 +1,37 @@
+"""Which engine is taken, and what is said where there is none."""
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+
+from rt_seg.bundle import BundleError, EngineFiles, load_bundle
+from rt_seg.engines import create_engine
+
+BUNDLE = load_bundle(Path(__file__).parents[2] / "models" / "tabletop")
+
+
+def _with_runtimes(*runtimes):
+    own = BUNDLE.engines[0]
+    engines = [own if name == "openvino" else EngineFiles(name, "f32", own.path, own.sha256) for name in runtimes]
+    return dataclasses.replace(BUNDLE, engines=tuple(engines))
+
+
+def test_auto_takes_openvino_whatever_stands_first_in_the_bundle():
+    engine = create_engine(_with_runtimes("litert", "openvino"))
+    assert engine.description.startswith("OpenVINO")
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("runtime", "module", "package"),
+    [("onnxruntime", "onnxruntime", "onnxruntime"), ("litert", "ai_edge_litert.interpreter", "ai-edge-litert")],
+)
+def test_a_runtime_that_is_not_installed_names_the_package_to_install(monkeypatch, runtime, module, package):
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, f"rt_seg.engines.{runtime}", raising=False)
+    for wanted in (runtime, "auto"):
+        with pytest.raises(BundleError, match=f"{runtime} cannot be imported .*: pip install {package}$"):
+            create_engine(_with_runtimes(runtime), wanted)
+
+
