@@ -8,7 +8,7 @@ import pytest
 rs = pytest.importorskip("pyrealsense2", reason="pyrealsense2 is not installed on this platform")
 
 from rt_seg.cameras.errors import CameraError  # noqa: E402
-from rt_seg.cameras.realsense import RealSenseCamera, find_device, to_millimetres  # noqa: E402
+from rt_seg.cameras.realsense import RealSenseCamera, find_device, open_recording, to_millimetres  # noqa: E402
 
 WIDTH, HEIGHT = 160, 120
 FOCAL = 150.0
@@ -149,6 +149,35 @@ def test_a_camera_that_falls_silent_is_an_error_and_can_be_opened_again():
             next(frames)
     camera.close()
     assert taken(software, 3, COLOR, None)
+
+
+def test_a_recording_of_the_sdk_plays_as_a_camera(tmp_path):
+    path = str(tmp_path / "camera.db3")
+    software = SoftwareCamera()
+    recorder = rs.recorder(path, software.device)
+    camera = RealSenseCamera(recorder, WIDTH, HEIGHT, 30, patience=3.0)
+    software.stream(COLOR, np.full((HEIGHT, WIDTH), 1000, np.uint16))
+    frames = iter(camera)
+    for _ in range(20):
+        next(frames)
+    software.stop()
+    camera.close()
+    recorder.pause()
+    del frames, camera, recorder  # the SDK writes the rest when the recorder goes
+    played = RealSenseCamera(open_recording(path), WIDTH, HEIGHT, 30, patience=3.0)
+    frames = iter(played)
+    taken_frames = [next(frames) for _ in range(10)]
+    played.close()
+    for frame in taken_frames:
+        np.testing.assert_array_equal(frame.color, COLOR)
+    check_depth_of_one_metre([frame.depth for frame in taken_frames if frame.depth is not None][-1])
+
+
+def test_a_file_that_is_no_recording_is_named(tmp_path):
+    path = tmp_path / "camera.bag"
+    path.write_text("nothing")
+    with pytest.raises(CameraError, match="camera.bag: is no recording"):
+        open_recording(str(path))
 
 
 def test_a_size_that_the_camera_lacks_is_refused_with_those_it_has():

@@ -42,7 +42,7 @@ def find_device(serial: str = "") -> Any:
 
 
 def open_recording(path: str) -> Any:
-    """A recording of the SDK (`.bag` of its own kind) as a device. Raises CameraError."""
+    """A recording of the SDK (`.db3`, or `.bag` of its own kind) as a device. Raises CameraError."""
     try:
         return _sdk().context().load_device(path)
     except RuntimeError as error:

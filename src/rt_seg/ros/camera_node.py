@@ -29,6 +29,7 @@ class CameraSettings:
     source: str = field(default="realsense_sdk", metadata={"accepted": SOURCES})
     camera: str = "camera"
     serial_no: str = ""
+    sdk_recording: str = ""
     width: int = field(default=640, metadata={"range": (1, 16384)})
     height: int = field(default=480, metadata={"range": (1, 16384)})
     fps: int = field(default=30, metadata={"range": (1, 1000)})
@@ -42,8 +43,11 @@ class CameraSettings:
 def open_source(settings: CameraSettings, first: bool) -> Any:
     """The source of frames that the settings name: an iterable of Frame with `close`. Raises CameraError."""
     if settings.source == "realsense_sdk":
-        from rt_seg.cameras.realsense import RealSenseCamera, find_device
+        from rt_seg.cameras.realsense import RealSenseCamera, find_device, open_recording
 
+        if settings.sdk_recording:
+            recording = open_recording(str(Path(settings.sdk_recording).expanduser()))
+            return RealSenseCamera(recording, settings.width, settings.height, settings.fps)
         device = find_device(settings.serial_no)
         if settings.initial_reset and first:
             device.hardware_reset()
