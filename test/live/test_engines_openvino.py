@@ -1,5 +1,6 @@
 """The OpenVINO engine's store of compiled networks: it must never change a result nor keep the engine from starting."""
 import dataclasses
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +69,14 @@ def test_a_damaged_cache_is_not_used(cache, network, damage):
 def test_the_engine_starts_where_no_cache_can_be_written(cache, network, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     assert _logits(network).shape == (4, 8, 4)
+
+
+def test_benchmark_of_the_limit_counts_the_multiply_adds_of_the_net_and_prints_its_distance_from_the_floor(capsys):
+    path = BUNDLE.parents[1] / "benchmarks" / "limit.py"
+    spec = importlib.util.spec_from_file_location("limit", path)
+    limit = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(limit)
+    assert limit.main(["--repeats", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[:2] == ["network", "5.32"], "DDRNet-23-slim at 480×640"
+    assert "times the floor" in lines[4]

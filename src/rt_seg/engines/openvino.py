@@ -11,7 +11,7 @@ import openvino
 from rt_seg.bundle import Bundle, BundleError, EngineFiles
 
 
-def _preferred_precision() -> str:
+def preferred_precision() -> str:
     """`bf16` where the CPU has matrix units for it; elsewhere bf16 is emulated, and several times slower than f32."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
@@ -47,7 +47,7 @@ class OpenVINOEngine:
         actual = list(model.input(0).shape)
         if actual != expected:
             raise BundleError(f"{files.path}: takes input {actual}, but the bundle says {expected}. Export it again.")
-        precision = _preferred_precision() if precision == "auto" else precision
+        precision = preferred_precision() if precision == "auto" else precision
         options: Dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
