@@ -9,7 +9,7 @@ source setup/workspace.sh
 source setup/lint.sh
 
 RESULTS=$STATE/results
-RENDERING_TESTS=test/training/test_synthesis.py
+RENDERING_TESTS=(test/training/test_label_binary.py test/training/test_synthesis.py)
 STARTED=$(date +%s%N)
 FAILED_CHECKS=()
 
@@ -88,8 +88,8 @@ if [ "${1:-}" != lint ]; then
     check live "unit tests of the live half" run_pytest live test/live
     if [ -n "$training" ]; then
         # Not in one process: Mesa's software OpenGL crashes where TensorFlow is loaded (both bring an LLVM).
-        check training "unit tests of the offline half" run_pytest training test/training --ignore "$RENDERING_TESTS"
-        check synthesis "unit tests of simulated data sets" run_pytest synthesis "$RENDERING_TESTS"
+        check training "unit tests of the offline half" run_pytest training test/training "${RENDERING_TESTS[@]/#/--ignore=}"
+        check rendering "unit tests of the offline half that render" run_pytest rendering "${RENDERING_TESTS[@]}"
     fi
     mapfile -t files < <(masterless_ros_tests)
     [ ${#files[@]} -eq 0 ] || check ros "unit tests of the ROS half" run_pytest ros -o pythonpath= "${files[@]}"
