@@ -147,9 +147,10 @@ def _class_findings(report: Report) -> Iterator[Finding]:
 
 def _duplicates(thumbnails: dict[str, list[tuple[Pair, np.ndarray]]]) -> Iterator[Finding]:
     """Images of other splits that training has seen, or nearly so."""
-    train = thumbnails.get("train", [])
+    # Some sets train on several splits, such as train_val_drive and train_other_drives of CamVid.
+    train = [entry for split, members in thumbnails.items() if split.startswith("train") for entry in members]
     for split, members in thumbnails.items():
-        if split == "train" or not members or not train:
+        if split.startswith("train") or not members or not train:
             continue
         seen = np.stack([thumbnail for _, thumbnail in train])
         indices, differences = nearest(np.stack([thumbnail for _, thumbnail in members]), seen)
