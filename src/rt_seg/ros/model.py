@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import rospkg
@@ -42,18 +43,22 @@ def bundle_folder(text: str) -> Path:
     return path
 
 
-def load_model(text: str, settings: EngineSettings, first_image: np.ndarray, confidence: bool = False) -> Model:
-    """Load a bundle and segment a first image with it: engines prepare themselves for a size of images at the first.
+def load_model(
+    text: str, settings: EngineSettings, first_image: Optional[np.ndarray] = None, confidence: bool = False
+) -> Model:
+    """Load a bundle and segment a first image with it, which takes an engine longer than those after it.
 
     Args:
         text: a folder, or the name of a shipped bundle.
-        first_image: uint8 (H, W, 3) RGB.
+        first_image: uint8 (H, W, 3) RGB; without one, a black image of the network's size.
         confidence: whether the confidence is wanted, too.
 
     Raises BundleError when the bundle cannot be used or its network does not run.
     """
     bundle = load_bundle(bundle_folder(text))
     segmenter = Segmenter(bundle, settings.runtime, settings.threads, settings.precision)
+    if first_image is None:
+        first_image = np.zeros((bundle.input.height, bundle.input.width, 3), np.uint8)
     try:
         segmenter.segment(first_image, confidence)
     except Exception as error:  # whatever a runtime raises for a model that loads but does not run

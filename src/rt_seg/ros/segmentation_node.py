@@ -52,8 +52,6 @@ class SegmentationSettings:
     runtime: str = "auto"
     precision: str = field(default="auto", metadata={"accepted": PRECISIONS})
     threads: int = field(default=0, metadata={"range": (0, 1024)})
-    warm_up_width: int = field(default=640, metadata={"range": (1, 16384)})
-    warm_up_height: int = field(default=480, metadata={"range": (1, 16384)})
     mode: str = field(default=LIVE, metadata={"accepted": MODES})
     color_transport: str = field(default=RAW, metadata={"accepted": (RAW, "compressed")})
     depth_transport: str = field(default=RAW, metadata={"accepted": (RAW, "compressedDepth")})
@@ -92,7 +90,7 @@ class SegmentationNode:
         self._inferences: Deque[float] = deque(maxlen=RECENT)
         self._age: Optional[float] = None
         self._next_start = 0.0
-        self._last_rgb = np.zeros((settings.warm_up_height, settings.warm_up_width, 3), np.uint8)
+        self._last_rgb: Optional[np.ndarray] = None
         self._color_topic = _transported(COLOR, settings.color_transport)
         self._depth_topic = _transported(DEPTH, settings.depth_transport)
         self._requests = FrameRequests()
@@ -349,9 +347,7 @@ def main() -> int:
     rospy.init_node("segmentation")
     try:
         settings, adjustable = read_all_settings(rospy.get_param("~", {}), f"node {rospy.get_name()}")
-        # Prepared before images come rather than at the first of them.
-        blank = np.zeros((settings.warm_up_height, settings.warm_up_width, 3), np.uint8)
-        model = load_model(settings.bundle, engine_settings(settings), blank)
+        model = load_model(settings.bundle, engine_settings(settings))
     except (SettingsError, BundleError) as error:
         rospy.logfatal(str(error))
         return 1
