@@ -1,5 +1,10 @@
-"""A model bundle whose network is known by heart and takes no time: each pixel's class is its brightest channel."""
+"""A model bundle whose network is known by heart and takes no time: each pixel's class is its brightest channel.
+
+Or takes as much time as a test wants: `write_slow_bundle`.
+"""
 import hashlib
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +16,33 @@ try:
 except ImportError:
     from openvino.runtime import opset13 as operations
 
+from rt_seg.bundle import load_bundle
+from rt_seg.engines import create_engine
 from rt_seg.labels import labels_from_dict
 
 HEIGHT, WIDTH = 48, 64
 COLORS = ([255, 0, 0], [0, 255, 0], [0, 0, 255])
 
 
-def write_color_bundle(folder: Path, names=("red", "green", "blue"), name="color") -> Path:
+def write_color_bundle(folder: Path, names=("red", "green", "blue"), name="color", products=0) -> Path:
     """Write the bundle `name` with classes of these names.
 
-    uint8 (1, 48, 64, 3) in; the mean of each 8 x 8 block, as logits (1, 6, 8, 3), out.
+    uint8 (1, 48, 64, 3) in; the mean of each 8 x 8 block, as logits (1, 6, 8, 3), out. Before it answers the network
+    multiplies `products` matrices of 512 x 512, which change nothing.
     """
     image = operations.parameter([1, HEIGHT, WIDTH, 3], np.uint8, name="image")
     blocks = operations.reshape(
         operations.convert(image, "f32"), np.array([1, HEIGHT // 8, 8, WIDTH // 8, 8, 3]), special_zero=False
     )
     logits = operations.reduce_mean(blocks, np.array([2, 4]), keep_dims=False)
+    if products:
+        square = operations.constant(np.full((512, 512), 1 / 512, np.float32))
+        work = operations.reshape(operations.reduce_mean(logits, np.array([0, 1, 2, 3]), False), [1, 1], False)
+        work = operations.multiply(operations.constant(np.ones((512, 512), np.float32)), work)
+        for _ in range(products):
+            work = operations.matmul(work, square, False, False)
+        trace = operations.reduce_mean(work, np.array([0, 1]), keep_dims=False)
+        logits = operations.add(logits, operations.multiply(trace, operations.constant(np.float32(1e-12))))
     folder.mkdir(parents=True)
     openvino.save_model(openvino.Model([logits], [image], "color"), str(folder / "model.xml"), compress_to_fp16=False)
     classes = [{"id": i, "name": label, "color": COLORS[i]} for i, label in enumerate(names)]
@@ -44,3 +60,23 @@ def write_color_bundle(folder: Path, names=("red", "green", "blue"), name="color
     }
     (folder / "bundle.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
     return folder
+
+
+def write_slow_bundle(folder: Path, seconds: float) -> Path:
+    """Write the bundle `slow`, whose inference takes about `seconds` on this machine, with one thread."""
+
+    def measure(products):
+        with tempfile.TemporaryDirectory() as trial:
+            bundle = load_bundle(write_color_bundle(Path(trial) / "trial", products=products))
+            engine = create_engine(bundle, threads=1)
+            image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+            times = []
+            for _ in range(4):
+                begin = time.monotonic()
+                engine.logits(image)
+                times.append(time.monotonic() - begin)
+            engine.close()
+        return min(times)
+
+    few, many = measure(8), measure(40)
+    return write_color_bundle(folder, name="slow", products=round(32 * seconds / (many - few)))

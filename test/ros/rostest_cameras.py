@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+import rosgraph
 import rospy
 import rostest
 import yaml
@@ -73,7 +74,8 @@ class CamerasTest(unittest.TestCase):
                 output = launch.communicate(timeout=30)[0].decode("utf-8", "replace")
             print(f"both cameras ended {time.monotonic() - began:.1f} s after the signal")
             self.assertNotIn("Traceback", output)
-            nodes = subprocess.run(["rosnode", "list"], capture_output=True, text=True, timeout=30).stdout.split()
+            publishers, _, services = rosgraph.Master(rospy.get_name()).getSystemState()
+            nodes = {node for _, names in [*publishers, *services] for node in names}
             self.assertFalse([node for node in nodes if "segmentation" in node], "nodes were left behind")
 
     def test_two_realsense_without_serial_numbers_are_refused_with_what_to_do(self):

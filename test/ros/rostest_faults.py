@@ -22,7 +22,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from color_bundle import write_color_bundle  # noqa: E402
+from color_bundle import write_color_bundle, write_slow_bundle  # noqa: E402
 
 from rt_seg.msg import FrameTiming  # noqa: E402
 from rt_seg.ros.conversions import image_message, mask_from_message  # noqa: E402
@@ -298,10 +298,13 @@ class FaultsTest(unittest.TestCase):
 
 
 class SlowInferenceTest(unittest.TestCase):
-    """A model that takes longer than the camera's frame interval, as the shipped one does on a slow processor."""
+    """A model that takes six times the camera's frame interval, as a large one does on a slow processor."""
 
     def test_latency_stays_below_two_inference_times_at_thirty_images_a_second(self):
-        bundle = Path(__file__).resolve().parents[2] / "models" / "tabletop"
+        with tempfile.TemporaryDirectory() as folder:
+            self.film(write_slow_bundle(Path(folder) / "slow", 0.2))
+
+    def film(self, bundle):
         node = start_node(bundle, "slow", "_threads:=1")
         color = rospy.Publisher("/camera/color/image_raw", Image, queue_size=1)
         timings = []
@@ -326,9 +329,9 @@ class SlowInferenceTest(unittest.TestCase):
         late = [timing.age for timing in timings]
         print(f"inference {inference * 1e3:.0f} ms, 150 images at 30 Hz: {len(late)} masks, "
               f"age median {np.median(late) * 1e3:.0f} ms, 95 % {np.percentile(late, 95) * 1e3:.0f} ms")  # fmt: skip
+        self.assertGreater(inference, 0.1)
         self.assertGreater(len(timings), 5)
-        # The slack is for transport and the scheduler, which do not shrink with the network.
-        self.assertLess(np.percentile(late, 95), 2.0 * inference + 0.1)
+        self.assertLess(np.percentile(late, 95), 2.0 * inference)
 
 
 class ShutdownTest(unittest.TestCase):
