@@ -15,6 +15,7 @@ from rt_seg_training import exporting, trainer
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration, load_configuration
 from rt_seg_training.datasets.building import main as build_dataset
 from rt_seg_training.datasets.loading import load_dataset
+from rt_seg_training.losses import SegmentationCrossEntropy, upsample_logits
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
 from rt_seg_training.nets.registry import build_net
 
@@ -64,7 +65,7 @@ def test_an_interrupted_run_goes_on_where_it_was_and_writes_all_that_export_need
     monkeypatch.setattr(trainer, "score", interrupt)
     with pytest.raises(KeyboardInterrupt):
         trainer.train(configuration, dataset)
-    assert not (run / trainer.WEIGHTS).exists()
+    assert not (run / trainer.RESULT).exists()
 
     result = trainer.train(configuration, dataset)
     with (run / trainer.HISTORY).open() as stream:
@@ -87,9 +88,12 @@ def test_scoring_equals_a_prediction_by_hand(dataset):
     image = np.random.default_rng(1).normal(size=(1, 64, 64, 3)).astype(np.float32)
     label = np.random.default_rng(2).integers(0, 2, (1, 64, 64, 1)).astype(np.uint8)
     label[0, 0] = 255
-    matrix = trainer.score(trainer.mask_predictor(model), [(image, trainer.tf.constant(label))], 2, 255)
+    loss = SegmentationCrossEntropy(255)
+    matrix, mean_loss = trainer.score(trainer.scorer(model, loss), [(image, trainer.tf.constant(label))], 2, 255)
     assert matrix.sum() == 63 * 64
-    logits = trainer.upsample_logits(model(image), (64, 64)).numpy()[0]
+    assert mean_loss == pytest.approx(float(loss(label, model(image))), rel=1e-4)
+    logits = upsample_logits(model(image), (64, 64)).numpy()[0]
+    assert (trainer.mask_predictor(model)(image, (64, 64)).numpy()[0] == logits.argmax(-1)).all()
     predicted, truth = logits.argmax(-1)[1:], label[0, 1:, :, 0]
     for row in range(2):
         for column in range(2):
@@ -98,6 +102,7 @@ def test_scoring_equals_a_prediction_by_hand(dataset):
 
 def test_weights_carry_over_to_another_class_count_but_for_the_last_layer(tmp_path):
     source = ddrnet_23_slim(64, 64, 5, auxiliary_head=True)
+    source.get_layer("layer3_low_block1_1_bn").beta.assign(np.arange(128))
     source.save_weights(tmp_path / trainer.WEIGHTS)
     target = trainer.training_model(_configuration("x", auxiliary_weight=0.0), 2, 255, None)
     fresh = trainer.load_initial_weights(target, tmp_path)
@@ -105,6 +110,7 @@ def test_weights_carry_over_to_another_class_count_but_for_the_last_layer(tmp_pa
     np.testing.assert_array_equal(
         source.get_layer("layer3_low_block1_1_conv").kernel, target.get_layer("layer3_low_block1_1_conv").kernel
     )
+    np.testing.assert_array_equal(target.get_layer("layer3_low_block1_1_bn").beta, np.arange(128))
 
 
 def test_missing_initial_weights_are_named(tmp_path):
@@ -154,12 +160,6 @@ def test_class_weights_are_those_of_the_training_split(dataset):
     np.testing.assert_allclose(weights, 0.5 / share, rtol=1e-5)
 
 
-def test_precision_auto_is_float32_without_a_gpu():
-    assert not trainer.tf.config.list_physical_devices("GPU")
-    assert trainer.layer_policy("auto") == "float32"
-    assert trainer.layer_policy("bfloat16") == "mixed_bfloat16"
-
-
 def test_the_trained_net_computes_in_the_precision_named_and_keeps_float32_weights():
     configuration = _configuration("x", net="unet_mobilenet_v3", mixed_precision="bfloat16")
     model = trainer.training_model(configuration, 2, 255, None)
@@ -181,12 +181,27 @@ def test_a_bundle_gives_no_weights_to_another_net(dataset, tmp_path):
         trainer.train(configuration, dataset)
 
 
-def test_a_loss_that_is_no_number_ends_the_run_before_anything_of_it_is_saved(tmp_path):
-    inputs = trainer.keras.Input((1,))
-    model = trainer.keras.Model(inputs, trainer.keras.layers.Dense(1)(inputs))
-    model.compile("sgd", "mse")
-    values = np.array([[1.0], [1.0], [1.0], [np.nan], [1.0], [1.0]], np.float32)
-    backup = trainer.keras.callbacks.BackupAndRestore(tmp_path / "backup")
-    with pytest.raises(trainer.TrainingError, match="the loss is nan at step 4"):
-        model.fit(values, values, 1, epochs=2, shuffle=False, verbose=0, callbacks=[trainer.FiniteLoss(), backup])
-    assert not (tmp_path / "backup").exists()
+def test_a_loss_that_is_no_number_ends_the_run_with_its_batch_saved_and_what_was_saved_before_kept(dataset, tmp_path):
+    configuration = _configuration(
+        tmp_path, net="unet_mobilenet_v3", optimizer="sgd", learning_rate=1e30, steps=20, mixed_precision="float32"
+    )
+    with pytest.raises(trainer.TrainingError, match="the loss is .* at step .*not_finite_batch.npz"):
+        trainer.train(configuration, dataset)
+    with np.load(tmp_path / trainer.BAD_BATCH) as batch:
+        assert batch["inputs_0"].shape == (2, 64, 64, 3)
+        assert set(np.unique(batch["labels"])) <= {0, 1, 255}
+
+
+def test_the_run_ends_early_when_the_score_does_not_rise_and_keeps_the_best(dataset, tmp_path, monkeypatch):
+    scores = iter([0.5, 0.7, 0.6, 0.65, 0.9])
+    monkeypatch.setattr(trainer, "mean_iou", lambda matrix: next(scores))
+    kept = []
+    replace = trainer._replace_weights
+    monkeypatch.setattr(trainer, "_replace_weights", lambda model, path: (kept.append(path.name), replace(model, path)))
+    configuration = _configuration(tmp_path, net="unet_mobilenet_v3", steps=9, patience=2)
+    result = trainer.train(configuration, dataset)
+    assert (result["steps"], result["best_step"], result["validation_mean_iou"]) == (4, 2, 0.7)
+    assert kept.count(trainer.WEIGHTS) == 2
+    assert kept.count(trainer.LAST_WEIGHTS) == 4
+    assert (tmp_path / trainer.BEST_LOSS_WEIGHTS).exists()
+    assert not (tmp_path / "checkpoint.npz").exists()

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from rt_seg.atomic_file import write_atomically
 from rt_seg_training.nets.registry import HEADS, NETS
 from rt_seg_training.original_flags import boolean
 
@@ -46,10 +47,13 @@ class TrainingConfiguration:
     scale_min: float = _setting("smallest random scale of a training picture", 0.75, minimum=0.1)
     scale_max: float = _setting("largest random scale of a training picture", 1.5, minimum=0.1)
     color_jitter: float = _setting("random brightness, contrast and saturation, 0 = none", 0.3, minimum=0)
+    blur: float = _setting("share of the training pictures that are blurred", 0.0, minimum=0, maximum=1)
+    noise: float = _setting("share of the training pictures with sensor noise", 0.0, minimum=0, maximum=1)
+    jpeg: float = _setting("share of the training pictures with faults of JPEG", 0.0, minimum=0, maximum=1)
     flip: bool = _setting("mirror half of the training pictures left to right", True)
     batch_size: int = _setting("pictures per step", 8, minimum=1)
     mixed_precision: str = _setting(
-        "arithmetic of the layers; auto is float16 on a GPU, float32 on a CPU",
+        "arithmetic of the layers; auto is float16 on a GPU, bfloat16 on a CPU with AMX, float32 on any other",
         "auto",
         choices=("auto", "float32", "bfloat16", "float16"),
     )
@@ -76,13 +80,20 @@ class TrainingConfiguration:
     auxiliary_weight: float = _setting("weight of the auxiliary head's loss, 0 = no such head", 0.4, minimum=0)
     initial_weights: str = _setting("model bundle, run folder or weights file to start from, '' = random", "")
     validate_every: int = _setting("steps between two scores on the validation split", 400, minimum=1)
+    patience: int = _setting("scores without a better mIoU after which the run ends, 0 = never", 0, minimum=0)
+    checkpoint_minutes: float = _setting("longest time between two checkpoints, beside those at scores", 5.0, minimum=0)
+    distribution: str = _setting(
+        "one device, all of this machine, or several machines by TF_CONFIG; batch_size is that of all together",
+        "single",
+        choices=("single", "mirrored", "multi_worker"),
+    )
     seed: int = _setting("seed of all random numbers", 0, minimum=0)
     tensorboard_dir: str = _setting("folder for TensorBoard, '' = tensorboard in the run folder", "")
     run: str = _setting("folder for checkpoints, logs and weights", "")
 
     def save(self, path: Path) -> None:
-        """Write all settings as YAML."""
-        path.write_text(yaml.safe_dump(dataclasses.asdict(self), sort_keys=False), encoding="utf-8")
+        """Write all settings as YAML; atomic. Raises OSError."""
+        write_atomically(path, yaml.safe_dump(dataclasses.asdict(self), sort_keys=False).encode("utf-8"))
 
 
 FIELDS = {entry.name: entry for entry in dataclasses.fields(TrainingConfiguration)}

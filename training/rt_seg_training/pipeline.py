@@ -4,6 +4,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from rt_seg_training.configuration import TrainingConfiguration
+from rt_seg_training.data_order import endless_order, share_of_worker
+from rt_seg_training.photometric import add_noise, blur, compress, jitter_color, sometimes
 
 NORMALIZATION_MEAN = (0.485, 0.456, 0.406)
 NORMALIZATION_STD = (0.229, 0.224, 0.225)
@@ -27,17 +29,32 @@ def resize_label(label: tf.Tensor, size) -> tf.Tensor:
     return tf.image.resize(label, size, method="nearest")
 
 
-def random_crop(image, label, configuration: TrainingConfiguration, ignore_id: int):
+def metres(depth: tf.Tensor) -> tf.Tensor:
+    """Depth images of a data set, uint16 millimetres, as float32 metres; 0 stays "no reading"."""
+    return tf.cast(depth, tf.float32) / 1000.0
+
+
+def resize_depth(depth: tf.Tensor, size) -> tf.Tensor:
+    """(H, W, 1) to (*size, 1) by nearest neighbour: between near and far, or beside a hole, a mean is nowhere."""
+    return tf.image.resize(depth, size, method="nearest")
+
+
+def random_crop(image, label, configuration: TrainingConfiguration, ignore_id: int, seed, depth=None):
     """Cut a window of random scale and place, and resize it to the crop size.
 
-    `image` uint8 (H, W, 3), `label` uint8 (H, W, 1). At scale 1 an object has the size that it has in the network's
-    input. A window that reaches over the picture is padded: the colour of the mean, the label `ignore_id`.
-    Returns float32 (crop_height, crop_width, 3) of values 0..255 and uint8 (crop_height, crop_width, 1).
+    `image` uint8 (H, W, 3), `label` uint8 (H, W, 1), `depth` None or float32 (H, W, 1) metres. At scale 1 an object
+    has the size that it has in the network's input. A window that reaches over the picture is padded: the colour of
+    the mean, the label `ignore_id`, no depth. What appears s times as large is s times as near: its depth is divided.
+    `seed`, two integers, decides.
+    Returns float32 (crop_height, crop_width, 3) of values 0..255, uint8 (crop_height, crop_width, 1), and depth.
     """
     crop = (configuration.crop_height, configuration.crop_width)
     shape = tf.cast(tf.shape(image)[:2], tf.float32)
+    seeds = tf.unstack(tf.random.split(seed, 3), num=3)
     scale = tf.exp(
-        tf.random.uniform((), tf.math.log(configuration.scale_min), tf.math.log(configuration.scale_max))
+        tf.random.stateless_uniform(
+            (), seeds[0], tf.math.log(configuration.scale_min), tf.math.log(configuration.scale_max)
+        )
     )
     source_pixels = shape / (scale * tf.constant((configuration.height, configuration.width), tf.float32))
     window = tf.maximum(tf.cast(tf.round(tf.constant(crop, tf.float32) * source_pixels), tf.int32), 1)
@@ -48,53 +65,80 @@ def random_crop(image, label, configuration: TrainingConfiguration, ignore_id: i
     mean_color = tf.constant(PADDING_COLOR, tf.int32)
     image = tf.pad(tf.cast(image, tf.int32) - mean_color, padding) + mean_color
     label = tf.pad(label, padding, constant_values=ignore_id)
+    if depth is not None:
+        depth = tf.pad(depth, padding)
     room = tf.shape(image)[:2] - window
-    top = tf.random.uniform((), 0, room[0] + 1, tf.int32)
-    left = tf.random.uniform((), 0, room[1] + 1, tf.int32)
+    top = tf.random.stateless_uniform((), seeds[1], 0, room[0] + 1, tf.int32)
+    left = tf.random.stateless_uniform((), seeds[2], 0, room[1] + 1, tf.int32)
     image = image[top : top + window[0], left : left + window[1]]
     label = label[top : top + window[0], left : left + window[1]]
+    if depth is not None:
+        depth = depth[top : top + window[0], left : left + window[1]]
+        depth = tf.ensure_shape(resize_depth(depth, crop), (*crop, 1)) / scale
     image = tf.ensure_shape(resize_image(tf.cast(image, tf.float32), crop), (*crop, 3))
-    return image, tf.ensure_shape(resize_label(label, crop), (*crop, 1))
+    return image, tf.ensure_shape(resize_label(label, crop), (*crop, 1)), depth
 
 
-def jitter_color(image: tf.Tensor, strength: float) -> tf.Tensor:
-    """Random brightness, contrast, saturation (each within ± `strength`) and a small hue change; values 0..255."""
-    image = image / 255.0
-    image = tf.image.random_brightness(image, 0.6 * strength)
-    image = tf.image.random_contrast(image, 1 - strength, 1 + strength)
-    image = tf.clip_by_value(image, 0.0, 1.0)
-    image = tf.image.random_saturation(image, 1 - strength, 1 + strength)
-    image = tf.image.random_hue(image, 0.1 * strength)
-    return 255.0 * tf.clip_by_value(image, 0.0, 1.0)
+def augment(example, configuration: TrainingConfiguration, ignore_id: int, position):
+    """The training picture at a position of the run's order; the seed and the position alone decide what happens to it.
+
+    `example` has image uint8 (H, W, 3), label uint8 (H, W, 1) and, for a network with depth, depth uint16 (H, W, 1).
+    Returns (normalised image, or pair of it and depth, label) as training_batches describes them, without batch.
+    """
+    start = tf.random.fold_in(tf.constant([configuration.seed, 0], tf.int64), position)
+    seeds = tf.unstack(tf.random.split(start, 7), num=7)
+    image, label, _ = random_crop(example["image"], example["label"], configuration, ignore_id, seeds[0])
+    if configuration.color_jitter > 0:
+        image = jitter_color(image, configuration.color_jitter, seeds[1])
+    image = sometimes(configuration.blur, blur, image, seeds[2])
+    image = sometimes(configuration.noise, add_noise, image, seeds[3])
+    image = sometimes(configuration.jpeg, compress, image, seeds[4])
+    if configuration.flip:
+        mirrored = tf.random.stateless_uniform((), seeds[6]) < 0.5
+        image = tf.cond(mirrored, lambda: image[:, ::-1], lambda: image)
+        label = tf.cond(mirrored, lambda: label[:, ::-1], lambda: label)
+    return normalize(image), label
 
 
-def training_batches(examples: tf.data.Dataset, count: int, configuration: TrainingConfiguration, ignore_id: int):
-    """Endless shuffled batches: float32 (B, crop_height, crop_width, 3) normalised, uint8 (B, …, 1) class ids."""
+def training_batches(
+    examples: tf.data.Dataset,
+    count: int,
+    configuration: TrainingConfiguration,
+    ignore_id: int,
+    position: int = 0,
+    workers: int = 1,
+    worker: int = 0,
+    replicas: int = 1,
+    in_memory: bool = True,
+):
+    """Endless shuffled batches: float32 (B, crop_height, crop_width, 3) normalised, uint8 (B, …, 1) class ids.
 
-    def augment(example):
-        image, label = random_crop(example["image"], example["label"], configuration, ignore_id)
-        if configuration.color_jitter > 0:
-            image = jitter_color(image, configuration.color_jitter)
-        if configuration.flip:
-            mirrored = tf.random.uniform(()) < 0.5
-            image = tf.cond(mirrored, lambda: image[:, ::-1], lambda: image)
-            label = tf.cond(mirrored, lambda: label[:, ::-1], lambda: label)
-        return normalize(image), label
-
+    For a network with depth the first is a pair: the images, and float32 (B, crop_height, crop_width, 1) metres.
+    They begin with the picture at `position` of the order that the seed gives. Of `workers`, number `worker` gets its
+    share of each batch; B is the batch_size divided by `replicas`, of all workers. Without `in_memory` the
+    pictures are read from the files in each epoch.
+    """
+    order = endless_order(examples, count, configuration.seed, position, in_memory)
     return (
-        examples.cache()
-        .shuffle(min(count, 4096), seed=configuration.seed)
-        .repeat()
-        .map(augment, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(configuration.batch_size, drop_remainder=True)
+        share_of_worker(order, configuration.batch_size, workers, worker)
+        .map(
+            lambda place, example: augment(example, configuration, ignore_id, place),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        .batch(configuration.batch_size // replicas, drop_remainder=True)
         .prefetch(2)
     )
 
 
 def validation_batches(examples: tf.data.Dataset, configuration: TrainingConfiguration):
-    """Every example once, in order: float32 (1, height, width, 3) normalised, uint8 (1, H, W, 1) at its own size."""
+    """Every example once, in order: float32 (1, height, width, 3) normalised, uint8 (1, H, W, 1) at its own size.
+
+    For a network with depth the first is a pair: the image, and float32 (1, height, width, 1) metres.
+    """
+    size = (configuration.height, configuration.width)
 
     def prepare(example):
-        return normalize(resize_image(example["image"], (configuration.height, configuration.width))), example["label"]
+        image = normalize(resize_image(example["image"], size))
+        return image, example["label"]
 
     return examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).batch(1).prefetch(2)

@@ -1,35 +1,57 @@
 """The training run: data set and configuration in, weights and a log out; resumes where it was interrupted."""
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
+import time
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from rt_seg.atomic_file import write_atomically
 from rt_seg.bundle import BundleError
-from rt_seg.confusion import confusion_matrix, mean_iou
+from rt_seg.confusion import mean_iou
 from rt_seg_training import pipeline
+from rt_seg_training.checkpoint import (
+    CHECKPOINT,
+    CheckpointError,
+    Progress,
+    load_checkpoint,
+    replace_file,
+    save_checkpoint,
+)
 from rt_seg_training.class_weights import inverse_log_weights, median_frequency_weights
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration
+from rt_seg_training.data_order import fits_in_memory
 from rt_seg_training.datasets.loading import DataSet
+from rt_seg_training.distribution import check, create_strategy, describe, from_chief, is_chief
+from rt_seg_training.fused_normalization import synchronize_normalization, with_fused_normalization
+from rt_seg_training.history import write_history
+from rt_seg_training.interruption import Interruption
 from rt_seg_training.losses import (
     SegmentationCrossEntropy,
     SegmentationDice,
     SegmentationFocal,
     SegmentationLoss,
     SegmentationOhem,
-    upsample_logits,
 )
 from rt_seg_training.nets.registry import build_net
 from rt_seg_training.optimizers import build_optimizer, copy_averaged_weights
+from rt_seg_training.precision import layer_policy
 from rt_seg_training.reports import Curves, ProgressBar, TensorBoardReport, panels
+from rt_seg_training.training_step import compile_step
+from rt_seg_training.validation import mask_predictor, score, scorer
 from rt_seg_training.warm_start import WarmStartError, is_bundle, warm_start
 
 WEIGHTS = "model.weights.h5"
+"""The weights of the best mean IoU on the validation split, which export takes."""
+BEST_LOSS_WEIGHTS = "best_loss.weights.h5"
+LAST_WEIGHTS = "last.weights.h5"
+BAD_BATCH = "not_finite_batch.npz"
 CONFIGURATION = "configuration.yaml"
 LABELS = "labels.yaml"
 RESULT = "result.json"
@@ -37,16 +59,23 @@ HISTORY = "history.csv"
 CURVES = "curves.png"
 TENSORBOARD = "tensorboard"
 
+SPEED_STEPS = 8
+"""Steps over which the speeds of input and training are measured at the start."""
 WARM_START_BATCHES = 16
 """Batches on which batch normalisation is measured when the weights come from an exported network."""
+
+
+def parts_of(split: str) -> list[str]:
+    """The names of the splits in a split expression: `a[:10%]+b` has a and b."""
+    return [part.split("[")[0].strip() for part in split.split("+")]
 
 
 def class_weights(configuration: TrainingConfiguration, dataset: DataSet) -> np.ndarray | None:
     """The weights of the classes in the loss, float32 (classes,), from the training split; None for equal ones."""
     classes = len(dataset.labels)
     if configuration.class_weights == "inverse_log":
-        parts = [part.split("[")[0].strip() for part in configuration.train_split.split("+")]
-        return inverse_log_weights(sum(dataset.pixels[part] for part in parts)[:classes])
+        pixels = sum(dataset.pixels[part] for part in parts_of(configuration.train_split))
+        return inverse_log_weights(pixels[:classes])
     if configuration.class_weights == "median_frequency":
         examples = dataset.examples(configuration.train_split).as_numpy_iterator()
         return median_frequency_weights((example["label"] for example in examples), classes)
@@ -62,21 +91,18 @@ def build_loss(configuration: TrainingConfiguration, ignore_id: int, weights: np
     return {"cross_entropy": SegmentationCrossEntropy, "dice": SegmentationDice}[configuration.loss](ignore_id, weights)
 
 
-def layer_policy(mixed_precision: str) -> str:
-    """The Keras dtype policy of a `mixed_precision` setting.
-
-    auto never takes float16 on a CPU, where a training step in it was 77 times slower than in float32.
-    """
-    if mixed_precision == "auto":
-        mixed_precision = "float16" if tf.config.list_physical_devices("GPU") else "float32"
-    return mixed_precision if mixed_precision == "float32" else f"mixed_{mixed_precision}"
-
-
 def training_model(
-    configuration: TrainingConfiguration, class_count: int, ignore_id: int, weights: np.ndarray | None
+    configuration: TrainingConfiguration,
+    class_count: int,
+    ignore_id: int,
+    weights: np.ndarray | None,
+    replicas: int = 1,
 ) -> keras.Model:
-    """The network of the crops with loss and optimizer, ready for `fit`; `weights`: of the classes, or None."""
-    model = _trained_net(configuration, class_count)
+    """The network of the crops with loss and optimizer, ready for `fit` and compile_step.
+
+    `weights`: of the classes, or None. Of several replicas batch normalisation takes the statistics together.
+    """
+    model = _trained_net(configuration, class_count, replicas)
     loss = build_loss(configuration, ignore_id, weights)
     two_heads = configuration.auxiliary_weight > 0
     model.compile(
@@ -90,12 +116,12 @@ def training_model(
     return model
 
 
-def _trained_net(configuration: TrainingConfiguration, class_count: int) -> keras.Model:
+def _trained_net(configuration: TrainingConfiguration, class_count: int, replicas: int) -> keras.Model:
     """The network of the crops, whose layers compute in the precision of the configuration."""
     usual = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(layer_policy(configuration.mixed_precision))
+    keras.config.set_dtype_policy(layer_policy(configuration.mixed_precision, replicas))
     try:
-        return build_net(
+        net = build_net(
             configuration.net,
             configuration.crop_height,
             configuration.crop_width,
@@ -103,6 +129,10 @@ def _trained_net(configuration: TrainingConfiguration, class_count: int) -> kera
             configuration.auxiliary_weight > 0,
             configuration.head,
         )
+        if replicas == 1:
+            return with_fused_normalization(net)
+        synchronize_normalization(net)
+        return net
     finally:
         keras.config.set_dtype_policy(usual)
 
@@ -127,92 +157,130 @@ def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
     return same
 
 
-def mask_predictor(model: keras.Model):
-    """A compiled function: normalised image (1, h, w, 3) and size (H, W) to class ids of full-size logits (1, H, W)."""
-
-    @tf.function(reduce_retracing=True)
-    def predict(image, size):
-        logits = model(image, training=False)
-        logits = logits[0] if isinstance(logits, (list, tuple)) else logits
-        return tf.cast(tf.math.argmax(upsample_logits(logits, size), axis=-1), tf.uint8)
-
-    return predict
-
-
-def score(predict, batches, class_count: int, ignore_id: int) -> np.ndarray:
-    """Confusion matrix of the masks of `predict` (see mask_predictor) over pipeline.validation_batches."""
-    total = np.zeros((class_count, class_count + 1), np.int64)
-    for image, label in batches:
-        mask = predict(image, tf.shape(label)[1:3])
-        total += confusion_matrix(label.numpy()[0, ..., 0], mask.numpy()[0], class_count, ignore_id)
-    return total
-
-
 class TrainingError(RuntimeError):
     """The run cannot go on."""
 
 
-class FiniteLoss(keras.callbacks.Callback):
-    """Raises TrainingError as soon as the loss is infinite or no number, so that no such weights are ever saved."""
+def _replace_weights(model: keras.Model, path: Path) -> None:
+    """Save the weights, atomic. Raises OSError."""
 
-    def on_train_batch_end(self, batch, logs=None):
-        if not math.isfinite(logs["loss"]):
-            raise TrainingError(
-                f"the loss is {logs['loss']} at step {int(self.model.optimizer.iterations)}, so the weights are lost. "
-                "What was saved at the last score is kept. Start a new run with a lower learning_rate, or set "
-                "gradient_clip_norm, such as 5"
+    def write(temporary: Path) -> None:
+        # Keras insists on the ending, by which it knows the format.
+        named = temporary.with_name(f"{temporary.name}.weights.h5")
+        try:
+            model.save_weights(named)
+            os.replace(named, temporary)
+        finally:
+            named.unlink(missing_ok=True)
+
+    replace_file(path, write)
+
+
+def _apply_initial_weights(configuration: TrainingConfiguration, model: keras.Model, batches: tf.data.Dataset) -> None:
+    start = Path(configuration.initial_weights)
+    if is_bundle(start):
+        if configuration.net != "ddrnet_23_slim":
+            raise ConfigurationError(
+                f"initial_weights: {start} is a bundle, which gives weights to the net ddrnet_23_slim only, "
+                f"not to {configuration.net}; name a run folder or '' for random weights"
             )
+        images = (image.numpy() for image, _ in batches.take(WARM_START_BATCHES))
+        try:
+            fresh = warm_start(model, start, images)
+        except (BundleError, WarmStartError) as error:
+            raise ConfigurationError(f"initial_weights: {error}") from error
+    else:
+        fresh = load_initial_weights(model, start)
+    print(f"initial weights from {start}; {len(fresh)} layers stay random")
 
 
-class _Validation(keras.callbacks.Callback):
-    """Adds `validation_mean_iou` to the log of each epoch."""
-
-    def __init__(self, validate):
-        super().__init__()
-        self.validate = validate
-
-    def on_epoch_end(self, epoch, logs=None):
-        logs["validation_mean_iou"] = float(self.validate())
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+def _input_speed(batches: tf.data.Dataset, batch_size: int) -> float:
+    """Pictures a second that the input pipeline delivers while nothing else is done."""
+    iterator = iter(batches)
+    next(iterator)  # fills the shuffle buffer
+    started = time.perf_counter()
+    for _ in range(SPEED_STEPS):
+        next(iterator)
+    return SPEED_STEPS * batch_size / (time.perf_counter() - started)
 
 
-def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, float]:
-    """Train, save weights, labels, configuration, history and result into the run folder; returns the result.
+def _save_bad_batch(run: Path, inputs, labels, strategy: tf.distribute.Strategy) -> Path:
+    """Write what the step saw as an .npz: arrays inputs_0 (and inputs_1, depth) and labels, as in training_batches."""
+    def here(value):
+        return np.concatenate([part.numpy() for part in strategy.experimental_local_results(value)])
 
-    An interrupted run (same run folder) goes on after its last finished validation. Raises ConfigurationError for
-    an unusable folder or weights file, DatasetError for an unknown split, TrainingError when the loss overflows.
+    parts = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    path = run / BAD_BATCH
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, labels=here(labels), **{f"inputs_{i}": here(part) for i, part in enumerate(parts)})
+    write_atomically(path, buffer.getvalue())
+    return path
+
+
+def _best(history: list[dict[str, float]], column: str, sign: int) -> int:
+    """Index of the first row with the largest `sign` times the column."""
+    return max(range(len(history)), key=lambda row: (sign * history[row][column], -row))
+
+
+def train(
+    configuration: TrainingConfiguration, dataset: DataSet, strategy: tf.distribute.Strategy | None = None
+) -> dict[str, float]:
+    """Train, and write weights, labels, configuration, history and result into the run folder; returns the result.
+
+    An interrupted run (same run folder) goes on after its last checkpoint as if it had not been interrupted. With
+    distribution multi_worker `strategy` comes from create_strategy, called before the data set was loaded, and all
+    workers see the same run folder. Raises ConfigurationError for an unusable folder, weights file or distribution,
+    DatasetError for an unknown split, TrainingError when the loss overflows or another worker ends, OSError when
+    the disk is full, KeyboardInterrupt after Ctrl-C or SIGTERM, when all is saved.
     """
+    strategy = strategy or create_strategy(configuration.distribution)
+    replicas = strategy.num_replicas_in_sync
+    chief = is_chief(strategy)
     run = Path(configuration.run)
     if (run / RESULT).exists():
         raise ConfigurationError(f"run: {run} holds a finished run; name another folder with --run, or delete it")
     run.mkdir(parents=True, exist_ok=True)
+    policy = layer_policy(configuration.mixed_precision, replicas)
+    check(configuration, strategy, policy)
+    print(describe(configuration, strategy, policy))
     keras.utils.set_random_seed(configuration.seed)
     labels = dataset.labels
     if configuration.head == "binary" and len(labels) != 2:
         raise ConfigurationError(
             f"head: binary is for data sets of 2 classes, {dataset.name} has {len(labels)}; choose semantic"
         )
-    model = training_model(configuration, len(labels), labels.ignore_id, class_weights(configuration, dataset))
-    batches = pipeline.training_batches(
-        dataset.examples(configuration.train_split), dataset.count(configuration.train_split), configuration,
-        labels.ignore_id,
-    )
-    if configuration.initial_weights:
-        start = Path(configuration.initial_weights)
-        if is_bundle(start):
-            if configuration.net != "ddrnet_23_slim":
-                raise ConfigurationError(
-                    f"initial_weights: {start} is a bundle, which gives weights to the net ddrnet_23_slim only, "
-                    f"not to {configuration.net}; name a run folder or '' for random weights"
-                )
-            images = (image.numpy() for image, _ in batches.take(WARM_START_BATCHES))
-            try:
-                fresh = warm_start(model, start, images)
-            except (BundleError, WarmStartError) as error:
-                raise ConfigurationError(f"initial_weights: {error}") from error
-        else:
-            fresh = load_initial_weights(model, start)
-        print(f"initial weights from {start}; {len(fresh)} layers stay random")
+    weights = class_weights(configuration, dataset)
+    examples, count = dataset.examples(configuration.train_split), dataset.count(configuration.train_split)
+    # Decoded: 3 bytes of colour, 1 of label and perhaps 2 of depth per pixel.
+    in_memory = fits_in_memory(6 * sum(int(dataset.pixels[part].sum()) for part in parts_of(configuration.train_split)))
+
+    def batches(position: int = 0, workers: int = 1, worker: int = 0, share: int = 1) -> tf.data.Dataset:
+        return pipeline.training_batches(
+            examples, count, configuration, labels.ignore_id, position, workers, worker, share, in_memory
+        )
+
+    def new_model(replicas: int) -> keras.Model:
+        return training_model(configuration, len(labels), labels.ignore_id, weights, replicas)
+
+    initial = None
+    if configuration.initial_weights and not (run / CHECKPOINT).exists():
+        initial = new_model(1)
+        _apply_initial_weights(configuration, initial, batches())
+    with strategy.scope():
+        model = initial if initial is not None and replicas == 1 else new_model(replicas)
+        if initial is not None and replicas > 1:
+            model.set_weights(initial.get_weights())
+        try:
+            progress = load_checkpoint(run, model)
+        except CheckpointError as error:
+            raise ConfigurationError(str(error)) from error
+    if progress is None:
+        progress = Progress()
+    else:
+        print(f"{run}: goes on after step {progress.step}")
+    if chief:
+        write_atomically(run / LABELS, json.dumps(labels.to_dict()).encode())
+        configuration.save(run / CONFIGURATION)
     two_heads = configuration.auxiliary_weight > 0
     # The sizes of the resizing layers are fixed when a model is built, so the scored model is a second one that
     # reads the weights of the first. It computes in float32, as the exported network does.
@@ -220,40 +288,132 @@ def train(configuration: TrainingConfiguration, dataset: DataSet) -> dict[str, f
         configuration.net, configuration.height, configuration.width, len(labels), two_heads, configuration.head
     )
     validation = pipeline.validation_batches(dataset.examples(configuration.validation_split), configuration)
-
+    evaluate = scorer(scored, build_loss(configuration, labels.ignore_id, weights))
     predict = mask_predictor(scored)
+    loss = build_loss(configuration, labels.ignore_id, weights)
+    step = compile_step(model, [loss, loss], [1.0, configuration.auxiliary_weight], strategy)
 
-    def validate() -> float:
+    def save() -> None:
+        if chief:
+            save_checkpoint(run, model, progress)
+
+    def validate() -> dict[str, float]:
+        """Scores the weights, keeps them if they are the best, and returns the row of the history."""
+        scores = [0.0, 0.0]
         copy_averaged_weights(model, scored)
-        return mean_iou(score(predict, validation, len(labels), labels.ignore_id))
+        if chief:
+            matrix, validation_loss = score(evaluate, validation, len(labels), labels.ignore_id)
+            scores = [mean_iou(matrix), validation_loss]
+        scores = from_chief(strategy, scores)
+        row = {
+            "epoch": len(progress.history),
+            "step": progress.step,
+            "learning_rate": float(model.optimizer.learning_rate),
+            "loss": progress.loss_sum / progress.loss_steps,
+            "validation_loss": scores[1],
+            "validation_mean_iou": scores[0],
+        }
+        progress.history.append(row)
+        progress.loss_sum, progress.loss_steps = 0.0, 0
+        if chief:
+            last = len(progress.history) - 1
+            if _best(progress.history, "validation_mean_iou", 1) == last:
+                _replace_weights(scored, run / WEIGHTS)
+            if _best(progress.history, "validation_loss", -1) == last:
+                _replace_weights(scored, run / BEST_LOSS_WEIGHTS)
+            _replace_weights(scored, run / LAST_WEIGHTS)
+            save()
+            write_history(run / HISTORY, progress.history)
+        return row
 
-    if two_heads:
-        batches = batches.map(lambda image, label: (image, (label, label)))
-    (run / LABELS).write_text(json.dumps(labels.to_dict()), encoding="utf-8")
-    configuration.save(run / CONFIGURATION)
-    epochs = math.ceil(configuration.steps / configuration.validate_every)
-    steps_per_epoch = min(configuration.validate_every, configuration.steps)
-    history = model.fit(
-        batches,
-        epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
-        callbacks=[
-            FiniteLoss(),
-            _Validation(validate),
-            keras.callbacks.BackupAndRestore(run / "backup"),
-            keras.callbacks.CSVLogger(run / HISTORY, append=True),
-            Curves(run / HISTORY, run / CURVES, steps_per_epoch),
+    reports = (
+        [
+            Curves(run / HISTORY, run / CURVES, min(configuration.validate_every, configuration.steps)),
             TensorBoardReport(
                 Path(configuration.tensorboard_dir or run / TENSORBOARD), lambda: panels(predict, validation, labels)
             ),
-            ProgressBar(epochs * steps_per_epoch, steps_per_epoch),
-        ],
-        verbose=0 if os.isatty(2) else 2,
+            ProgressBar(configuration.steps, min(configuration.validate_every, configuration.steps)),
+        ]
+        if chief
+        else []
     )
-    temporary = run / f"unfinished.{WEIGHTS}"
-    copy_averaged_weights(model, scored)
-    scored.save_weights(temporary)
-    os.replace(temporary, run / WEIGHTS)
-    result = {"steps": configuration.steps, "validation_mean_iou": validate(), "loss": history.history["loss"][-1]}
-    (run / RESULT).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    for report in reports:
+        report.set_model(model)
+
+    def tell(event: str, *arguments) -> None:
+        for report in reports:
+            getattr(report, event)(*arguments)
+
+    def done() -> bool:
+        history = progress.history
+        stale = len(history) - 1 - _best(history, "validation_mean_iou", 1) if history else 0
+        return progress.step >= configuration.steps or bool(configuration.patience and stale >= configuration.patience)
+
+    measured = None
+    if configuration.steps - progress.step > 3 * SPEED_STEPS:
+        measured = _input_speed(batches(progress.position), configuration.batch_size)
+    iterator = iter(
+        strategy.distribute_datasets_from_function(
+            lambda context: batches(
+                progress.position, context.num_input_pipelines, context.input_pipeline_id, replicas
+            )
+        )
+    )
+    saved = started = time.monotonic()
+    first = progress.step
+    with Interruption() as interruption:
+        tell("on_epoch_begin", len(progress.history))
+        while not done():
+            inputs, truth = next(iterator)
+            try:
+                step_loss, norm = map(float, step(inputs, truth))
+            except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+                raise TrainingError(
+                    f"another worker has ended; start all again to go on from the last checkpoint: {error.message}"
+                ) from error
+            if not math.isfinite(step_loss) or not (policy == "mixed_float16" or math.isfinite(norm)):
+                batch = _save_bad_batch(run, inputs, truth, strategy)
+                raise TrainingError(
+                    f"the loss is {step_loss} and the norm of its gradient {norm} at step {progress.step + 1}, so the "
+                    f"weights are lost. Its pictures are in {batch}, those before it are from position "
+                    f"{progress.position} on. What was saved before is kept. Look at the batch, lower learning_rate, "
+                    "or set gradient_clip_norm, such as 5, and start a new run"
+                )
+            progress.step += 1
+            progress.position += configuration.batch_size
+            progress.loss_sum += step_loss
+            progress.loss_steps += 1
+            tell("on_train_batch_end", progress.step, {"loss": progress.loss_sum / progress.loss_steps})
+            if measured is not None and progress.step == first + SPEED_STEPS:
+                started = time.monotonic()
+            if measured is not None and progress.step == first + 2 * SPEED_STEPS:
+                rate = SPEED_STEPS * configuration.batch_size / (time.monotonic() - started)
+                print(f"training {rate:.1f} images/s; the input pipeline alone {measured:.1f} images/s")
+            if progress.step % configuration.validate_every == 0 or progress.step == configuration.steps:
+                row = validate()
+                tell("on_epoch_end", int(row["epoch"]), {k: v for k, v in row.items() if k not in ("epoch", "step")})
+                if chief and not os.isatty(2):
+                    print(
+                        f"step {progress.step}/{configuration.steps}: loss {row['loss']:.4f}, "
+                        f"validation mIoU {row['validation_mean_iou']:.4f}, loss {row['validation_loss']:.4f}",
+                        flush=True,
+                    )
+                saved = time.monotonic()
+            elif time.monotonic() - saved > 60 * configuration.checkpoint_minutes or interruption.requested:
+                save()
+                saved = time.monotonic()
+            if interruption.requested and not done():
+                tell("on_train_end")
+                raise KeyboardInterrupt(f"after step {progress.step}")
+        tell("on_train_end")
+    best = progress.history[_best(progress.history, "validation_mean_iou", 1)]
+    result = {
+        "steps": progress.step,
+        "validation_mean_iou": best["validation_mean_iou"],
+        "best_step": best["step"],
+        "loss": progress.history[-1]["loss"],
+    }
+    if chief:
+        write_atomically(run / RESULT, (json.dumps(result, indent=2) + "\n").encode())
+        (run / CHECKPOINT).unlink(missing_ok=True)
     return result
