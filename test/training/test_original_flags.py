@@ -15,7 +15,8 @@ def test_every_flag_of_old_becomes_one_of_today():
     )
     assert " ".join(translate(command.split())) == (
         "--batch-size 8 --epochs=50 --learning-rate 0.01 --weight-decay 0.001 --optimizer radam --net ddrnet_23_slim "
-        "--data-dir sets --tensorboard-dir logs --initial-weights old.weights.h5 --mixed-precision auto --run out/mine"
+        "--data-dir sets --tensorboard-dir logs --initial-weights old.weights.h5 --mixed-precision auto "
+        "--distribution single --run out/mine"
     )
 
 
@@ -28,6 +29,8 @@ def test_every_flag_of_old_becomes_one_of_today():
         ("--mixed_precision bfloat16", "--mixed-precision bfloat16"),
         ("--weight_decay 0.1 --use_weightDecay no", "--weight-decay 0.1 --weight-decay 0"),
         ("--model_prefix x", "--run runs/x"),
+        ("--distribution_mode multi", "--distribution mirrored"),
+        ("--distribution_mode=multi_worker", "--distribution multi_worker"),
         ("--model_name ddrnet_39", "--net ddrnet_39"),
     ],
 )
@@ -39,7 +42,7 @@ def test_values_are_kept_and_booleans_parse(given, expected):
     ("given", "expected"),
     [
         ("--use_weightDecay maybe", "'maybe' is neither true nor false"),
-        ("--distribution_mode multi", "'multi' is not there; accepted is single"),
+        ("--distribution_mode tpu", "'tpu' is not there; accepted are single, mirrored, multi, multi_worker"),
         ("--model_prefix", "--model_prefix: expected a value"),
     ],
 )

@@ -51,6 +51,10 @@ class TrainingConfiguration:
     noise: float = _setting("share of the training pictures with sensor noise", 0.0, minimum=0, maximum=1)
     jpeg: float = _setting("share of the training pictures with faults of JPEG", 0.0, minimum=0, maximum=1)
     flip: bool = _setting("mirror half of the training pictures left to right", True)
+    depth_noise: float = _setting(
+        "share of the training pictures whose depth gets the noise and holes of a RealSense", 0.5, minimum=0, maximum=1
+    )
+    depth_dropout: float = _setting("share of the training pictures without any depth", 0.15, minimum=0, maximum=1)
     batch_size: int = _setting("pictures per step", 8, minimum=1)
     mixed_precision: str = _setting(
         "arithmetic of the layers; auto is float16 on a GPU, bfloat16 on a CPU with AMX, float32 on any other",

@@ -88,6 +88,6 @@ def copy_averaged_weights(model: keras.Model, target: keras.Model) -> None:
     """Give `target`, of the same layers, the weights of `model`: the moving averages where its optimizer keeps them."""
     target.set_weights(model.get_weights())
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    if optimizer.use_ema and int(optimizer.iterations) > 0:
+    if optimizer.use_ema and int(optimizer.iterations.numpy()) > 0:
         for variable, average in zip(target.trainable_variables, optimizer._model_variables_moving_average):
             variable.assign(average)

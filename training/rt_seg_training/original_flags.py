@@ -11,6 +11,7 @@ _SYNONYMS = {
     "--load-weight": "--initial-weights",
 }
 _NETS = {"ddrnet": "ddrnet_23_slim", "unet": "unet_mobilenet_v3"}
+_DISTRIBUTIONS = {"single": "single", "mirrored": "mirrored", "multi": "mirrored", "multi_worker": "multi_worker"}
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 DEFAULT_CHECKPOINT_DIR = "runs"
 
@@ -20,7 +21,7 @@ DESCRIPTION = """flags of the program before this one, which are understood too:
   --model_name NAME                             net; ddrnet is ddrnet_23_slim
   --use_weightDecay true|false                  false: weight-decay 0
   --mixed_precision true|false                  auto or float32
-  --distribution_mode single                    one device, the only mode there is
+  --distribution_mode single|mirrored|multi     distribution; multi is mirrored
 Underscores may stand for hyphens in all flags."""
 
 
@@ -57,8 +58,11 @@ def translate(arguments: list[str]) -> list[str]:
         elif flag == "--use-weightDecay":
             weight_decay = boolean(value)
         elif flag == "--distribution-mode":
-            if value != "single":
-                raise argparse.ArgumentTypeError(f"--distribution_mode: {value!r} is not there; accepted is single")
+            if value not in _DISTRIBUTIONS:
+                raise argparse.ArgumentTypeError(
+                    f"--distribution_mode: {value!r} is not there; accepted are {', '.join(_DISTRIBUTIONS)}"
+                )
+            translated += ["--distribution", _DISTRIBUTIONS[value]]
         elif flag == "--model-name":
             translated += ["--net", _NETS.get(value, value)]
         elif flag == "--mixed-precision":

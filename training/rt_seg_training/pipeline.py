@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.data_order import endless_order, share_of_worker
+from rt_seg_training.depth_augmentation import degrade_depth
+from rt_seg_training.nets.registry import DEPTH_NETS
 from rt_seg_training.photometric import add_noise, blur, compress, jitter_color, sometimes
 
 NORMALIZATION_MEAN = (0.485, 0.456, 0.406)
@@ -85,19 +87,25 @@ def augment(example, configuration: TrainingConfiguration, ignore_id: int, posit
     `example` has image uint8 (H, W, 3), label uint8 (H, W, 1) and, for a network with depth, depth uint16 (H, W, 1).
     Returns (normalised image, or pair of it and depth, label) as training_batches describes them, without batch.
     """
+    with_depth = configuration.net in DEPTH_NETS
     start = tf.random.fold_in(tf.constant([configuration.seed, 0], tf.int64), position)
     seeds = tf.unstack(tf.random.split(start, 7), num=7)
-    image, label, _ = random_crop(example["image"], example["label"], configuration, ignore_id, seeds[0])
+    depth = metres(example["depth"]) if with_depth else None
+    image, label, depth = random_crop(example["image"], example["label"], configuration, ignore_id, seeds[0], depth)
     if configuration.color_jitter > 0:
         image = jitter_color(image, configuration.color_jitter, seeds[1])
     image = sometimes(configuration.blur, blur, image, seeds[2])
     image = sometimes(configuration.noise, add_noise, image, seeds[3])
     image = sometimes(configuration.jpeg, compress, image, seeds[4])
+    if with_depth:
+        depth = degrade_depth(depth, configuration.depth_noise, configuration.depth_dropout, seeds[5])
     if configuration.flip:
         mirrored = tf.random.stateless_uniform((), seeds[6]) < 0.5
         image = tf.cond(mirrored, lambda: image[:, ::-1], lambda: image)
         label = tf.cond(mirrored, lambda: label[:, ::-1], lambda: label)
-    return normalize(image), label
+        if with_depth:
+            depth = tf.cond(mirrored, lambda: depth[:, ::-1], lambda: depth)
+    return ((normalize(image), depth) if with_depth else normalize(image)), label
 
 
 def training_batches(
@@ -139,6 +147,8 @@ def validation_batches(examples: tf.data.Dataset, configuration: TrainingConfigu
 
     def prepare(example):
         image = normalize(resize_image(example["image"], size))
+        if configuration.net in DEPTH_NETS:
+            return (image, resize_depth(metres(example["depth"]), size)), example["label"]
         return image, example["label"]
 
     return examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).batch(1).prefetch(2)

@@ -79,7 +79,7 @@ class TensorBoardReport(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self._writer is None:
             self._writer = tf.summary.create_file_writer(str(self._folder))
-        step = int(self.model.optimizer.iterations)
+        step = int(self.model.optimizer.iterations.numpy())
         with self._writer.as_default():
             for name, value in logs.items():
                 tf.summary.scalar(name, float(value), step)

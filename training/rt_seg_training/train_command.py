@@ -18,14 +18,18 @@ EXAMPLE = """example:
   rosrun rt_seg train config/training/camvid.yaml --batch-size 4
 
 The run folder (runs/<name of the configuration>) gets the weights, the settings in force, the labels, history.csv,
-curves.png, and the scalars and pictures for `tensorboard --logdir runs`. A run that was interrupted goes on where it
-stopped when the same command is given again.
+curves.png, and the scalars and pictures for `tensorboard --logdir runs`. A run that was interrupted or killed goes on
+from its last checkpoint when the same command is given again, and ends with the weights that it would have had.
+model.weights.h5 has the best mIoU on validation, beside it lie best_loss.weights.h5 and last.weights.h5.
+
+On several machines give the same command on each, with --distribution multi_worker, a run folder that all of them see,
+and TF_CONFIG, which names the machines and which of them this is.
 
 """
 
 
 def main(arguments: list[str] | None = None, program: str = "train", head: str | None = None) -> int:
-    """Run the command; returns the exit status: 0; 1 when the loss overflowed, 2 for bad input.
+    """Run the command; returns the exit status: 0; 1 when the loss overflowed or a worker ended, 2 for bad input.
 
     `program` is its name in messages. With a `head`, a preset, that head is trained and the configuration file may be
     left out: config/training/custom.yaml is taken.
@@ -63,6 +67,9 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
     try:
         configuration = load_configuration(path, options)
         from rt_seg_training.datasets.loading import load_dataset
+        from rt_seg_training.distribution import create_strategy
+
+        strategy = create_strategy(configuration.distribution)
 
         dataset = load_dataset(configuration.dataset, data_dir)
         if epochs is not None:
@@ -72,15 +79,16 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
         from rt_seg_training.trainer import TrainingError, train
 
         try:
-            result = train(configuration, dataset)
+            result = train(configuration, dataset, strategy)
         except TrainingError as error:
             print(f"{program}: {configuration.run}: {error}", file=sys.stderr)
             return 1
     except (ConfigurationError, DatasetError, OSError) as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted; the same command goes on from the last score", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        place = str(interruption) or "from the last checkpoint"
+        print(f"{program}: interrupted; the same command goes on {place}", file=sys.stderr)
         return 130
     print(f"{configuration.run}: validation mIoU {result['validation_mean_iou']:.4f} after {result['steps']} steps")
     return 0
