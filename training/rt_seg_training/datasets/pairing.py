@@ -15,11 +15,16 @@ IMAGE_NAME = re.compile(r"[_-](rgb|color|colour|image|img)$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Pair:
-    """An image and its label image (pathlib.Path or zipfile.Path), under the name that both share."""
+    """An image, its label image and, if there is one, its depth image, under the name that they share.
+
+    Each is a pathlib.Path or zipfile.Path, or what has their `name`, `read_bytes` and, as `signature`, three values
+    that change when it does.
+    """
 
     name: str
     image: Any
     mask: Any
+    depth: Any = None
 
 
 def _stem(path: Any) -> str:

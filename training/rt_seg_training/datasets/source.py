@@ -27,6 +27,26 @@ class Source:
     labels: LabelSet
     splits: dict[str, tuple[Pair, ...]]
     class_of_value: np.ndarray | None = None
+    depth_unit: float = 1.0
+    """Millimetres of one step of the depth images."""
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether any pair has depth; those that do not then count as having no reading anywhere."""
+        return any(pair.depth is not None for pairs in self.splits.values() for pair in pairs)
+
+    def read_depth(self, pair: Pair) -> np.ndarray:
+        """(H, W) uint16 millimetres of a pair, 0 = no reading. Raises DatasetError for a file that is not depth."""
+        if pair.depth is None:
+            return np.zeros(read_image(pair.image).shape[:2], np.uint16)
+        depth = read_mask(pair.depth)
+        if depth.dtype.itemsize < 2 and self.depth_unit == 1.0:
+            raise DatasetError(
+                f"{pair.depth}: has 8 bits a pixel; depth is a grey PNG of 16 bits, in millimetres (0 = no reading)"
+            )
+        if depth.min(initial=0) < 0 or self.depth_unit * depth.max(initial=0) > 65535:
+            raise DatasetError(f"{pair.depth}: holds {depth.max()}; depth is in millimetres, 0..65535")
+        return np.rint(self.depth_unit * depth).astype(np.uint16)
 
     def read_label(self, pair: Pair) -> np.ndarray:
         """(H, W) integer class ids of a pair. Raises DatasetError for an unreadable file or a value above 255."""
@@ -44,7 +64,10 @@ class Source:
         It changes when the source does, without reading the pictures.
         """
         files = {
-            split: [(pair.name, _signature(pair.image), _signature(pair.mask)) for pair in pairs]
+            split: [
+                (pair.name, *(_signature(path) for path in (pair.image, pair.mask, pair.depth) if path is not None))
+                for pair in pairs
+            ]
             for split, pairs in self.splits.items()
         }
         text = json.dumps([self.labels.to_dict(), files], sort_keys=True)
@@ -55,6 +78,8 @@ def _signature(path: Any) -> tuple[str, int, int]:
     if isinstance(path, zipfile.Path):
         member = path.root.getinfo(path.at)
         return (path.name, member.file_size, member.CRC)
+    if hasattr(path, "signature"):
+        return path.signature
     status = path.stat()
     return (path.name, status.st_size, status.st_mtime_ns)
 
@@ -88,11 +113,16 @@ def open_root(path: str | Path, required: tuple[str, ...]) -> Any:
 
 
 def check_pair(pair: Pair, source: Source) -> np.ndarray:
-    """(256,) int64 pixels per label value of a pair, after decoding both files.
+    """(256,) int64 pixels per label value of a pair, after decoding its files.
 
     Raises DatasetError if a file cannot be read, the sizes differ, or a label value is outside the class list.
     """
     image = read_image(pair.image)
+    if pair.depth is not None and (shape := source.read_depth(pair).shape) != image.shape[:2]:
+        raise DatasetError(
+            f"{pair.depth}: is {shape[1]}x{shape[0]}, but its image is {image.shape[1]}x{image.shape[0]} "
+            "(width x height). Depth must be aligned to colour."
+        )
     mask = source.read_label(pair)
     if image.shape[:2] != mask.shape:
         raise DatasetError(

@@ -18,6 +18,8 @@ from rt_seg_training.datasets.source import Source, check_source
 class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """A builder over a source. Built examples: image uint8 (H,W,3) RGB, label uint8 (H,W,1) ids, name text.
 
+    Where the source has depth, also depth uint16 (H,W,1) in millimetres, 0 = no reading.
+
     The label set travels in the built set's metadata, with its fingerprint, the digest of the source, and the
     pixels per label value of each split. A source that is not usable raises DatasetError before anything is written.
 
@@ -34,7 +36,14 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def read_source(self, path: Path) -> Source:
         """List the source's pairs and labels without decoding pictures. Raises DatasetError."""
 
+    def _has_depth(self) -> bool:
+        """Whether the examples carry depth, which TFDS wants to know before it has read anything."""
+        if self._source is None:
+            return False
+        return self.read_source(Path(self._source)).has_depth
+
     def _info(self) -> tfds.core.DatasetInfo:
+        depth = {"depth": tfds.features.Image(shape=(None, None, 1), dtype=np.uint16, encoding_format="png")}
         return tfds.core.DatasetInfo(
             builder=self,
             description=self.__doc__,
@@ -43,6 +52,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     "image": tfds.features.Image(shape=(None, None, 3)),
                     "label": tfds.features.Image(shape=(None, None, 1), encoding_format="png"),
                     "name": tfds.features.Text(),
+                    **(depth if self._has_depth() else {}),
                 }
             ),
             supervised_keys=("image", "label"),
@@ -65,6 +75,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         from tqdm import tqdm
 
         for pair in tqdm(pairs, desc="writing", unit="pair", leave=False, disable=None):
+            depth = {"depth": source.read_depth(pair)[..., np.newaxis]} if "depth" in self.info.features else {}
             # Plain files keep their bytes; all others are decoded here, for TensorFlow reads them differently.
             plain = is_plain_rgb(pair.image)
             yield (
@@ -73,5 +84,6 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     "image": io.BytesIO(pair.image.read_bytes()) if plain else read_image(pair.image),
                     "label": source.read_label(pair).astype(np.uint8)[..., np.newaxis],
                     "name": pair.name,
+                    **depth,
                 },
             )

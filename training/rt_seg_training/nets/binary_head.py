@@ -23,4 +23,5 @@ def with_binary_head(network: keras.Model) -> keras.Model:
     """A network of one output channel (on each of its outputs) as one of two classes."""
     names = ("binary", "auxiliary_binary")
     outputs = [BinaryLogits(name=name)(output) for name, output in zip(names, network.outputs)]
-    return keras.Model(network.inputs[0], outputs if len(outputs) > 1 else outputs[0], name=network.name)
+    inputs = network.inputs if len(network.inputs) > 1 else network.inputs[0]
+    return keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=network.name)

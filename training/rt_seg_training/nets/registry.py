@@ -9,11 +9,14 @@ if TYPE_CHECKING:
 
 _FILES = {
     "ddrnet_23_slim": "ddrnet",
+    "ddrnet_23_slim_rgbd": "ddrnet",
     "ddrnet_23": "ddrnet",
     "ddrnet_39": "ddrnet",
     "unet_mobilenet_v3": "unet",
 }
 NETS = tuple(_FILES)
+DEPTH_NETS = ("ddrnet_23_slim_rgbd",)
+"""Networks with two inputs: image, and depth (batch, height, width, 1) in float32 metres, 0 without a reading."""
 HEADS = ("semantic", "binary")
 
 
@@ -23,8 +26,9 @@ def build_net(
     """Build the network `name` of NETS for a fixed input size, with random weights.
 
     Input (batch, height, width, 3) float32 normalised RGB, output (batch, h, w, class_count) float32 logits at a
-    fraction of the size; with `auxiliary_head`, for training only, a list of two of those. The head `binary` has one
-    sigmoid channel. Raises ValueError for a name, a head, or a number of classes with it that there is not.
+    fraction of the size; those of DEPTH_NETS take [image, depth]; with `auxiliary_head`, for training only, a list of
+    two of those. The head `binary` has one sigmoid channel. Raises ValueError for a name, a head, or a number of
+    classes with it that there is not.
     """
     if name not in NETS:
         raise ValueError(f"net {name!r} is not known; choose from {', '.join(NETS)}")
