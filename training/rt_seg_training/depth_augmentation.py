@@ -1,7 +1,8 @@
 """What a RealSense does to depth, imitated on the depth of training pictures, which other sensors made or filled.
 
 The noise of stereo depth grows with its square (see rt_seg.simulation.sensor, whose model this is in tf.data); edges
-are ragged and lost, a band beside near things is hidden from the second imager, patches without texture have no reading.
+are ragged and lost, a band beside near things is hidden from the second imager, patches without texture have no
+reading.
 """
 from __future__ import annotations
 
