@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Pictures a second of a training step: this package against plain Keras `fit`, each in a process of its own.
+"""Pictures a second of a training step: this package against plain Keras `fit`, taking turns in one run.
 
 The baseline is the same network with its logits enlarged to the size of the labels, sparse cross-entropy, AdamW and
 `fit` on pictures that are ready in memory, in float32, with the settings that TensorFlow and Keras come with. This
-package crops, scales, colours and mirrors its pictures in that time.
+package runs the step that `train` runs, and crops, scales, colours and mirrors its pictures in that time. Each way is a
+process of its own, that waits while another is timed.
 """
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -18,12 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "training")]
 
 EXAMPLE = """example:
-  benchmarks/training.py --net ddrnet_23_slim --size 192x256 --batch-size 4 --steps 10
+  benchmarks/training.py --net ddrnet_23_slim --size 192x256 --batch-size 4 --rounds 3 --steps 8
 
-A row gives the pictures a second that the training learns from, how many times the baseline that is, and how many the
-input pipeline alone delivers. It takes some minutes."""
+A row gives the pictures a second that the training learns from (median of the rounds, and the slowest and fastest), how
+many times the baseline that is, and how many the input pipeline alone delivers. It takes some minutes."""
 
-WAYS = ("Keras fit", "Keras fit with oneDNN", "this package")
+WAYS = ("Keras fit", "Keras fit with oneDNN", "this package float32", "this package bfloat16")
 CLASSES, IGNORE = 11, 255
 WARM_UP_STEPS = 3
 
@@ -61,35 +63,88 @@ def plain_keras(net: str, height: int, width: int, batch_size: int):
     return model, tf.data.Dataset.from_tensors((normalize(images), labels)).repeat()
 
 
-def this_package(net: str, height: int, width: int, batch_size: int):
-    """The compiled model of this package and its endless batches."""
+def this_package(net: str, height: int, width: int, batch_size: int, precision: str):
+    """The compiled step of this package and its endless batches."""
     import tensorflow as tf
 
     from rt_seg_training import pipeline
     from rt_seg_training.configuration import TrainingConfiguration
-    from rt_seg_training.trainer import training_model
+    from rt_seg_training.trainer import build_loss, training_model
+    from rt_seg_training.training_step import compile_step
 
     configuration = TrainingConfiguration(
         dataset="", train_split="", validation_split="", height=height, width=width, crop_height=height,
-        crop_width=width, steps=1000, batch_size=batch_size, net=net, auxiliary_weight=0.0, mixed_precision="float32",
+        crop_width=width, steps=1000, batch_size=batch_size, net=net, auxiliary_weight=0.0, mixed_precision=precision,
     )  # fmt: skip
     images, labels = _pictures(height, width, 4 * batch_size)
     examples = tf.data.Dataset.from_tensor_slices({"image": images, "label": labels})
     batches = pipeline.training_batches(examples, len(images), configuration, IGNORE)
-    return training_model(configuration, CLASSES, IGNORE, None), batches
+    model = training_model(configuration, CLASSES, IGNORE, None)
+    loss = build_loss(configuration, IGNORE, None)
+    return compile_step(model, [loss], [1.0], tf.distribute.get_strategy()), batches
 
 
-def measure(way: str, net: str, height: int, width: int, batch_size: int, steps: int) -> tuple[float, float]:
-    """Pictures a second of `fit` and of its input alone, after warm-up."""
-    model, batches = (this_package if way == "this package" else plain_keras)(net, height, width, batch_size)
-    model.fit(batches, steps_per_epoch=WARM_UP_STEPS, verbose=0)
+def trainer_of(way: str, net: str, height: int, width: int, batch_size: int):
+    """A function that trains for a number of steps, and the endless batches that it learns from."""
+    if not way.startswith("this package"):
+        model, batches = plain_keras(net, height, width, batch_size)
+        return (lambda steps: model.fit(batches, steps_per_epoch=steps, verbose=0)), batches
+    step, batches = this_package(net, height, width, batch_size, way.split()[-1])
+    iterator = iter(batches)
+
+    def train(steps: int) -> None:
+        for _ in range(steps):
+            loss, _ = step(*next(iterator))
+            float(loss)
+
+    return train, batches
+
+
+def serve(way: str, net: str, height: int, width: int, batch_size: int, steps: int) -> None:
+    """Print the pictures a second of the input alone, then, for each line of standard input, those of training."""
+    train, batches = trainer_of(way, net, height, width, batch_size)
+    train(WARM_UP_STEPS)
+    iterator = iter(batches)
+    next(iterator)
     started = time.perf_counter()
-    model.fit(batches, steps_per_epoch=steps, verbose=0)
-    fitted = time.perf_counter()
-    for _ in batches.take(steps):
-        pass
-    read = time.perf_counter()
-    return steps * batch_size / (fitted - started), steps * batch_size / (read - fitted)
+    for _ in range(steps):
+        next(iterator)
+    print(steps * batch_size / (time.perf_counter() - started), flush=True)
+    for _ in sys.stdin:
+        started = time.perf_counter()
+        train(steps)
+        print(steps * batch_size / (time.perf_counter() - started), flush=True)
+
+
+class Contestant:
+    """A way in a process of its own."""
+
+    def __init__(self, way: str, options: argparse.Namespace) -> None:
+        environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+        if way != WAYS[0]:
+            environment["TF_ENABLE_ONEDNN_OPTS"] = "1"  # as `train` sets it
+        command = [sys.executable, __file__, "--net", options.net, "--size", "{}x{}".format(*options.size)]
+        command += ["--batch-size", str(options.batch_size), "--steps", str(options.steps), "--way", way]
+        self._process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.input_rate = self._answer()
+        self.rates: list[float] = []
+
+    def _answer(self) -> float:
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(self._process.communicate()[1])
+        return float(line)
+
+    def run(self) -> None:
+        """Train for the steps of one round."""
+        print("go", file=self._process.stdin, flush=True)
+        self.rates.append(self._answer())
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.communicate()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -102,33 +157,37 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--net", choices=NETS, default="ddrnet_23_slim", help="network (default: %(default)s)")
     parser.add_argument("--size", type=_size, default=(192, 256), metavar="HxW", help="of the crops, multiples of 64")
     parser.add_argument("--batch-size", type=int, default=4, help="pictures per step (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=10, help="timed steps of each way (default: %(default)s)")
-    parser.add_argument("--way", choices=WAYS, help="measure one way only, in this process")
+    parser.add_argument("--steps", type=int, default=8, help="timed steps of each way and round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each way (default: %(default)s)")
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     height, width = options.size
     if height % 64 or width % 64:
         parser.error(f"--size: {height}x{width} is not of multiples of 64, which plain up-sampling needs")
     if options.way:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        print(*measure(options.way, options.net, height, width, options.batch_size, options.steps))
+        serve(options.way, options.net, height, width, options.batch_size, options.steps)
         return 0
     print(f"{options.net}, batch {options.batch_size} of {height}x{width}, {os.cpu_count()} cores\n")
-    print(f"{'way':24} {'training':>14} {'ratio':>8} {'input alone':>16}")
-    baseline = None
-    for way in WAYS:
-        environment = dict(os.environ)
-        environment.pop("TF_ENABLE_ONEDNN_OPTS", None)
-        if way != WAYS[0]:
-            environment["TF_ENABLE_ONEDNN_OPTS"] = "1"  # as `train` sets it
-        command = [sys.executable, __file__, "--net", options.net, "--size", f"{height}x{width}", "--way", way]
-        command += ["--batch-size", str(options.batch_size), "--steps", str(options.steps)]
-        child = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if child.returncode:
-            print(child.stderr, file=sys.stderr)
-            return child.returncode
-        trained, read = map(float, child.stdout.split())
-        baseline = baseline or trained
-        print(f"{way:24} {trained:9.2f} im/s {trained / baseline:7.2f}x {read:11.1f} im/s", flush=True)
+    contestants: dict[str, Contestant] = {}
+    try:
+        for way in WAYS:
+            contestants[way] = Contestant(way, options)
+        for _ in range(options.rounds):
+            for contestant in contestants.values():
+                contestant.run()
+    except RuntimeError as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 1
+    finally:
+        for contestant in contestants.values():
+            contestant.end()
+    print(f"{'way':24} {'training':>14} {'from':>7} {'to':>7} {'ratio':>8} {'input alone':>16}")
+    baseline = statistics.median(contestants[WAYS[0]].rates)
+    for way, contestant in contestants.items():
+        median = statistics.median(contestant.rates)
+        spread = f"{min(contestant.rates):7.2f} {max(contestant.rates):7.2f}"
+        print(f"{way:24} {median:9.2f} im/s {spread} {median / baseline:7.2f}x {contestant.input_rate:11.1f} im/s")
     return 0
 
 
