@@ -60,9 +60,10 @@ def panels(predict: Callable, batches: tf.data.Dataset, labels: LabelSet) -> lis
     """
     table = labels.color_table
     pictures = []
-    for image, label in batches.take(PANEL_COUNT):
+    for inputs, label in batches.take(PANEL_COUNT):
         size = label.shape[1:3]
-        mask = predict(image, tf.constant(size)).numpy()[0]
+        mask = predict(inputs, tf.constant(size)).numpy()[0]
+        image = inputs[0] if isinstance(inputs, tuple) else inputs
         image = 255.0 * (image[0] * NORMALIZATION_STD + NORMALIZATION_MEAN)
         image = tf.cast(tf.clip_by_value(tf.round(resize_image(image, size)), 0, 255), tf.uint8).numpy()
         pictures.append(np.concatenate([image, table[label.numpy()[0, ..., 0]], table[mask]], axis=1))
