@@ -45,7 +45,10 @@ class EngineFiles:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded bundle. `scores` holds one mapping per measured score: metric, value, data, command."""
+    """A loaded bundle. `scores` holds one mapping per measured score: metric, value, data, command.
+
+    `training` says what the weights were trained on: dataset, split, frames, initial_weights; empty if not recorded.
+    """
 
     folder: Path
     name: str
@@ -55,6 +58,7 @@ class Bundle:
     engines: Tuple[EngineFiles, ...]
     license: str
     scores: Tuple[Dict[str, Any], ...] = field(default=())
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def engine(self, runtime: str) -> Optional[EngineFiles]:
         """The first listed engine of this runtime, or None."""
@@ -153,7 +157,7 @@ def load_bundle(folder: Union[str, Path]) -> Bundle:
         raise BundleError(f"{manifest}: cannot be read: {error}") from error
     where = str(manifest)
     required = {"format", "name", "version", "input", "labels", "fingerprint", "engines", "license"}
-    data = _keys(data, required, {"scores"}, where)
+    data = _keys(data, required, {"scores", "training"}, where)
     _require(
         data["format"] == FORMAT,
         f"{where}: format {data['format']!r}; this version reads format {FORMAT}. Export the model again.",
@@ -171,6 +175,8 @@ def load_bundle(folder: Union[str, Path]) -> Bundle:
     engines: List[EngineFiles] = [
         _read_engine(entry, folder, f"{where}: engines[{i}]") for i, entry in enumerate(data["engines"])
     ]
+    training = data.get("training") or {}
+    _require(isinstance(training, dict), f"{where}: training {training!r} must be a mapping")
     return Bundle(
         folder=folder,
         name=str(data["name"]),
@@ -180,4 +186,5 @@ def load_bundle(folder: Union[str, Path]) -> Bundle:
         engines=tuple(engines),
         license=str(data["license"]),
         scores=tuple(data.get("scores") or ()),
+        training=training,
     )

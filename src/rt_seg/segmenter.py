@@ -20,6 +20,14 @@ class Segmentation:
     confidence: Optional[np.ndarray] = None
 
 
+def resize_image(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
+    """An image (h, w, 3) at the network's size; the very one where that is its size."""
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    shrinks = rgb.shape[0] > height or rgb.shape[1] > width
+    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
 class Segmenter:
     """Runs one model bundle. The live node and `evaluate` both use it, so their masks are equal bit for bit."""
 
@@ -39,11 +47,7 @@ class Segmenter:
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise ValueError(f"image of shape {rgb.shape} and type {rgb.dtype}; accepted: (height, width, 3) uint8 RGB")
         height, width = rgb.shape[:2]
-        size = (self.bundle.input.height, self.bundle.input.width)
-        if (height, width) != size:
-            shrinks = height > size[0] or width > size[1]
-            rgb = cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        logits = self._engine.logits(rgb)
+        logits = self._engine.logits(resize_image(rgb, self.bundle.input.height, self.bundle.input.width))
         mask = class_ids(logits, height, width)
         return Segmentation(mask, confidences(logits, height, width) if confidence else None)
 

@@ -28,13 +28,6 @@ WRITERS = {"onnxruntime": write_onnx, "litert": write_litert}
 ALSO = (*WRITERS, "saved_model")
 """Runtimes whose form a bundle may hold beside that of OpenVINO."""
 
-WRITERS = {"onnxruntime": write_onnx, "litert": write_litert}
-ALSO = (*WRITERS, "saved_model")
-"""Runtimes whose form a bundle may hold beside that of OpenVINO."""
-
-
-FORM_FILES = {"onnxruntime": "model.onnx", "litert": "model.tflite"}
-
 
 class ExportError(ValueError):
     """The run cannot be exported, or an exported form does not compute what Keras computes."""
@@ -71,7 +64,8 @@ def load_run(run: Path, height: int, width: int):
     if auxiliary_head:
         import keras
 
-        model = keras.Model(trained.inputs[0], trained.outputs[0], name=trained.name)
+        inputs = trained.inputs if len(trained.inputs) > 1 else trained.inputs[0]
+        model = keras.Model(inputs, trained.outputs[0], name=trained.name)
     return model, labels, configuration
 
 

@@ -25,10 +25,15 @@ class Scores:
         if self.matrix is None:
             self.matrix = np.zeros((len(self.labels), len(self.labels) + 1), np.int64)
 
-    def add(self, truth: np.ndarray, prediction: np.ndarray) -> None:
-        """Count one frame: (height, width) integer ids each. Raises ValueError if shapes differ or ids are unknown."""
-        self.matrix += confusion.confusion_matrix(truth, prediction, len(self.labels), self.labels.ignore_id)
+    def add(self, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        """Count one frame, (height, width) integer ids each; returns its own matrix.
+
+        Raises ValueError if shapes differ or ids are unknown.
+        """
+        matrix = confusion.confusion_matrix(truth, prediction, len(self.labels), self.labels.ignore_id)
+        self.matrix += matrix
         self.frames += 1
+        return matrix
 
     @property
     def iou(self) -> np.ndarray:
@@ -47,7 +52,7 @@ class Scores:
 
     @property
     def recall(self) -> np.ndarray:
-        """(classes,) float64; NaN for a class absent from the truth."""
+        """(classes,) float64, the accuracy of each class; NaN for a class absent from the truth."""
         return confusion.class_recall(self.matrix)
 
     @property
@@ -59,6 +64,11 @@ class Scores:
     def mean_iou(self) -> float:
         """Mean IoU over the classes present in truth or prediction."""
         return confusion.mean_iou(self.matrix)
+
+    @property
+    def frequency_weighted_iou(self) -> float:
+        """Mean IoU, each class weighed by its share of the truth; NaN without pixels."""
+        return float(np.nansum(self.share * self.iou)) if self.matrix.any() else float("nan")
 
     @property
     def pixel_accuracy(self) -> float:
@@ -73,6 +83,7 @@ class Scores:
 
         return {
             "mean_iou": number(self.mean_iou),
+            "frequency_weighted_iou": number(self.frequency_weighted_iou),
             "pixel_accuracy": number(self.pixel_accuracy),
             "frames": self.frames,
             "pixels": int(self.matrix.sum()),
@@ -90,20 +101,3 @@ class Scores:
             ],
             "confusion": self.matrix.tolist(),
         }
-
-    def table(self) -> str:
-        """Text table: per class IoU, F1, precision, recall and pixel share in percent, then the means."""
-        width = max(12, *(len(name) for name in self.labels.names))
-
-        def cell(value: float) -> str:
-            return f"{'-':>10}" if np.isnan(value) else f"{100 * value:>10.2f}"
-
-        lines = [
-            f"{'class':<{width}}" + "".join(f"{h:>10}" for h in ("IoU %", "F1 %", "prec. %", "recall %", "share %"))
-        ]
-        for label in self.labels.labels:
-            values = (self.iou, self.f1, self.precision, self.recall, self.share)
-            lines.append(f"{label.name:<{width}}" + "".join(cell(value[label.id]) for value in values))
-        lines.append(f"{'mean IoU':<{width}}{cell(self.mean_iou)}")
-        lines.append(f"{'accuracy':<{width}}{cell(self.pixel_accuracy)}")
-        return "\n".join(lines)

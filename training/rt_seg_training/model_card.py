@@ -3,13 +3,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 if TYPE_CHECKING:
+    from rt_seg_training.configuration import TrainingConfiguration
     from rt_seg_training.datasets.loading import DataSet
     from rt_seg_training.exporting import Parity
+
+
+def training_data(configuration: TrainingConfiguration, frames: int | None = None) -> dict[str, Any]:
+    """What a run has learnt from, for manifests and reports: dataset, split, frames if known, and initial_weights."""
+    data: dict[str, Any] = {"dataset": configuration.dataset, "split": configuration.train_split}
+    if frames is not None:
+        data["frames"] = frames
+    if configuration.initial_weights:
+        data["initial_weights"] = public_place(configuration.initial_weights)
+    return data
+
+
+def public_place(path: str) -> str:
+    """A path of a run or bundle without where it lay on the machine that trained, which is nobody's business."""
+    place = Path(path)
+    return f"{'models' if place.parent.name == 'models' else 'runs'}/{place.name}"
 
 
 def model_card(
@@ -17,11 +34,9 @@ def model_card(
 ) -> str:
     """Markdown text: use and terms, data and protocol, recipe with every setting, score of the run, parity."""
     settings = yaml.safe_load((run / "configuration.yaml").read_text(encoding="utf-8"))
-    # Where the runs lay on the machine that trained is nobody's business; their names are.
     for key in ("run", "initial_weights"):
         if settings[key]:
-            place = Path(settings[key])
-            settings[key] = f"{'models' if place.parent.name == 'models' else 'runs'}/{place.name}"
+            settings[key] = public_place(settings[key])
     configuration = yaml.safe_dump(settings, sort_keys=False)
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     net = settings.get("net", "ddrnet_23_slim")
