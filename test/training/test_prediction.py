@@ -1,4 +1,4 @@
-"""Pictures and videos in, masks and overlays out, with the shipped tabletop model."""
+"""Pictures, videos and cameras in, masks and overlays out, with the shipped tabletop model."""
 from pathlib import Path
 
 import cv2
@@ -7,7 +7,7 @@ import pytest
 
 from rt_seg.bundle import load_bundle
 from rt_seg.segmenter import Segmenter
-from rt_seg_training import prediction
+from rt_seg_training import predict_command, prediction
 
 BUNDLE = Path(__file__).parents[2] / "models" / "tabletop"
 
@@ -27,7 +27,7 @@ def photos(tmp_path):
 
 
 def _run(*arguments):
-    return prediction.main([str(BUNDLE), *map(str, arguments)])
+    return predict_command.main([str(BUNDLE), *map(str, arguments)])
 
 
 def test_masks_are_the_segmenters_and_files_keep_their_place_in_the_folder(photos, tmp_path, capsys):
@@ -86,8 +86,8 @@ def test_a_file_that_is_no_video_is_named_and_leaves_nothing(tmp_path, capsys):
     "names, message",
     [
         (["missing.png"], "missing.png: no such file or folder"),
-        (["notes.txt"], "notes.txt: neither a picture nor a video; accepted are .png"),
-        (["empty"], "empty: holds no pictures or videos"),
+        (["notes.txt"], "notes.txt: neither a picture nor a video nor a bag; accepted are .png"),
+        (["empty"], "empty: holds no pictures, videos or bags"),
         (["a.png", "a.jpg"], "would both give"),
     ],
 )
@@ -101,5 +101,34 @@ def test_sources_that_cannot_be_meant_are_named(tmp_path, capsys, names, message
 
 
 def test_a_missing_bundle_is_named(photos, tmp_path, capsys):
-    assert prediction.main([str(tmp_path / "nothing"), str(photos)]) == 2
+    assert predict_command.main([str(tmp_path / "nothing"), str(photos)]) == 2
     assert "nothing: no such model bundle" in capsys.readouterr().err
+
+
+def test_a_cameras_video_plays_at_the_pace_of_its_frames_and_ctrl_c_keeps_it(tmp_path):
+    def frames():
+        for seed in range(3):
+            yield cv2.cvtColor(_picture(seed), cv2.COLOR_BGR2RGB)
+        raise KeyboardInterrupt
+
+    # 0.1 s passes for each frame, as on a camera of 10 Hz; the clock is asked at the start and after each.
+    times = iter([0.0, 0.1, 0.2, 0.3])
+    predict = prediction.Predictor(BUNDLE, 0.5)
+    prediction.record_camera(frames(), tmp_path / "out" / "camera0", predict, True, lambda: next(times) + 1e-6)
+    video = cv2.VideoCapture(str(tmp_path / "out" / "camera0_overlay.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) / video.get(cv2.CAP_PROP_FPS) == pytest.approx(0.3)
+    assert len(list((tmp_path / "out" / "camera0_masks").iterdir())) == 3
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["camera0_masks", "camera0_overlay.mp4"]
+
+
+def test_a_camera_that_is_not_there_is_named(tmp_path, capsys):
+    assert _run("97", "--output", tmp_path / "out") == 1
+    assert "predict: webcam 97 cannot be opened" in capsys.readouterr().err
+
+
+def test_binary_predict_refuses_a_bundle_of_more_classes_and_semantic_predict_takes_it(photos, tmp_path, capsys):
+    arguments = [str(BUNDLE), str(photos / "a.png"), "--output", str(tmp_path / "out")]
+    assert predict_command.main(arguments, "binary_predict", "binary") == 2
+    assert "has 6 classes (background, peg, block" in capsys.readouterr().err
+    assert predict_command.main(arguments, "semantic_predict", "semantic") == 0
+    assert (tmp_path / "out" / "a_mask.png").is_file()

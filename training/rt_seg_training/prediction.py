@@ -1,10 +1,10 @@
-"""Run a model bundle over pictures and videos: masks and overlays as files, with the very predictions of the node."""
+"""Run a model bundle over pictures, videos, bags or a camera: masks and overlays, the very predictions of the node."""
 from __future__ import annotations
 
-import argparse
+import itertools
 import os
-import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,57 +12,68 @@ import numpy as np
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
+BAG_SUFFIX = ".bag"
+SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, BAG_SUFFIX)
 
-EXAMPLE = """examples:
-  rosrun rt_seg predict models/tabletop photo.jpg --output predictions
-  rosrun rt_seg predict models/tabletop photos/ drive.mp4 --output predictions
-
-A picture a/b.jpg gives predictions/b_mask.png (class ids, one byte a pixel) and predictions/b_overlay.jpg; a video
-c.mp4 gives predictions/c_overlay.mp4 and, with --video-masks, predictions/c_masks/000000.png and so on. What has its
-results already is left out, so an interrupted run goes on with the same command; --overwrite makes all anew."""
-
+CAMERA_RATE = 30.0
+"""Hz of a video made of a camera: a result is shown until the next one is there."""
 
 class PredictionError(ValueError):
-    """A picture or video cannot be read, or a result cannot be written."""
+    """A source cannot be read, or a result cannot be written."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One picture or video, and the start of the names of its results."""
+    """One picture, video, bag or camera, and the start of the names of its results."""
 
     source: Path
     target: Path
     """Output folder and stem; what is made is appended to it."""
+    kind: str
+    """picture, video, bag or camera."""
 
     @property
-    def is_video(self) -> bool:
-        """Whether the source is a video by its suffix."""
-        return self.source.suffix.lower() in VIDEO_SUFFIXES
+    def result(self) -> Path:
+        """The file that is written last: where it is, all results are."""
+        endings = {"picture": "_overlay.jpg", "bag": "_segmented.bag"}
+        return _append(self.target, endings.get(self.kind, "_overlay.mp4"))
+
+
+def _kind(path: Path) -> str | None:
+    suffix = path.suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return "picture"
+    if suffix in VIDEO_SUFFIXES:
+        return "video"
+    return "bag" if suffix == BAG_SUFFIX else None
 
 
 def find_tasks(sources: list[Path], output: Path) -> list[Task]:
-    """The pictures and videos that `sources` (files and folders, searched through) name, in order.
+    """The pictures, videos, bags and cameras that `sources` (files; folders, searched through; numbers) name, in order.
 
-    A file of a folder keeps its place below it. Raises PredictionError for a source that does not exist, is of no known
-    kind, or holds nothing, and when two files would give results of one name.
+    A file of a folder keeps its place below it; a camera's results carry the time of day. Raises PredictionError for a
+    source that does not exist, is of no known kind, or holds nothing, and when two would give results of one name.
     """
     tasks: list[Task] = []
     for source in sources:
         if source.is_dir():
             found = [
                 path for path in sorted(source.rglob("*"))
-                if path.suffix.lower() in IMAGE_SUFFIXES + VIDEO_SUFFIXES and path.is_file()
+                if _kind(path) and path.is_file()
             ]  # fmt: skip
             if not found:
-                raise PredictionError(f"{source}: holds no pictures or videos")
-            tasks += [Task(path, output / path.relative_to(source).with_suffix("")) for path in found]
-        elif not source.is_file():
-            raise PredictionError(f"{source}: no such file or folder")
-        elif source.suffix.lower() not in IMAGE_SUFFIXES + VIDEO_SUFFIXES:
-            accepted = ", ".join(IMAGE_SUFFIXES + VIDEO_SUFFIXES)
-            raise PredictionError(f"{source}: neither a picture nor a video; accepted are {accepted}")
+                raise PredictionError(f"{source}: holds no pictures, videos or bags")
+            tasks += [Task(path, output / path.relative_to(source).with_suffix(""), _kind(path)) for path in found]
+        elif source.is_file():
+            if _kind(source) is None:
+                raise PredictionError(
+                    f"{source}: neither a picture nor a video nor a bag; accepted are {', '.join(SUFFIXES)}"
+                )
+            tasks.append(Task(source, output / source.stem, _kind(source)))
+        elif str(source).isdigit():
+            tasks.append(Task(source, output / f"camera{source}_{time.strftime('%Y%m%d_%H%M%S')}", "camera"))
         else:
-            tasks.append(Task(source, output / source.stem))
+            raise PredictionError(f"{source}: no such file or folder")
     earlier: dict[Path, Path] = {}
     for task in tasks:
         if task.target in earlier:
@@ -99,13 +110,20 @@ def _write(path: Path, image: np.ndarray) -> None:
     os.replace(temporary, path)
 
 
-class _Predictor:
-    def __init__(self, bundle_folder: Path, alpha: float) -> None:
+class Predictor:
+    """Masks and overlays by a bundle; with the `head` binary, of two classes only, else PredictionError."""
+
+    def __init__(self, bundle_folder: Path, alpha: float, head: str | None = None) -> None:
         from rt_seg.bundle import load_bundle
         from rt_seg.products.overlay import Palette
         from rt_seg.segmenter import Segmenter
 
         bundle = load_bundle(bundle_folder)
+        if head == "binary" and len(bundle.labels) != 2:
+            raise PredictionError(
+                f"{bundle_folder}: has {len(bundle.labels)} classes ({', '.join(bundle.labels.names)}), and "
+                "binary_predict is for 2; use semantic_predict"
+            )
         self.segmenter = Segmenter(bundle)
         self.palette = Palette(bundle.labels)
         self.alpha = alpha
@@ -133,11 +151,22 @@ def _frames(path: Path) -> Iterator[tuple[np.ndarray, float, int]]:
         capture.release()
 
 
-def _predict_video(task: Task, predict: _Predictor, masks: bool) -> None:
+def _video_writer(temporary: Path, result: Path, frame: np.ndarray, rate: float):
+    import cv2
+
+    size = (frame.shape[1], frame.shape[0])
+    writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), rate, size)
+    if not writer.isOpened():
+        raise PredictionError(f"{result}: OpenCV cannot write this video ({size[0]}x{size[1]}, MPEG-4)")
+    return writer
+
+
+def predict_video(task: Task, predict: Predictor, masks: bool) -> None:
+    """Make the overlay video, and with `masks` the mask of each frame. Raises PredictionError."""
     import cv2
     from tqdm import tqdm
 
-    result = _append(task.target, "_overlay.mp4")
+    result = task.result
     result.parent.mkdir(parents=True, exist_ok=True)
     # The suffix decides the format, so it stays at the end.
     temporary = result.with_name(f".unfinished.{result.name}")
@@ -145,10 +174,7 @@ def _predict_video(task: Task, predict: _Predictor, masks: bool) -> None:
     try:
         for number, (frame, rate, count) in enumerate(_frames(task.source)):
             if writer is None:
-                size = (frame.shape[1], frame.shape[0])
-                writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), rate, size)
-                if not writer.isOpened():
-                    raise PredictionError(f"{result}: OpenCV cannot write this video ({size[0]}x{size[1]}, MPEG-4)")
+                writer = _video_writer(temporary, result, frame, rate)
                 progress = tqdm(total=count or None, unit="frame", desc=task.source.name)
             mask, overlay = predict(frame)
             writer.write(cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
@@ -164,80 +190,68 @@ def _predict_video(task: Task, predict: _Predictor, masks: bool) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def predict_all(tasks: list[Task], predict: _Predictor, overwrite: bool, video_masks: bool) -> tuple[int, list[str]]:
-    """Make the results of all tasks; returns how many had theirs already, and a message for each that failed."""
-    from tqdm import tqdm
+def record_camera(
+    frames: Iterable[np.ndarray], target: Path, predict: Predictor, masks: bool, clock: Callable[[], float]
+) -> None:
+    """Make the overlay video `target`_overlay.mp4 of a camera's frames (H, W, 3) RGB, which plays at their pace.
 
-    there, failures = 0, []
-    pictures = [task for task in tasks if not task.is_video]
-    for task in tqdm(pictures, unit="picture", disable=len(pictures) < 2):
-        # The overlay is written last, so where it is the mask is too.
-        overlay_file = _append(task.target, "_overlay.jpg")
-        if overlay_file.exists() and not overwrite:
-            there += 1
-            continue
-        try:
-            mask, overlay = predict(read_picture(task.source))
-        except PredictionError as error:
-            failures.append(str(error))
-            continue
-        _write(_append(task.target, "_mask.png"), mask)
-        _write(overlay_file, overlay)
-    for task in tasks:
-        if not task.is_video:
-            continue
-        if _append(task.target, "_overlay.mp4").exists() and not overwrite:
-            there += 1
-            continue
-        try:
-            _predict_video(task, predict, video_masks)
-        except PredictionError as error:
-            failures.append(str(error))
-    return there, failures
+    A frame is repeated until the next has come, at CAMERA_RATE by `clock`, in seconds. Ctrl-C ends the video, which is
+    kept. Raises PredictionError.
+    """
+    import cv2
 
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{value} is not a share; accepted are 0 to 1")
-    return value
+    result = _append(target, "_overlay.mp4")
+    result.parent.mkdir(parents=True, exist_ok=True)
+    temporary = result.with_name(f".unfinished.{result.name}")
+    writer, written, started = None, 0, 0.0
+    try:
+        for number, frame in enumerate(frames):
+            if writer is None:
+                writer, started = _video_writer(temporary, result, frame, CAMERA_RATE), clock()
+            mask, overlay = predict(frame)
+            due = max(int((clock() - started) * CAMERA_RATE), written + 1)
+            for _ in range(due - written):
+                writer.write(cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
+            written = due
+            if masks:
+                _write(_append(target, "_masks") / f"{number:06d}.png", mask)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if writer is not None:
+            writer.release()
+            os.replace(temporary, result)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns 0, 1 when a picture or video could not be used, or 2 when nothing could be begun."""
-    parser = argparse.ArgumentParser(
-        prog="predict",
-        description="Segment pictures and videos with a model bundle, as the live node would.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("bundle", type=Path, help="folder of the model bundle")
-    parser.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help="pictures, videos, folders of them")
-    parser.add_argument(
-        "--output", type=Path, default=Path("predictions"), help="folder of results (default: %(default)s)"
-    )
-    parser.add_argument("--alpha", type=_share, default=0.5, help="share of the class colour in overlays, 0 to 1")
-    parser.add_argument("--video-masks", action="store_true", help="write the mask of each frame of a video too")
-    parser.add_argument("--overwrite", action="store_true", help="make results anew that are there already")
-    options = parser.parse_args(arguments)
-    from rt_seg.bundle import BundleError
+def predict_camera(task: Task, predict: Predictor, masks: bool, frames: int) -> None:
+    """Make the video of a camera, of so many `frames` or until Ctrl-C (0). Raises PredictionError."""
+    from rt_seg.cameras.errors import CameraError
+    from rt_seg.cameras.video import Video
 
     try:
-        tasks = find_tasks(options.sources, options.output)
-        there, failures = predict_all(
-            tasks, _Predictor(options.bundle, options.alpha), options.overwrite, options.video_masks
-        )
-    except (BundleError, PredictionError) as error:
-        print(f"predict: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"predict: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("predict: interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-    for failure in failures:
-        print(f"predict: {failure}", file=sys.stderr)
-    made = len(tasks) - there - len(failures)
-    print(f"{options.output}: {made} made, {there} were there, {len(failures)} failed")
-    return 1 if failures else 0
+        camera = Video(int(str(task.source)))
+        try:
+            images = (frame.color for frame in camera)
+            limited = itertools.islice(images, frames) if frames else images
+            record_camera(limited, task.target, predict, masks, time.monotonic)
+        finally:
+            camera.close()
+    except CameraError as error:
+        raise PredictionError(str(error)) from error
+
+
+def predict_bag_file(task: Task, predict: Predictor, topic: str | None) -> None:
+    """Make the bag with masks and overlays; see bag_prediction.predict_bag. Raises PredictionError."""
+    from rt_seg_training.bag_prediction import BagError, predict_bag
+
+    try:
+        predict_bag(task.source, task.result, predict, topic)
+    except BagError as error:
+        raise PredictionError(str(error)) from error
+
+
+def predict_picture(task: Task, predict: Predictor) -> None:
+    """Make mask and overlay of a picture. Raises PredictionError."""
+    mask, overlay = predict(read_picture(task.source))
+    _write(_append(task.target, "_mask.png"), mask)
+    _write(task.result, overlay)
