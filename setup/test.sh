@@ -55,7 +55,7 @@ run_registered_tests() {
     rm -rf .workspace/build/test_results
     timeout --kill-after=30 1200 cmake --build .workspace/build --target run_tests || failed=1
     mkdir -p "$RESULTS/rostest"
-    find .workspace/build/test_results -name '*.xml' -exec cp {} "$RESULTS/rostest" \;
+    find .workspace/build/test_results \( -name '*.xml' -o -name faults.txt \) -exec cp {} "$RESULTS/rostest" \;
     "$SYSTEM_PYTHON" setup/test_summary.py "$RESULTS/rostest" || failed=1
     return $failed
 }
@@ -96,6 +96,7 @@ if [ "${1:-}" != lint ]; then
     check rostest "rostests and launch file checks" run_registered_tests
     say
     "$SYSTEM_PYTHON" setup/test_summary.py "$RESULTS" || true
+    [ ! -f "$RESULTS/rostest/faults.txt" ] || say "what the node went through, with figures: ${RESULTS#"$REPOSITORY"/}/rostest/faults.txt"
 fi
 took=$(seconds "$STARTED")
 if [ ${#FAILED_CHECKS[@]} -ne 0 ]; then

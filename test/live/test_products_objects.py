@@ -144,3 +144,13 @@ def test_centroids_of_the_simulated_camera_are_within_a_centimetre(record_proper
           f"90 % below {np.percentile(errors, 90) * 1e3:.1f} mm, largest {errors.max() * 1e3:.1f} mm")  # fmt: skip
     assert len(errors) > 30
     assert np.percentile(errors, 90) < 0.01
+
+
+def test_rays_that_are_no_numbers_cost_the_pose_only():
+    """As the lens model of a camera info that is garbage gives them."""
+    mask, depth = _scene()
+    broken = Rays(Intrinsics(320, 240, 300.0, 290.0, 150.0, 130.0, (1e30,) * 5))
+    for openings in ((), {"peg"}):
+        (block,) = find_objects(mask, LABELS, 50, depth, broken, openings=openings)
+        assert block.area == 4000
+        assert block.pose is None or np.all(np.isfinite(block.pose.centroid))

@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from color_bundle import write_color_bundle  # noqa: E402
+from fault_report import report  # noqa: E402
 from rostest_faults import FRAME, PERIOD, start_node, wait_for  # noqa: E402
 
 from rt_seg.ros.conversions import image_message, mask_from_message  # noqa: E402
@@ -121,6 +122,7 @@ class TimeTest(unittest.TestCase):
         for jump, now in enumerate((1000, 5000, 10, 1000)):
             clock.publish(Clock(rospy.Time(now)))
             self.check(self.publish(20, first=jump * 30))
+        report("/clock stands still, jumps back and forth", 80, len(self.masks))
         self.end()
 
     def test_a_bag_that_loops_gives_masks_in_every_round(self):
@@ -129,7 +131,7 @@ class TimeTest(unittest.TestCase):
         self.assertTrue(wait_for(lambda: len(self.masks) > 3.5 * FRAMES, 30.0), f"{len(self.masks)} masks came")
         rounds = 1 + sum(b.header.stamp < a.header.stamp for a, b in zip(self.masks, self.masks[1:]))
         self.assertGreaterEqual(rounds, 3)
-        print(f"{len(self.masks)} masks of {rounds} rounds of {FRAMES} images")
+        report("a bag that loops under /clock", masks=len(self.masks), note=f"{rounds} rounds of {FRAMES} images")
         for mask in self.masks:
             number = round((mask.header.stamp - rospy.Time(1000)).to_sec() / PERIOD)
             self.assertEqual(mask_from_message(mask)[0, 0], number % 3)
@@ -154,6 +156,8 @@ class TimeTest(unittest.TestCase):
             self.assertTrue(wait_for(lambda count=count: len(self.masks) > count + FRAMES), "no masks any more")
             os.killpg(player.pid, signal.SIGKILL)
             player.wait()
+        note = "3 times, masks each time"
+        report("the camera's process is killed and started anew", masks=len(self.masks), note=note)
         self.end()
 
     def test_every_frame_of_a_bag_gives_the_same_bytes_twice(self):
@@ -167,6 +171,7 @@ class TimeTest(unittest.TestCase):
             rounds.append([(mask.header.stamp.to_nsec(), bytes(mask.data)) for mask in self.masks])
         self.assertEqual(len(rounds[0]), FRAMES)
         self.assertEqual(rounds[0], rounds[1])
+        report("a bag twice, every_frame", 2 * FRAMES, len(rounds[0] + rounds[1]), note="masks equal byte by byte")
         self.end()
 
 

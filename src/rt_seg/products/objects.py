@@ -123,7 +123,7 @@ def _surface_points(region: np.ndarray, depth: np.ndarray, x: np.ndarray, y: np.
     """
     inner = cv2.erode(region.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     for chosen in (inner, region):
-        chosen = chosen & np.isfinite(depth)
+        chosen = chosen & np.isfinite(depth + x + y)
         rows, columns = (_sampled(indices) for indices in np.nonzero(chosen))
         z = depth[rows, columns]
         if z.size < LEAST_POINTS:
@@ -147,7 +147,7 @@ def _opening_points(region: np.ndarray, depth: np.ndarray, x: np.ndarray, y: np.
     """
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RING_WIDTH + 1, 2 * RING_WIDTH + 1))
     near = cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-    ring = cv2.dilate(region.astype(np.uint8), kernel).astype(bool) & ~near & np.isfinite(depth)
+    ring = cv2.dilate(region.astype(np.uint8), kernel).astype(bool) & ~near & np.isfinite(depth + x + y)
     if np.count_nonzero(ring) < LEAST_POINTS:
         return None
     rows, columns = (_sampled(indices) for indices in np.nonzero(ring))
@@ -162,10 +162,10 @@ def _opening_points(region: np.ndarray, depth: np.ndarray, x: np.ndarray, y: np.
         residual = np.abs(rays @ plane - inverse)
         deviation = max(1.4826 * float(np.median(residual[kept])), 1e-4)
         kept = residual <= 3.0 * deviation
-    rows, columns = (_sampled(indices) for indices in np.nonzero(region))
+    rows, columns = (_sampled(indices) for indices in np.nonzero(region & np.isfinite(x + y)))
     inside = np.stack([x[rows, columns], y[rows, columns], np.ones(rows.size)], axis=1).astype(np.float64)
     inverse = inside @ plane
-    if np.any(inverse <= 0.0):
+    if not np.all(inverse > 0.0):
         return None
     return inside / inverse[:, np.newaxis]
 

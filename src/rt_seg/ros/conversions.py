@@ -16,6 +16,8 @@ from std_msgs.msg import Header
 from rt_seg.cameras.frame import Intrinsics
 
 _BRIDGE = CvBridge()
+FARTHEST_PIXEL = 1e6
+"""Pixels. No camera has a focal length or a principal point beyond; such numbers are memory read as a calibration."""
 
 
 class ConversionError(ValueError):
@@ -164,14 +166,16 @@ def image_message(pixels: np.ndarray, header: Header) -> Image:
 def intrinsics_from_message(message: CameraInfo) -> Intrinsics:
     """Pinhole camera of a CameraInfo: K, and D where the lens model is plumb_bob.
 
-    Raises ConversionError for a camera that is not calibrated (K of zeros), for numbers that are not finite, and for
-    another lens model with distortion.
+    Raises ConversionError for a camera that is not calibrated (K of zeros), for numbers that are not finite or of no
+    lens, and for another lens model with distortion.
     """
     fx, fy, cx, cy = message.K[0], message.K[4], message.K[2], message.K[5]
-    if not np.all(np.isfinite(message.K)) or fx <= 0 or fy <= 0 or message.width < 1 or message.height < 1:
+    is_lens = 1.0 <= min(fx, fy) and max(fx, fy, abs(cx), abs(cy)) <= FARTHEST_PIXEL
+    if not np.all(np.isfinite(message.K)) or not is_lens or message.width < 1 or message.height < 1:
         raise ConversionError(
             f"camera info of {message.width}x{message.height} pixels with fx {fx:g}, fy {fy:g}, cx {cx:g}, cy {cy:g} "
-            "is no calibration; fx and fy must be above 0 pixels. Calibrate the camera, or mend what publishes this"
+            f"is no calibration; accepted are fx and fy from 1 to {FARTHEST_PIXEL:g} pixels. Calibrate the camera, or "
+            "mend what publishes this"
         )
     distortion = [float(value) for value in message.D]
     if not np.all(np.isfinite(distortion)):

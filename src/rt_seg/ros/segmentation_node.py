@@ -237,10 +237,9 @@ class SegmentationNode:
                 self._saver.save_unsure(inputs, results, below)
             self._inferences.append(inferred - converted)
             self._last_rgb = rgb
-        except rospy.ROSException:
-            if not rospy.is_shutdown():  # publishing on a topic closed by the shutdown is no failure
-                raise
         except Exception as error:  # one bad message must not end the node
+            if rospy.is_shutdown():
+                return  # publishing on a topic closed by the shutdown is no failure
             self._failed += 1
             reason = str(error) if isinstance(error, ConversionError) else f"{type(error).__name__}: {error}"
             self._report(f"{self._color_topic} ({_encoding(color)}): {reason}; the image is skipped")
