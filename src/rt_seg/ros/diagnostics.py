@@ -16,11 +16,14 @@ WARN_SILENCE, STALE_SILENCE = 2.0, 10.0
 """Seconds without a colour image."""
 STAMP_AGES = (-1.0, 5.0)
 """Seconds that a stamp may lie behind the clock; more means that two clocks differ."""
+LEAST_DEPTH_SHARE = 0.5
+"""Share of the colour images that find their depth, below which this is worth a warning."""
 
 
 class StreamState(NamedTuple):
     """What the node knows about its stream: counters by name, seconds without colour, the last failure's text, the
-    seconds of the latest inferences, and the last mask's age at publishing, in seconds."""
+    seconds of the latest inferences, and how many seconds the clock was past the stamp of the last colour image when
+    that came, and past that of the last mask when it had been published."""
 
     counters: Dict[str, int]
     silence: float
@@ -29,7 +32,8 @@ class StreamState(NamedTuple):
     depth_alive: bool
     last_failure: Optional[str]
     inferences: Tuple[float, ...]
-    age: Optional[float]
+    arrival_age: Optional[float]
+    mask_age: Optional[float]
 
 
 def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int, str]:
@@ -45,12 +49,23 @@ def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int,
         return DiagnosticStatus.WARN, "no depth; working with colour alone"
     if rates["depth_refused"] > 0:
         return DiagnosticStatus.WARN, state.last_failure or "depth refused"
-    if rates["segmented"] > 0 and state.age is not None and not STAMP_AGES[0] <= state.age <= STAMP_AGES[1]:
-        where = f"{state.age:.1f} s behind" if state.age > 0 else f"{-state.age:.1f} s ahead of"
+    age = state.arrival_age
+    if age is not None and not STAMP_AGES[0] <= age <= STAMP_AGES[1]:
+        where = f"{age:.1f} s behind" if age > 0 else f"{-age:.1f} s ahead of"
         return DiagnosticStatus.WARN, f"stamps are {where} the clock; camera and computer may have clocks of their own"
+    if state.uses_depth and rates["paired"] < LEAST_DEPTH_SHARE * rates["color_received"]:
+        return DiagnosticStatus.WARN, _why_unpaired(rates)
     if rates["segmented"] == 0 and rates["unwanted"] > 0:
         return DiagnosticStatus.OK, "nobody subscribes to a result"
     return DiagnosticStatus.OK, f"{rates['segmented']:.1f} masks a second"
+
+
+def _why_unpaired(rates: Dict[str, float]) -> str:
+    color, depth = rates["color_received"], rates["depth_received"]
+    found = f"depth for {rates['paired'] / color:.0%} of the images only"
+    if depth < 0.8 * color:
+        return f"{found}: it comes at {depth:.1f} Hz and colour at {color:.1f} Hz"
+    return f"{found}: the stamps of the others differ by more than ~slop; synchronise the camera, or raise ~slop"
 
 
 class Diagnostics:
@@ -104,8 +119,10 @@ class Diagnostics:
         if state.inferences:
             middle, late, last = np.percentile(state.inferences, (50, 95, 99)) * 1e3
             status.add("inference p50, p95, p99 (ms)", f"{middle:.1f}, {late:.1f}, {last:.1f}")
-        if state.age is not None:
-            status.add("age of the last mask at publishing (ms)", f"{state.age * 1e3:.1f}")
+        if state.arrival_age is not None:
+            status.add("age of the last color stamp on arrival (ms)", f"{state.arrival_age * 1e3:.1f}")
+        if state.mask_age is not None:
+            status.add("age of the last mask at publishing (ms)", f"{state.mask_age * 1e3:.1f}")
         for name, count in state.counters.items():
             status.add(name, str(count))
         status.add("last failure", state.last_failure or "none")

@@ -88,7 +88,8 @@ class SegmentationNode:
         self._segmented = self._failed = self._depth_refused = self._unwanted = self._rate_limited = 0
         self._last_failure: Optional[str] = None
         self._inferences: Deque[float] = deque(maxlen=RECENT)
-        self._age: Optional[float] = None
+        self._arrival_age: Optional[float] = None
+        self._mask_age: Optional[float] = None
         self._next_start = 0.0
         self._last_rgb: Optional[np.ndarray] = None
         self._color_topic = _transported(COLOR, settings.color_transport)
@@ -144,6 +145,7 @@ class SegmentationNode:
         self._model.segmenter.close()
 
     def _on_color(self, message: Union[Image, CompressedImage]) -> None:
+        self._arrival_age = self._age_of(message)
         self._queue.put_color(message.header.stamp.to_nsec(), message)
 
     def _on_depth(self, message: Union[Image, CompressedImage]) -> None:
@@ -245,7 +247,7 @@ class SegmentationNode:
             self._report(f"{self._color_topic} ({_encoding(color)}): {reason}; the image is skipped")
         else:
             self._segmented += 1
-            self._age = self._age_of(color)
+            self._mask_age = self._age_of(color)
 
     @staticmethod
     def _age_of(image: Union[Image, CompressedImage]) -> float:
@@ -315,7 +317,8 @@ class SegmentationNode:
             depth_alive=self._queue.depth_alive,
             last_failure=self._last_failure,
             inferences=tuple(self._inferences),
-            age=self._age,
+            arrival_age=self._arrival_age,
+            mask_age=self._mask_age,
         )
 
 
