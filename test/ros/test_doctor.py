@@ -3,20 +3,25 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
 
-from rt_seg.ros.doctor import (
-    BAD,
-    NOTE,
-    OK,
+from rt_seg.msg import LabelClass, LabelInfo
+from rt_seg.ros.conversions import image_message
+from rt_seg.ros.doctor.finding import BAD, NOTE, OK
+from rt_seg.ros.doctor.installation import check_bundles
+from rt_seg.ros.doctor.streams import (
     Observation,
-    check_bundles,
     judge_camera_info,
     judge_color,
     judge_depth,
+    judge_labels,
     judge_result,
 )
+
+LABELS = LabelInfo(model="made up 1.0.0", class_map=[LabelClass(0, "floor", 0, 0, 0), LabelClass(1, "cup", 9, 9, 9)])
 
 
 def stream(
@@ -105,6 +110,55 @@ def test_the_node_speaks_for_itself_and_late_masks_are_noted():
     assert "live.launch" in said(judge_result(Observation("mask"), stream(), {}), NOTE)
     silent = Observation("mask", "sensor_msgs/Image")
     assert "no mask came" in said(judge_result(silent, stream(), {}), BAD)
+
+
+def with_last(observation, pixels, **changes):
+    observation.last = image_message(np.asarray(pixels), Header())
+    for name, value in changes.items():
+        setattr(observation.last, name, value)
+    return observation
+
+
+def test_a_colour_encoding_that_the_node_refuses_is_named():
+    color = with_last(stream(), np.zeros((48, 64, 3), np.uint8), encoding="bayer_rggb8")
+    assert "'bayer_rggb8' is not a colour image" in said(judge_color(color), BAD)
+
+
+@pytest.mark.parametrize(
+    "pixels, level, words",
+    [
+        (np.full((48, 64), 1500.0, np.float32), BAD, "millimetres and 32FC1 metres"),
+        (np.full((48, 64), 2, np.uint16), BAD, "mind the unit"),
+        (np.zeros((48, 64), np.uint16), NOTE, "0% of the pixels have a depth"),
+    ],
+)
+def test_depth_of_a_wrong_unit_and_depth_without_readings_are_named(pixels, level, words):
+    assert words in said(judge_depth(with_last(depth(), pixels), stream()), level)
+
+
+def test_good_depth_has_its_median_named():
+    findings = judge_depth(with_last(depth(), np.full((48, 64), 850, np.uint16)), stream())
+    assert levels(findings) == {OK}
+    assert "median 0.85 m" in " ".join(finding.found for finding in findings)
+
+
+@pytest.mark.parametrize(
+    "ids, labels, level, words",
+    [
+        ([0, 1], None, BAD, "no list of classes"),
+        ([0, 7], LABELS, BAD, "ids 7 are no classes of made up"),
+        ([0, 0], LABELS, NOTE, "nothing but floor"),
+        ([255, 255], LABELS, NOTE, "nothing but unlabelled"),
+    ],
+)
+def test_masks_that_do_not_fit_their_labels_are_named(ids, labels, level, words):
+    mask = with_last(stream("/segmentation/mask"), np.array([ids], np.uint8))
+    assert words in said(judge_labels(mask, labels), level)
+
+
+def test_masks_that_look_black_are_explained():
+    findings = judge_labels(with_last(stream("mask"), np.array([[0, 1]], np.uint8)), LABELS)
+    assert levels(findings) == {OK} and "black" in findings[-1].found
 
 
 def test_a_folder_that_is_no_bundle_is_bad(tmp_path):

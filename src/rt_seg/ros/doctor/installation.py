@@ -1,0 +1,113 @@
+"""Looks at what is installed here: interpreter, modules, processor, disk, model bundles."""
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import List
+
+from rt_seg.ros.doctor.finding import BAD, NOTE, OK, Finding
+
+MODULES = {
+    "numpy": "pip install -r requirements-live.txt",
+    "cv2": "pip install -r requirements-live.txt",
+    "openvino": "pip install -r requirements-live.txt",
+    "rospy": "sudo apt install python3-rospy, or source /opt/ros/noetic/setup.bash",
+    "cv_bridge": "sudo apt install python3-cv-bridge",
+    "message_filters": "sudo apt install python3-message-filters",
+    "dynamic_reconfigure": "sudo apt install python3-dynamic-reconfigure",
+}
+
+
+def check_modules() -> List[Finding]:
+    """Whether this interpreter imports what the live half needs."""
+    findings = [Finding(OK, "interpreter", f"{sys.executable}, Python {sys.version.split()[0]}")]
+    for name, advice in MODULES.items():
+        try:
+            module = importlib.import_module(name)
+        except Exception as error:  # compiled modules fail in ways of their own, such as against another NumPy
+            findings.append(Finding(BAD, name, f"cannot be imported: {error}", advice))
+        else:
+            findings.append(Finding(OK, name, str(getattr(module, "__version__", "present"))))
+    if any(finding.level == BAD for finding in findings):
+        return findings
+    try:
+        importlib.import_module("cv_bridge").CvBridge()
+    except Exception as error:
+        advice = "it was built against NumPy 1: pip install 'numpy<2'"
+        findings.append(Finding(BAD, "cv_bridge", f"does not work: {error}", advice))
+    return findings
+
+
+def check_machine() -> List[Finding]:
+    """Processor cores, what they offer networks, and room on the disk."""
+    findings = []
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    flags = set(next((line.split(":", 1)[1].split() for line in text.splitlines() if line.startswith("flags")), ()))
+    units = [name for name in ("amx_bf16", "amx_int8", "avx512_vnni", "avx_vnni", "avx512f", "avx2") if name in flags]
+    cores = os.cpu_count() or 1
+    findings.append(
+        Finding(
+            OK if cores > 1 else NOTE,
+            "processor",
+            f"{cores} cores, {', '.join(units) or 'no AVX2'}",
+            "" if cores > 1 else "one core has to serve camera, network and viewer",
+        )
+    )
+    if not units:
+        findings.append(Finding(NOTE, "processor", "networks run slowly without AVX2", "use a newer processor"))
+    load = os.getloadavg()[0]
+    if load > cores + 0.5:
+        findings.append(
+            Finding(
+                NOTE,
+                "load",
+                f"{load:.1f} processes want {cores} cores",
+                "masks come late while others compute: see `top`",
+            )
+        )
+    free = shutil.disk_usage(str(Path.home())).free / 2**30
+    findings.append(
+        Finding(
+            OK if free > 2 else NOTE,
+            "disk",
+            f"{free:.0f} GB free in {Path.home()}",
+            "" if free > 2 else "recordings and saved frames need room",
+        )
+    )
+    return findings
+
+
+def check_bundles(folders: List[Path]) -> List[Finding]:
+    """Manifest and hashes of model bundles."""
+    from rt_seg.bundle import BundleError, load_bundle, verify_files
+
+    findings = []
+    for folder in folders:
+        try:
+            bundle = load_bundle(folder)
+            for engine in bundle.engines:
+                verify_files(engine, bundle.folder)
+        except BundleError as error:
+            findings.append(Finding(BAD, f"model {folder.name}", str(error), "copy or export the bundle again"))
+        else:
+            classes = f"{bundle.version}, {len(bundle.labels)} classes, files as exported"
+            findings.append(Finding(OK, f"model {folder.name}", classes))
+    if not findings:
+        findings.append(
+            Finding(BAD, "models", "none found", "pass --bundle FOLDER, or make one with rosrun rt_seg export")
+        )
+    return findings
+
+
+def shipped_bundles() -> List[Path]:
+    """The bundles of this package."""
+    import rospkg
+
+    models = Path(rospkg.RosPack().get_path("rt_seg")) / "models"
+    return sorted(path.parent for path in models.glob("*/bundle.yaml"))
