@@ -12,7 +12,7 @@ from rt_seg_training.augmentation.composition import compose, paste_object, repl
 from rt_seg_training.augmentation.recipe import Recipe, RecipeError, load_recipe, recipe_from_dict
 from rt_seg_training.augmentation.transforms import affine, equalise, jitter_labelled, move, recolor, warp
 from rt_seg_training.datasets.custom.custom_source import read_custom
-from rt_seg_training.datasets.source import check_source
+from rt_seg_training.datasets.linting import check_source
 from rt_seg_training.labelled_frame import LabelledFrame, encode
 
 OBJECTS = Path(__file__).parents[2] / "config" / "augmentation" / "objects.yaml"

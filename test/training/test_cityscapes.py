@@ -1,5 +1,7 @@
 """Cityscapes: official folders in, train ids out."""
 import os
+import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -7,17 +9,17 @@ import pytest
 from PIL import Image
 
 from rt_seg_training.datasets.building import build_dataset
-from rt_seg_training.datasets.cityscapes.cityscapes_dataset_builder import read_cityscapes, train_id_table
+from rt_seg_training.datasets.cityscapes.cityscapes_source import read_cityscapes, train_id_table
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import read_mask
 
 MINI = Path(os.environ.get("RT_SEG_DATA", "/nonexistent")) / "cityscapes_mini" / "pseudo_cityscapes_dataset"
 
 
-def _write(root, split, city, name, label):
+def _write(root, split, city, name, label, kind_of_label="gtFine"):
     for kind, ending, pixels in (
         ("leftImg8bit", "leftImg8bit", np.zeros((*label.shape, 3), np.uint8)),
-        ("gtFine", "gtFine_labelIds", label),
+        (kind_of_label, f"{kind_of_label}_labelIds", label),
     ):
         folder = root / kind / split / city
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,6 +55,47 @@ def test_a_built_set_holds_train_ids_in_the_official_splits(root, tmp_path):
     assert not build_dataset("cityscapes", root, data_dir=tmp_path / "data")[1], "an unchanged source was built again"
 
 
+def _zip(root, names, target):
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("license.txt", "x")
+        for name in names:
+            for path in sorted((root / name).rglob("*.png")):
+                archive.write(path, str(path.relative_to(root)))
+
+
+def test_the_official_zips_read_as_the_folders_do_whether_unpacked_or_not(root, tmp_path):
+    plain = read_cityscapes(root)
+    zips = tmp_path / "zips"
+    zips.mkdir()
+    _zip(root, ["gtFine"], zips / "gtFine_trainvaltest.zip")
+    shutil.copytree(root / "leftImg8bit", zips / "leftImg8bit")
+    mixed = read_cityscapes(zips)
+    shutil.rmtree(zips / "leftImg8bit")
+    _zip(root, ["leftImg8bit"], zips / "leftImg8bit_trainvaltest.zip")
+    zipped = read_cityscapes(zips)
+    for source in (mixed, zipped):
+        assert {split: [pair.name for pair in pairs] for split, pairs in source.splits.items()} == {
+            split: [pair.name for pair in pairs] for split, pairs in plain.splits.items()
+        }
+        pair, twin = source.splits["train"][1], plain.splits["train"][1]
+        np.testing.assert_array_equal(source.read_label(pair), plain.read_label(twin))
+    assert build_dataset("cityscapes", zips, data_dir=tmp_path / "data")[0].splits == {"train": 2, "validation": 1}
+
+
+def test_coarse_labels_of_the_extra_frames_are_a_split_of_their_own(root):
+    label = np.full((6, 6), 7, np.uint8)
+    _write(root, "train_extra", "augsburg", "augsburg_000000_000000", label, "gtCoarse")
+    source = read_cityscapes(root)
+    (pair,) = source.splits["train_extra"]
+    assert not source.read_label(pair).any() and len(source.splits["train"]) == 2
+
+
+def test_a_broken_zip_is_named(root):
+    (root / "gtFine_trainvaltest.zip").write_bytes(b"PK half of it")
+    with pytest.raises(DatasetError, match="gtFine_trainvaltest.zip: is not a whole zip file"):
+        read_cityscapes(root)
+
+
 def test_an_image_without_its_label_file_is_named(root):
     (root / "gtFine" / "train" / "aachen" / "aachen_000000_000019_gtFine_labelIds.png").unlink()
     with pytest.raises(DatasetError, match="has no aachen_000000_000019_gtFine_labelIds.png"):
@@ -62,7 +105,7 @@ def test_an_image_without_its_label_file_is_named(root):
 def test_folders_without_pictures_are_refused_with_what_to_unpack(tmp_path):
     for kind in ("leftImg8bit", "gtFine"):
         (tmp_path / kind / "train").mkdir(parents=True)
-    with pytest.raises(DatasetError, match="Unpack leftImg8bit_trainvaltest.zip"):
+    with pytest.raises(DatasetError, match="Put leftImg8bit_trainvaltest.zip and gtFine"):
         read_cityscapes(tmp_path)
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,10 @@ from PIL import Image
 
 from rt_seg.labels import load_labels
 from rt_seg_training.datasets.building import build_dataset, describe, main
-from rt_seg_training.datasets.camvid.camvid_dataset_builder import read_camvid
+from rt_seg_training.datasets.camvid.camvid_source import read_camvid
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.label_files import packaged_labels
+from rt_seg_training.datasets.layouts import LAYOUTS
 from rt_seg_training.datasets.loading import load_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,12 +151,22 @@ def test_names_that_are_no_folder_names_are_refused(source, data_dir):
         build_dataset("custom", source, name="1.0/x", data_dir=data_dir)
 
 
-def test_description_shows_counts_shares_and_absent_classes(source, data_dir):
+def test_description_shows_counts_and_shares_and_what_lint_dataset_doubts(source, data_dir):
+    for path in (source / "gt").iterdir():
+        if not path.name.startswith("001"):
+            Image.fromarray(np.zeros((6, 8), np.uint8)).save(path)
+    dataset = build_dataset("custom", source, data_dir=data_dir)[0]
+    text = describe(dataset)
+    assert "100.00 %" in text
+    assert "warning: validation: no pixel of peg" in text
+    assert any("5 of 6 masks hold class 0 alone" in warning for warning in dataset.warnings)
+
+
+def test_masks_without_any_object_are_refused_by_building(source, data_dir):
     for path in (source / "gt").iterdir():
         Image.fromarray(np.zeros((6, 8), np.uint8)).save(path)
-    text = describe(build_dataset("custom", source, data_dir=data_dir)[0])
-    assert "100.00 %" in text
-    assert "no pixel of peg in the whole data set" in text
+    with pytest.raises(DatasetError, match="no pixel of peg: the 6 masks hold nothing but background"):
+        build_dataset("custom", source, data_dir=data_dir)
 
 
 def test_command_builds_and_refuses_with_one_line_and_code_2(source, data_dir, capsys):
@@ -177,15 +189,87 @@ def test_data_dir_that_cannot_be_made_is_named(source, tmp_path, capsys):
     assert str(tmp_path / "file") in lines[0]
 
 
-def test_builders_work_in_plain_tfds_with_its_manual_folder(source, data_dir):
+def add_depth(source, names=("000", "001", "002", "003", "004")):
+    (source / "depth").mkdir()
+    depth = {name: np.arange(48, dtype=np.uint16).reshape(6, 8) * 300 + int(name) for name in names}
+    for name, millimetres in depth.items():
+        Image.fromarray(millimetres).save(source / "depth" / f"{name}_depth.png")
+    return depth
+
+
+def test_depth_comes_back_in_millimetres_with_its_validity_and_only_if_asked_for(source, data_dir):
+    depth = add_depth(source)
+    dataset, _ = build_dataset("custom", source, data_dir=data_dir)
+    assert dataset.has_depth
+    assert set(next(iter(dataset.examples("train").as_numpy_iterator()))) == {"image", "label", "name"}
+    examples = {e["name"].decode(): e for e in dataset.examples("train+validation", depth=True).as_numpy_iterator()}
+    for name, example in examples.items():
+        expected = depth.get(name, np.zeros((6, 8), np.uint16))  # 005 has none: no reading anywhere
+        assert example["depth"].dtype == np.uint16 and example["valid"].dtype == bool
+        np.testing.assert_array_equal(example["depth"][..., 0], expected)
+        np.testing.assert_array_equal(example["valid"], example["depth"] > 0)
+
+
+def test_depth_asked_of_a_set_without_names_the_set_and_what_to_do(source, data_dir):
+    dataset, _ = build_dataset("custom", source, data_dir=data_dir)
+    with pytest.raises(DatasetError, match="custom/pegs: was built without depth.*Put depth images into depth/"):
+        dataset.examples("train", depth=True)
+
+
+def test_a_zip_with_depth_builds_as_its_folder_does(source, data_dir, tmp_path):
+    add_depth(source)
+    archive = shutil.make_archive(str(tmp_path / "pegs"), "zip", source.parent, source.name)
+    plain, _ = build_dataset("custom", source, data_dir=data_dir)
+    zipped, _ = build_dataset("custom", archive, name="zipped", data_dir=data_dir)
+    for one, other in zip(plain.examples("train", depth=True), zipped.examples("train", depth=True)):
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key])
+
+
+def test_frames_that_the_node_saves_build_with_their_depth(data_dir, tmp_path):
+    from rt_seg.labels import labels_from_dict
+    from rt_seg.products.frame_folder import FrameFolder
+
+    labels = labels_from_dict(LABELS, "labels")
+    folder = FrameFolder(tmp_path / "frames", limit=10)
+    random = np.random.default_rng(0)
+    mask = np.tile(np.array([0, 1], np.uint8), (6, 4))
+    for number in range(3):
+        depth = np.full((6, 8), 1.25 + number, np.float32)
+        depth[0] = np.nan
+        folder.save(number * 10**9, random.integers(0, 256, (6, 8, 3), np.uint8), mask, labels, depth)
+    dataset, _ = build_dataset("custom", tmp_path / "frames", data_dir=data_dir)
+    middles = sorted(int(e["depth"][3, 3, 0]) for e in dataset.examples("train", depth=True).as_numpy_iterator())
+    assert middles == [1250, 2250, 3250]
+    assert not any(e["valid"][0].any() for e in dataset.examples("train", depth=True).as_numpy_iterator())
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_builders_work_in_plain_tfds_with_its_manual_folder(source, data_dir, tmp_path, zipped):
     import tensorflow_datasets as tfds
 
     from rt_seg_training.datasets.custom.custom_dataset_builder import Builder
 
+    add_depth(source)
+    manual_dir = source
+    if zipped:
+        manual_dir = tmp_path / "manual"
+        shutil.make_archive(str(manual_dir / "pegs"), "zip", source)
     builder = Builder(data_dir=data_dir)
     assert builder.name == "custom"
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=source))
-    assert load_dataset("custom", data_dir).splits == {"train": 4, "validation": 2}
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
+    dataset = load_dataset("custom", data_dir)
+    assert dataset.splits == {"train": 4, "validation": 2}
+    assert next(iter(dataset.examples("train", depth=True)))["depth"].shape == (6, 8, 1)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_builder_is_where_the_command_of_tfds_looks_for_it(layout, monkeypatch):
+    # `tfds build FOLDER` imports <name>.<name>_dataset_builder from the folder above FOLDER.
+    from tensorflow_datasets.core.community import builder_cls_from_module
+
+    monkeypatch.syspath_prepend(ROOT / "training" / "rt_seg_training" / "datasets")
+    assert builder_cls_from_module(f"{layout}.{layout}_dataset_builder").name == layout
 
 
 def test_help_is_quick_and_loads_no_tensorflow():
@@ -205,7 +289,8 @@ def camvid_folder(folder, frames):
         (folder / f"{split}annot").mkdir()
         for stem in stems:
             Image.new("RGB", (8, 6)).save(folder / split / f"{stem}.png")
-            Image.new("L", (8, 6), 11).save(folder / f"{split}annot" / f"{stem}.png")
+            mask = np.tile(np.arange(8, dtype=np.uint8), (6, 1))
+            Image.fromarray(mask).save(folder / f"{split}annot" / f"{stem}.png")
     return folder
 
 

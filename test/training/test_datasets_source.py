@@ -11,7 +11,7 @@ from PIL import Image
 from rt_seg_training.datasets.custom.custom_source import read_custom
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import is_plain_rgb, read_image, read_mask
-from rt_seg_training.datasets.source import check_source
+from rt_seg_training.datasets.linting import check_source
 from rt_seg_training.datasets.splitting import BLOCK, group_of, split_by_group
 
 LABELS = """ignore_id: 255
@@ -60,7 +60,7 @@ def test_good_folder_is_read_with_its_labels_and_pixel_counts(folder):
     source = read_custom(folder)
     assert source.labels.names == ["background", "peg"]
     assert sum(map(len, source.splits.values())) == 50
-    pixels = sum(check_source(source).values())
+    pixels = sum(check_source(source).pixels.values())
     assert (pixels[0], pixels[1], pixels[255], pixels.sum()) == (50 * 32, 50 * 8, 50 * 8, 50 * 48)
 
 
@@ -159,6 +159,59 @@ def test_lossy_masks_and_nested_folders_are_refused(folder):
         read_custom(folder)
 
 
+@pytest.mark.parametrize(
+    ("image", "depth"), [("7", "7"), ("7", "7_depth"), ("7_rgb", "7_depth"), ("7_color", "7-aligned_depth")]
+)
+def test_depth_is_paired_by_name_with_the_usual_endings_and_may_be_missing(tmp_path, image, depth):
+    write_pair(tmp_path, image, "7_mask")
+    write_pair(tmp_path, "8")
+    (tmp_path / "labels.yaml").write_text(LABELS)
+    (tmp_path / "depth").mkdir()
+    Image.fromarray(np.full((6, 8), 4000, np.uint16)).save(tmp_path / "depth" / f"{depth}.png")
+    source = read_custom(tmp_path)
+    assert source.has_depth
+    found = {pair.name: pair.depth.name if pair.depth else None for pair in source.splits["train"]}
+    assert found == {"7": f"{depth}.png", "8": None}
+    before = source.digest
+    Image.fromarray(np.full((6, 8), 900, np.uint16)).save(tmp_path / "depth" / f"{depth}.png")
+    assert read_custom(tmp_path).digest != before
+
+
+def test_depth_without_image_two_of_one_image_and_lossy_depth_are_refused(folder):
+    (folder / "depth").mkdir()
+    assert not read_custom(folder).has_depth, "an empty depth/ is no depth"
+    depth = Image.fromarray(np.full((6, 8), 4000, np.uint16))
+    depth.save(folder / "depth" / "0001.png")
+    with pytest.raises(DatasetError, match=r"depth/0001\.png: depth without its image"):
+        read_custom(folder)
+    (folder / "depth" / "0001.png").unlink()
+    depth.save(folder / "depth" / "0008.png")
+    depth.save(folder / "depth" / "0008_depth.png")
+    with pytest.raises(DatasetError, match=r"0008_depth\.png: ambiguous, its name fits 0008\.png too"):
+        read_custom(folder)
+    (folder / "depth" / "0008_depth.png").unlink()
+    Image.new("L", (8, 6)).save(folder / "depth" / "0008.jpg")
+    with pytest.raises(DatasetError, match=r"0008\.jpg: depth images have 16 bits"):
+        read_custom(folder)
+
+
+def test_depth_of_another_size_or_of_8_bits_is_named(folder):
+    (folder / "depth").mkdir()
+    Image.fromarray(np.full((5, 8), 4000, np.uint16)).save(folder / "depth" / "0008.png")
+    with pytest.raises(DatasetError, match=r"depth/0008\.png: is 8x5, but its image is 8x6"):
+        check_source(read_custom(folder))
+    Image.new("L", (8, 6), 9).save(folder / "depth" / "0008.png")
+    with pytest.raises(DatasetError, match=r"depth/0008\.png: has 8 bits a pixel"):
+        check_source(read_custom(folder))
+
+
+def test_the_error_says_how_many_more_there_are(folder):
+    for name in ("0008", "0012"):
+        Image.new("L", (5, 6)).save(folder / "gt" / f"{name}.png")
+    with pytest.raises(DatasetError, match=r"\(and 1 more errors: lint_dataset shows them\)"):
+        check_source(read_custom(folder))
+
+
 def test_sizes_that_differ_are_named(folder):
     Image.new("L", (5, 6)).save(folder / "gt" / "0008.png")
     with pytest.raises(DatasetError, match=r"0008\.png: is 5x6, but its image 0008\.png is 8x6"):
@@ -239,6 +292,13 @@ def test_padding_of_numbers_does_not_part_neighbours():
     assert group_of("0340") == group_of("341") == "17x20"
     assert group_of("a_0019_left") != group_of("b_0019_left")
     assert group_of("portrait") == "portrait"
+
+
+def test_stamps_are_grouped_by_their_seconds():
+    stamps = ["1700000000_100000000", "1700000003_100000000", "1700000019_999999999_2", "1700000001.123456"]
+    assert {group_of(stamp) for stamp in stamps} == {"85000000x20s"}
+    assert group_of("1700000020_000000000") == "85000001x20s"
+    assert group_of("3_000000007") == group_of("4_000000000") != group_of("44_000000000")
 
 
 def test_two_groups_give_both_splits_and_one_group_gives_train_only():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rt_seg_training.datasets.custom.custom_source import read_custom
-from rt_seg_training.datasets.source import check_source
+from rt_seg_training.datasets.linting import check_source
 from rt_seg_training.labelled_frame import encode
 from rt_seg_training.labelling.depth_plane import PlaneError, StandingOutSettings, dominant_plane, label_by_depth
 from rt_seg_training.labelling.label_binary_command import main

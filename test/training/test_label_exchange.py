@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rt_seg_training.datasets.custom.custom_source import read_custom
-from rt_seg_training.datasets.source import check_source
+from rt_seg_training.datasets.linting import check_source
 from rt_seg_training.label_exchange import coco
 from rt_seg_training.label_exchange.annotations import Annotated, labels_of, outlines, paint
 from rt_seg_training.label_exchange.exchange_commands import FORMATS, main_export, main_import

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import yaml
 
-from rt_seg_training.lint_dataset import main, nearest
+from rt_seg_training.datasets.linting import nearest
+from rt_seg_training.lint_dataset import main
 
 CLASSES = [{"id": i, "name": name, "color": [60 * i] * 3} for i, name in enumerate(("floor", "peg", "hole"))]
 NAMES = [f"{number:03d}" for number in range(12)]
@@ -76,7 +77,7 @@ def test_empty_masks_absent_and_rare_classes_and_much_to_ignore_are_noted(pegs, 
         rewrite(pegs, name, lambda mask: np.full_like(mask, 255))
     rewrite(pegs, "009", lambda mask: np.where(np.arange(mask.size).reshape(mask.shape) == 5, 1, 0).astype(np.uint8))
     output = run(pegs, capsys)[1]
-    for text in ("8 of 12 masks hold class 0 alone (floor)", "train: no pixel of peg, hole",
+    for text in ("8 of 12 masks hold class 0 alone (floor)", "train: no pixel of peg:", "no pixel of hole in the whole",
                  "000.png: nothing is labelled", "validation: 67% of the pixels are to be ignored"):  # fmt: skip
         assert text in output
 
@@ -93,7 +94,7 @@ def test_the_page_needs_no_other_file_and_shows_the_images(pegs, capsys, tmp_pat
     target = tmp_path / "lint.html"
     run(pegs, capsys, "--html", str(target))
     text = target.read_text()
-    assert text.count("data:image/jpeg;base64,") == 2 and "http" not in text
+    assert text.count("data:image/jpeg;base64,") == 2 + 6 + 3 and "http" not in text
     assert "validation image 010" in text
 
 
@@ -110,3 +111,50 @@ def test_the_nearest_is_that_of_a_slow_search():
     indices, differences = nearest(images, others)
     np.testing.assert_array_equal(indices, table.argmin(axis=1))
     np.testing.assert_allclose(differences, table.min(axis=1))
+
+
+def test_masks_of_one_class_alone_are_an_error_that_says_what_is_missing(pegs, capsys):
+    for name in NAMES:
+        rewrite(pegs, name, np.zeros_like)
+    code, output = run(pegs, capsys)
+    assert code == 1
+    assert "error: no pixel of peg, hole: the 12 masks hold nothing but floor" in output
+    for name in NAMES:
+        rewrite(pegs, name, lambda mask: np.full_like(mask, 255))
+    code, output = run(pegs, capsys)
+    assert code == 1 and "error: no pixel of any class" in output
+
+
+def test_test_images_near_validation_are_named_too(pegs, capsys):
+    splits = {"train": NAMES[:6], "validation": NAMES[6:9], "test": NAMES[9:]}
+    (pegs / "splits.yaml").write_text(yaml.safe_dump(splits, sort_keys=False))
+    cv2.imwrite(str(pegs / "rgb" / "011.png"), cv2.imread(str(pegs / "rgb" / "007.png")))
+    assert "test image 011 is nearly validation image 007, 0.0 of 255" in run(pegs, capsys)[1]
+
+
+def write_depth(folder, name, depth):
+    (folder / "depth").mkdir(exist_ok=True)
+    cv2.imwrite(str(folder / "depth" / f"{name}.png"), depth)
+
+
+def test_depth_has_rows_of_its_own_and_is_looked_at(pegs, capsys):
+    assert "depth" not in run(pegs, capsys)[1]
+    depth = np.full((48, 64), 1500, np.uint16)
+    depth[:12] = 0
+    for name in NAMES[:10]:
+        write_depth(pegs, name, depth)
+    write_depth(pegs, "003", np.zeros((48, 64), np.uint16))
+    code, output = run(pegs, capsys)
+    rows = [line.split() for line in output.splitlines()]
+    assert code == 0
+    assert ["frames", "with", "depth", "9", "1"] in rows
+    assert ["(without", "reading)", "33.33", "%", "25.00", "%"] in rows
+    assert "2 of 12 images have no depth" in output and "depth/003.png: no reading anywhere" in output
+    for name in NAMES[:10]:
+        write_depth(pegs, name, depth // 1000)
+    assert "depth lies around 1 mm: are the files in millimetres?" in run(pegs, capsys)[1]
+    write_depth(pegs, "001", depth[:40])
+    write_depth(pegs, "002", depth.astype(np.uint8))
+    code, output = run(pegs, capsys)
+    assert code == 1
+    assert "001.png: is 64x40, but its image is 64x48" in output and "002.png: has 8 bits a pixel" in output

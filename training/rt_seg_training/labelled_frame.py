@@ -10,10 +10,8 @@ import yaml
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
-from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import read_image, read_mask
 from rt_seg_training.datasets.pairing import Pair
-from rt_seg_training.datasets.source import Source, check_pair
+from rt_seg_training.datasets.source import Source, read_pair
 
 JPEG_QUALITY = 95
 
@@ -27,28 +25,9 @@ class LabelledFrame:
     depth: np.ndarray | None = None
 
 
-def read_depth(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """(H, W) uint16 millimetres of a depth image. Raises DatasetError if it is of another kind, or not of `shape`."""
-    depth = read_mask(path)
-    if depth.dtype.itemsize < 2:
-        raise DatasetError(f"{path}: has 8 bits a pixel; depth is a grey PNG of 16 bits, in millimetres (0 = unknown)")
-    if depth.min(initial=0) < 0 or depth.max(initial=0) > 65535:
-        raise DatasetError(f"{path}: holds {depth.max()}; depth is in millimetres, 0..65535")
-    if depth.shape != tuple(shape[:2]):
-        raise DatasetError(
-            f"{path}: is {depth.shape[1]}x{depth.shape[0]}, but its image is {shape[1]}x{shape[0]} (width x height). "
-            "Depth must be aligned to colour."
-        )
-    return depth.astype(np.uint16)
-
-
 def read_frame(source: Source, pair: Pair) -> LabelledFrame:
-    """The frame of a pair; its depth is `depth/<name>.png` beside `rgb/`, if it is there. Raises DatasetError."""
-    check_pair(pair, source)
-    color = read_image(pair.image)
-    path = pair.image.parent.parent / "depth" / f"{pair.name}.png"
-    depth = read_depth(path, color.shape) if path.is_file() else None
-    return LabelledFrame(color, source.read_label(pair).astype(np.uint8), depth)
+    """The frame of a pair. Raises DatasetError."""
+    return LabelledFrame(*read_pair(pair, source))
 
 
 def encode(suffix: str, image: np.ndarray) -> bytes:

@@ -39,7 +39,7 @@ from rt_seg_training.losses import (
     SegmentationLoss,
     SegmentationOhem,
 )
-from rt_seg_training.nets.registry import build_net
+from rt_seg_training.nets.registry import DEPTH_NETS, build_net
 from rt_seg_training.optimizers import build_optimizer, copy_averaged_weights
 from rt_seg_training.precision import layer_policy
 from rt_seg_training.reports import Curves, ProgressBar, TensorBoardReport, panels
@@ -250,9 +250,11 @@ def train(
             f"head: binary is for data sets of 2 classes, {dataset.name} has {len(labels)}; choose semantic"
         )
     weights = class_weights(configuration, dataset)
-    examples, count = dataset.examples(configuration.train_split), dataset.count(configuration.train_split)
-    # Decoded: 3 bytes of colour, 1 of label and perhaps 2 of depth per pixel.
-    in_memory = fits_in_memory(6 * sum(int(dataset.pixels[part].sum()) for part in parts_of(configuration.train_split)))
+    with_depth = configuration.net in DEPTH_NETS
+    examples = dataset.examples(configuration.train_split, depth=with_depth)
+    count = dataset.count(configuration.train_split)
+    # Decoded: 3 bytes of colour, 1 of label and perhaps 3 of depth per pixel.
+    in_memory = fits_in_memory(7 * sum(int(dataset.pixels[part].sum()) for part in parts_of(configuration.train_split)))
 
     def batches(position: int = 0, workers: int = 1, worker: int = 0, share: int = 1) -> tf.data.Dataset:
         return pipeline.training_batches(
@@ -287,7 +289,9 @@ def train(
     scored = build_net(
         configuration.net, configuration.height, configuration.width, len(labels), two_heads, configuration.head
     )
-    validation = pipeline.validation_batches(dataset.examples(configuration.validation_split), configuration)
+    validation = pipeline.validation_batches(
+        dataset.examples(configuration.validation_split, depth=with_depth), configuration
+    )
     evaluate = scorer(scored, build_loss(configuration, labels.ignore_id, weights))
     predict = mask_predictor(scored)
     loss = build_loss(configuration, labels.ignore_id, weights)

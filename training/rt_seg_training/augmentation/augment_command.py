@@ -40,8 +40,8 @@ def _background_files(folder: str) -> list[Path]:
 
 
 def _read_background(path: Path):
-    from rt_seg_training.datasets.images import read_image
-    from rt_seg_training.labelled_frame import LabelledFrame, read_depth
+    from rt_seg_training.datasets.images import read_depth, read_image
+    from rt_seg_training.labelled_frame import LabelledFrame
 
     color = read_image(path)
     depth_file = path.parent.parent / "depth" / f"{path.stem}.png"
@@ -108,19 +108,18 @@ def _begin(folder: Path, record: dict) -> None:
 def _copy_originals(source, folder: Path) -> None:
     """Colour files byte by byte; masks as plain grey PNG; depth where it is."""
     from rt_seg.atomic_file import write_atomically
-    from rt_seg_training.datasets.source import check_pair
+    from rt_seg_training.datasets.source import read_pair
     from rt_seg_training.labelled_frame import encode
 
     for pair in (pair for members in source.splits.values() for pair in members):
         target = folder / "rgb" / f"{pair.name}{Path(pair.image.name).suffix}"
         if target.exists():
             continue
-        check_pair(pair, source)
-        depth = pair.image.parent.parent / "depth" / f"{pair.name}.png"
-        if depth.is_file():
-            write_atomically(folder / "depth" / f"{pair.name}.png", depth.read_bytes())
-        mask = encode(".png", source.read_label(pair).astype(np.uint8))
-        write_atomically(folder / "gt" / f"{pair.name}.png", mask)
+        mask = read_pair(pair, source)[1]
+        if pair.depth is not None:
+            name = f"{pair.name}{Path(pair.depth.name).suffix}"
+            write_atomically(folder / "depth" / name, pair.depth.read_bytes())
+        write_atomically(folder / "gt" / f"{pair.name}.png", encode(".png", mask))
         write_atomically(target, pair.image.read_bytes())
 
 

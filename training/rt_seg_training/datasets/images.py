@@ -1,4 +1,4 @@
-"""Read colour images and label images as the arrays that the labels mean, whatever the file's colour type."""
+"""Read colour, label and depth images as the arrays that they mean, whatever the file's colour type."""
 from __future__ import annotations
 
 import io
@@ -12,6 +12,8 @@ from rt_seg_training.datasets.errors import DatasetError
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 """Label images must be lossless: JPEG invents class ids along every edge."""
+DEPTH_SUFFIXES = (".png", ".tif", ".tiff")
+"""Those that hold 16 bits a pixel."""
 
 EXIF_ORIENTATION = 274
 
@@ -58,3 +60,26 @@ def read_mask(path: Any) -> np.ndarray:
         f"{path}: is a colour image (mode {image.mode}), but a label image holds one class id per pixel. "
         "Accepted are grey or palette PNG files; convert colours to the ids of the labels file."
     )
+
+
+def read_depth(path: Any, shape: tuple[int, ...], unit: float = 1.0) -> np.ndarray:
+    """(H, W) uint16 millimetres of a depth image, 0 = no reading; `unit`: millimetres of one step of the file.
+
+    `path` is a pathlib.Path or zipfile.Path. Raises DatasetError, naming the file, if it is of another kind or its
+    size is not that of `shape`, the colour image's.
+    """
+    depth = read_mask(path)
+    if depth.dtype.itemsize < 2 and unit == 1.0:
+        raise DatasetError(
+            f"{path}: has 8 bits a pixel; depth is a grey PNG of 16 bits, in millimetres (0 = no reading)"
+        )
+    if depth.dtype.itemsize > 1 and unit != 1.0:
+        raise DatasetError(f"{path}: has 16 bits a pixel; depth of this layout has 8, in steps of {unit:.1f} mm")
+    if depth.min(initial=0) < 0 or unit * depth.max(initial=0) > 65535:
+        raise DatasetError(f"{path}: holds {depth.max()}; depth is in millimetres, 0..65535")
+    if depth.shape != tuple(shape[:2]):
+        raise DatasetError(
+            f"{path}: is {depth.shape[1]}x{depth.shape[0]}, but its image is {shape[1]}x{shape[0]} (width x height). "
+            "Depth must be aligned to colour."
+        )
+    return np.rint(unit * depth).astype(np.uint16)

@@ -17,7 +17,10 @@ INFO_FILE = "dataset_info.json"  # TFDS writes it last: a folder with it is a co
 
 @dataclass(frozen=True)
 class DataSet:
-    """A built data set: `splits` are {name: number of examples}, `pixels` {split: (256,) int64 per label value}."""
+    """A built data set: `splits` are {name: number of examples}, `pixels` {split: (256,) int64 per label value}.
+
+    `warnings`: what lint_dataset found doubtful when it was built.
+    """
 
     name: str
     folder: Path
@@ -27,6 +30,7 @@ class DataSet:
     source: str
     source_digest: str
     builder: Any
+    warnings: tuple[str, ...] = ()
 
     def count(self, split: str) -> int:
         """Number of examples of a TFDS split expression: `train`, `train+validation`, `train[:10%]`.
@@ -44,17 +48,39 @@ class DataSet:
                 "sums as a+b, and slices as a[:10%]"
             ) from error
 
-    def examples(self, split: str, shuffle_files: bool = False) -> Any:
+    @property
+    def has_depth(self) -> bool:
+        """Whether the set was built with depth."""
+        return "depth" in self.builder.info.features
+
+    def examples(self, split: str, shuffle_files: bool = False, depth: bool = False) -> Any:
         """tf.data.Dataset of {image: uint8 (H,W,3) RGB, label: uint8 (H,W,1) ids, name: text} of a split expression.
 
-        The order is the same on each run unless `shuffle_files`. Raises DatasetError for an unknown split.
+        With `depth` each also has depth, uint16 (H,W,1) millimetres aligned to the image, 0 where there is no reading,
+        and valid, bool (H,W,1), which says where there is one.
+        The order is the same on each run unless `shuffle_files`. Raises DatasetError for an unknown split, and if
+        depth is asked of a set without.
         """
         self.count(split)
+        import tensorflow as tf
         import tensorflow_datasets as tfds
 
+        if depth and not self.has_depth:
+            raise DatasetError(
+                f"{self.name}: was built without depth, which this network needs. Put depth images into depth/ of "
+                f"its source ({self.source}) and build it again, or choose a network of colour alone."
+            )
+        wanted = [name for name in self.builder.info.features if depth or name != "depth"]
         # TFDS would judge by the size of the compressed files whether to keep the decoded pictures in memory.
-        read_config = tfds.ReadConfig(try_autocache=False)
-        return self.builder.as_dataset(split=split, shuffle_files=shuffle_files, read_config=read_config)
+        examples = self.builder.as_dataset(
+            split=split,
+            shuffle_files=shuffle_files,
+            read_config=tfds.ReadConfig(try_autocache=False),
+            decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True)),
+        )
+        if not depth:
+            return examples
+        return examples.map(lambda example: {**example, "valid": example["depth"] > 0}, tf.data.AUTOTUNE)
 
 
 def default_data_dir() -> Path:
@@ -116,4 +142,5 @@ def load_dataset(name: str | Path, data_dir: str | Path | None = None) -> DataSe
         source=metadata["source"],
         source_digest=metadata["source_digest"],
         builder=builder,
+        warnings=tuple(metadata.get("warnings", ())),
     )

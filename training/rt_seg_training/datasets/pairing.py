@@ -1,15 +1,17 @@
-"""Pair each image with its label image by name, never by order."""
+"""Pair each image with its label image and its depth image by name, never by order."""
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES
+from rt_seg_training.datasets.images import DEPTH_SUFFIXES, IMAGE_SUFFIXES, MASK_SUFFIXES
 
 MASK_NAME = re.compile(r"[_-](mask|masks|label|labels|gt|seg|segmentation|annotation)$", re.IGNORECASE)
+DEPTH_NAME = re.compile(r"[_-](depth|depth_raw|raw_depth|aligned_depth)$", re.IGNORECASE)
 IMAGE_NAME = re.compile(r"[_-](rgb|color|colour|image|img)$", re.IGNORECASE)
 
 
@@ -42,6 +44,8 @@ def _image_files(folder: Any, accepted: tuple[str, ...]) -> list[Any]:
         if suffix in accepted:
             files.append(path)
         elif suffix in IMAGE_SUFFIXES:
+            if accepted is DEPTH_SUFFIXES:
+                raise DatasetError(f"{path}: depth images have 16 bits a pixel; accepted are {', '.join(accepted)}.")
             raise DatasetError(
                 f"{path}: label images must be lossless; accepted are {', '.join(accepted)}. "
                 "Write the class ids as PNG again: those in this file are altered by its compression."
@@ -99,3 +103,23 @@ def pair_by_name(images: Any, masks: Any) -> list[Pair]:
         if path.name not in image_of_mask:
             raise DatasetError(f"{path}: mask without its image in {images}. Add the image or remove the mask.")
     return sorted(pairs, key=lambda pair: pair.name)
+
+
+def with_depth(pairs: list[Pair], depths: Any) -> list[Pair]:
+    """The pairs with their images of the folder `depths`; those that have none there stay without.
+
+    Names match as in pair_by_name (`12_rgb.png` and `12_depth.png`). Raises DatasetError for a depth image without
+    its image and for two of one image, naming the files.
+    """
+    name_of_key = {key: pair.name for pair in pairs for key in _keys(pair.image, IMAGE_NAME) | {pair.name}}
+    depth_of_name: dict[str, Any] = {}
+    for path in _image_files(depths, DEPTH_SUFFIXES):
+        found = {name_of_key[key] for key in _keys(path, DEPTH_NAME) if key in name_of_key}
+        if not found:
+            raise DatasetError(f"{path}: depth without its image. Add the image or remove the depth image.")
+        rival = next((depth_of_name[name] for name in found if name in depth_of_name), None)
+        if rival is not None or len(found) > 1:
+            other = rival.name if rival is not None else " and ".join(sorted(found))
+            raise DatasetError(f"{path}: ambiguous, its name fits {other} too. Keep one.")
+        depth_of_name[found.pop()] = path
+    return [dataclasses.replace(pair, depth=depth_of_name.get(pair.name)) for pair in pairs]

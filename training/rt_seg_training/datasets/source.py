@@ -12,7 +12,7 @@ import numpy as np
 
 from rt_seg.labels import LabelError, LabelSet
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import read_image, read_mask
+from rt_seg_training.datasets.images import read_depth, read_image, read_mask
 from rt_seg_training.datasets.pairing import Pair
 
 
@@ -34,19 +34,6 @@ class Source:
     def has_depth(self) -> bool:
         """Whether any pair has depth; those that do not then count as having no reading anywhere."""
         return any(pair.depth is not None for pairs in self.splits.values() for pair in pairs)
-
-    def read_depth(self, pair: Pair) -> np.ndarray:
-        """(H, W) uint16 millimetres of a pair, 0 = no reading. Raises DatasetError for a file that is not depth."""
-        if pair.depth is None:
-            return np.zeros(read_image(pair.image).shape[:2], np.uint16)
-        depth = read_mask(pair.depth)
-        if depth.dtype.itemsize < 2 and self.depth_unit == 1.0:
-            raise DatasetError(
-                f"{pair.depth}: has 8 bits a pixel; depth is a grey PNG of 16 bits, in millimetres (0 = no reading)"
-            )
-        if depth.min(initial=0) < 0 or self.depth_unit * depth.max(initial=0) > 65535:
-            raise DatasetError(f"{pair.depth}: holds {depth.max()}; depth is in millimetres, 0..65535")
-        return np.rint(self.depth_unit * depth).astype(np.uint16)
 
     def read_label(self, pair: Pair) -> np.ndarray:
         """(H, W) integer class ids of a pair. Raises DatasetError for an unreadable file or a value above 255."""
@@ -85,13 +72,16 @@ def _signature(path: Any) -> tuple[str, int, int]:
 
 
 def open_root(path: str | Path, required: tuple[str, ...]) -> Any:
-    """The folder (pathlib.Path or zipfile.Path) that holds the folders `required`: `path` or its only sub-folder.
+    """The folder (pathlib.Path or zipfile.Path) that holds the folders `required`: `path` or its only entry.
 
     Raises DatasetError if `path` is missing, empty, not a folder or zip file, or lacks a required folder.
     """
     path = Path(path).expanduser()
     if path.is_dir():
         root: Any = path
+        entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+        if len(entries) == 1 and entries[0].suffix == ".zip":
+            return open_root(entries[0], required)
     elif path.is_file():
         try:
             root = zipfile.Path(zipfile.ZipFile(path))
@@ -112,17 +102,13 @@ def open_root(path: str | Path, required: tuple[str, ...]) -> Any:
     return root
 
 
-def check_pair(pair: Pair, source: Source) -> np.ndarray:
-    """(256,) int64 pixels per label value of a pair, after decoding its files.
+def read_pair(pair: Pair, source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Image (H, W, 3) uint8 RGB, label (H, W) uint8 ids and depth (H, W) uint16 mm or None of a pair, checked.
 
     Raises DatasetError if a file cannot be read, the sizes differ, or a label value is outside the class list.
     """
     image = read_image(pair.image)
-    if pair.depth is not None and (shape := source.read_depth(pair).shape) != image.shape[:2]:
-        raise DatasetError(
-            f"{pair.depth}: is {shape[1]}x{shape[0]}, but its image is {image.shape[1]}x{image.shape[0]} "
-            "(width x height). Depth must be aligned to colour."
-        )
+    depth = read_depth(pair.depth, image.shape, source.depth_unit) if pair.depth is not None else None
     mask = source.read_label(pair)
     if image.shape[:2] != mask.shape:
         raise DatasetError(
@@ -133,21 +119,4 @@ def check_pair(pair: Pair, source: Source) -> np.ndarray:
         source.labels.check_mask(mask, str(pair.mask))
     except LabelError as error:
         raise DatasetError(str(error)) from error
-    return np.bincount(mask.ravel(), minlength=256).astype(np.int64)
-
-
-def check_source(source: Source) -> dict[str, np.ndarray]:
-    """Decode and check every pair, with a progress bar; {split: (256,) int64 pixels per label value}.
-
-    Raises DatasetError at the first pair that is not usable.
-    """
-    from tqdm import tqdm
-
-    pixels = {split: np.zeros(256, np.int64) for split in source.splits}
-    total = sum(len(pairs) for pairs in source.splits.values())
-    with tqdm(total=total, desc="checking", unit="pair", leave=False, disable=None) as progress:
-        for split, pairs in source.splits.items():
-            for pair in pairs:
-                pixels[split] += check_pair(pair, source)
-                progress.update()
-    return pixels
+    return image, mask.astype(np.uint8), depth

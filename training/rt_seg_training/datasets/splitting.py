@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import yaml
@@ -11,16 +11,24 @@ import yaml
 from rt_seg_training.datasets.errors import DatasetError
 
 BLOCK = 20
-"""Consecutive numbers that form one group: at the usual frame rates, pictures within it look alike."""
+"""Consecutive numbers, or seconds of a stamp, that form one group: pictures within it look alike."""
 
 VALIDATION_SHARE = 0.2
 
 _LAST_NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$", re.DOTALL)
+_STAMP = re.compile(r"^(.*?)(\d+)(?:[_.]\d{9}|\.\d{6})(?:_\d+)?$", re.DOTALL)
+"""Seconds and their decimals, as the node's save_frame and many recorders name files."""
 _SPLIT_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
 def group_of(name: str) -> str:
-    """The group of an example: its name with the last number divided by BLOCK, or the name if it has no number."""
+    """The group of an example: its name with the last number divided by BLOCK, or the name if it has no number.
+
+    Of a stamp (`1700000000_123456789`) the seconds are that number.
+    """
+    stamp = _STAMP.match(name)
+    if stamp is not None:
+        return f"{stamp.group(1)}{int(stamp.group(2)) // BLOCK}x{BLOCK}s"
     match = _LAST_NUMBER.match(name)
     if match is None:
         return name
@@ -32,26 +40,27 @@ def _hash_fraction(text: str) -> float:
     return int(hashlib.sha256(text.encode("utf-8")).hexdigest()[:13], 16) / 16**13
 
 
-def split_by_group(names: Iterable[str]) -> dict[str, list[str]]:
+def split_by_group(names: Iterable[str], group: Callable[[str], str] = group_of) -> dict[str, list[str]]:
     """{"train": names, "validation": names}: about VALIDATION_SHARE of the groups, by SHA-256 of the group's name.
 
+    `group` gives the group of a name; by default that is its block of numbers.
     An example keeps its side when others are added. If the hashes leave one side empty, the group nearest to the
     limit changes sides; a single group makes a train split only, for its neighbours cannot validate each other.
     """
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(group_of(name), []).append(name)
-    fractions = {group: _hash_fraction(group) for group in groups}
-    validation = {group for group, fraction in fractions.items() if fraction < VALIDATION_SHARE}
+        groups.setdefault(group(name), []).append(name)
+    fractions = {key: _hash_fraction(key) for key in groups}
+    validation = {key for key, fraction in fractions.items() if fraction < VALIDATION_SHARE}
     if len(groups) > 1 and not validation:
-        validation = {min(fractions, key=lambda group: fractions[group])}
+        validation = {min(fractions, key=fractions.__getitem__)}
     elif len(groups) > 1 and len(validation) == len(groups):
-        validation.remove(max(fractions, key=lambda group: fractions[group]))
+        validation.remove(max(fractions, key=fractions.__getitem__))
     elif len(groups) == 1:
         validation = set()
     splits: dict[str, list[str]] = {"train": [], "validation": []}
-    for group, members in groups.items():
-        splits["validation" if group in validation else "train"].extend(members)
+    for key, members in groups.items():
+        splits["validation" if key in validation else "train"].extend(members)
     return {split: sorted(members) for split, members in splits.items() if members}
 
 

@@ -57,16 +57,14 @@ def import_labels(form: str, path: Path, images: Path, output: Path, labels_file
 
 def export_labels(form: str, source_path: Path, output: Path) -> int:
     """Write the labels of a custom data set to the folder `output`; the number of frames. Raises as import_labels."""
-    import numpy as np
 
     from rt_seg_training.datasets.custom.custom_source import read_custom
-    from rt_seg_training.datasets.source import check_pair
+    from rt_seg_training.datasets.source import read_pair
 
     source = read_custom(source_path)
     frames = []
     for pair in (pair for members in source.splits.values() for pair in members):
-        check_pair(pair, source)
-        frames.append((pair.image.name, source.read_label(pair).astype(np.uint8)))
+        frames.append((pair.image.name, read_pair(pair, source)[1]))
     frames.sort(key=lambda frame: frame[0])
     _module(form).write(output, frames, source.labels)
     return len(frames)

@@ -63,7 +63,7 @@ Method = Callable[[Capture, np.ndarray], np.ndarray]
 
 def by_depth(settings: StandingOutSettings) -> Method:
     """Label what stands out from the dominant plane of the depth image."""
-    from rt_seg_training.labelled_frame import read_depth
+    from rt_seg_training.datasets.images import read_depth
     from rt_seg_training.labelling.depth_plane import PlaneError, label_by_depth
 
     def label(capture: Capture, color: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """TFDS builder of a custom data set: a folder or zip file that holds one's own labelled images."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow_datasets as tfds
@@ -11,15 +12,15 @@ from rt_seg_training.datasets.tfds_builder import SourceBuilder
 
 
 class Builder(SourceBuilder):
-    """Labelled images of one's own: rgb/, gt/, labels.yaml and, if wanted, splits.yaml.
+    """Labelled images of one's own: rgb/, gt/, labels.yaml and, if wanted, depth/ and splits.yaml.
 
     The name of the builder's config is that of the data set, which is built under `custom/<name>`.
     """
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
-    MANUAL_DOWNLOAD_INSTRUCTIONS = "Put rgb/, gt/ and labels.yaml into this folder."
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "Put rgb/, gt/, labels.yaml (and depth/) into this folder, or a zip file of them."
 
-    def read_source(self, path: Path) -> Source:
+    def reader(self) -> Callable[[Path], Source]:
         """See read_custom."""
-        return read_custom(path)
+        return read_custom

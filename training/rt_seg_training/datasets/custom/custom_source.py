@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rt_seg.labels import LabelError, labels_from_dict
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.pairing import pair_by_name
+from rt_seg_training.datasets.pairing import pair_by_name, with_depth
 from rt_seg_training.datasets.source import Source, open_root
 from rt_seg_training.datasets.splitting import read_splits, split_by_group
 
@@ -15,6 +15,8 @@ def read_custom(path: str | Path) -> Source:
 
         rgb/           images
         gt/            label images with the images' names (`12.png` or `12_mask.png` for `12.jpg`)
+        depth/         optional: 16-bit PNG, millimetres, aligned to colour, 0 = no reading (`12_depth.png`, too);
+                       images may lack it
         labels.yaml    the classes, in the form of rt_seg.labels
         splits.yaml    optional: {train: [names], validation: [names], …}
 
@@ -33,7 +35,10 @@ def read_custom(path: str | Path) -> Source:
         labels = labels_from_dict(yaml.safe_load(labels_file.read_text(encoding="utf-8")), str(labels_file))
     except (LabelError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DatasetError(str(error) if isinstance(error, LabelError) else f"{labels_file}: {error}") from error
-    pairs = {pair.name: pair for pair in pair_by_name(root / "rgb", root / "gt")}
+    paired = pair_by_name(root / "rgb", root / "gt")
+    if (root / "depth").is_dir():
+        paired = with_depth(paired, root / "depth")
+    pairs = {pair.name: pair for pair in paired}
     splits_file = root / "splits.yaml"
     names = read_splits(splits_file, pairs) if splits_file.is_file() else split_by_group(pairs)
     splits = {split: tuple(pairs[name] for name in members) for split, members in names.items()}

@@ -1,0 +1,20 @@
+"""The layouts of labelled data that are understood, and how each is read without TFDS."""
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.datasets.source import Source
+
+LAYOUTS = ("custom", "camvid", "cityscapes", "nyu_depth_v2")
+"""Each is a folder beside this file with `<layout>_source.py` and the TFDS builder `<layout>_dataset_builder.py`."""
+
+
+def read_layout(layout: str, path: str | Path, classes: int = 40) -> Source:
+    """The source in `path`, a folder or file of a layout; `classes`: of nyu_depth_v2. Raises DatasetError."""
+    if layout not in LAYOUTS:
+        raise DatasetError(f"layout {layout!r} is not known; accepted are {', '.join(LAYOUTS)}")
+    module = import_module(f"rt_seg_training.datasets.{layout}.{layout}_source")
+    read = getattr(module, f"read_{layout}")
+    return read(path, classes) if layout == "nyu_depth_v2" else read(path)

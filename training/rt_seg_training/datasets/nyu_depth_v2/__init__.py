@@ -1,0 +1,1 @@
+"""The NYU-Depth-V2 data set, from its official file or from a prepared folder."""
