@@ -91,6 +91,26 @@ def test_an_opening_lies_in_the_plane_of_the_surface_around_it():
     assert behind.pose.centroid[2] > opening.pose.centroid[2] + 0.1
 
 
+def test_a_side_that_the_sensor_does_not_see_does_not_draw_the_centroid_to_the_other():
+    mask, depth = _scene()
+    clean = find_objects(mask, LABELS, 50, depth, RAYS)[0].pose
+    depth[100:140, 60:100] = NAN
+    (block,) = find_objects(mask, LABELS, 50, depth, RAYS)
+    assert block.depth_share == 0.6
+    np.testing.assert_allclose(block.pose.centroid, clean.centroid, atol=1e-6)
+    np.testing.assert_allclose(block.pose.extent, clean.extent, atol=1e-6)
+
+
+def test_what_sticks_in_an_opening_is_no_part_of_the_surface_around_it():
+    v, u = np.mgrid[:240, :320]
+    hole = (u - 200) ** 2 + (v - 90) ** 2 <= 30**2
+    stick = (np.abs(u - 205) <= 20) & (v > 80) & (v <= 130)
+    mask = np.where(stick, 1, np.where(hole, 2, 0)).astype(np.uint8)
+    depth = np.where(stick, 0.6, np.where(hole, 1.1, 1.0)).astype(np.float32)
+    opening = next(item for item in find_objects(mask, LABELS, 50, depth, RAYS, openings={"hole"}) if item.class_id == 2)
+    assert opening.pose.centroid[2] == pytest.approx(1.0, abs=1e-3)
+
+
 def test_without_enough_depth_an_object_has_no_pose():
     mask, depth = _scene()
     depth[mask == 1] = NAN
@@ -141,9 +161,11 @@ def test_centroids_of_the_simulated_camera_are_within_a_centimetre(record_proper
     errors = np.array(errors)
     record_property("median_error_mm", float(np.median(errors) * 1e3))
     print(f"{len(errors)} objects: centroid error at 0.8 m median {np.median(errors) * 1e3:.1f} mm, "
-          f"90 % below {np.percentile(errors, 90) * 1e3:.1f} mm, largest {errors.max() * 1e3:.1f} mm")  # fmt: skip
+          f"95 % below {np.percentile(errors, 95) * 1e3:.1f} mm, largest {errors.max() * 1e3:.1f} mm")  # fmt: skip
     assert len(errors) > 30
-    assert np.percentile(errors, 90) < 0.01
+    assert np.median(errors) < 0.002
+    # What is left: pegs that point at the camera, of which the sensor sees the end and not the sides.
+    assert np.percentile(errors, 95) < 0.01
 
 
 def test_rays_that_are_no_numbers_cost_the_pose_only():

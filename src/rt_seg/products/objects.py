@@ -29,7 +29,7 @@ class SpatialPose:
     """Where an object is, in the optical frame of the camera (x right, y down, z forward, metres)."""
 
     centroid: Tuple[float, float, float]
-    """Mean of the visible surface; of an opening, the middle of its outline in the surface around it."""
+    """Mean of the visible pixels' points; of an opening, the middle of its outline in the surface around it."""
     axes: np.ndarray
     """(3, 3) float64, columns, right-handed: the longer and the shorter side of the smallest rectangle around the
     visible surface, and its normal, which points to the camera's side."""
@@ -100,8 +100,11 @@ def find_objects(
                 depths = depth[window]
                 depth_share = float(np.isfinite(depths[region]).sum()) / area
                 if rays is not None:
-                    place = _opening_points if label.name in openings else _surface_points
-                    points = place(region, depths, rays.x[window], rays.y[window])
+                    x, y = rays.x[window], rays.y[window]
+                    if label.name in openings:
+                        points = _opening_points(region, mask[window], depths, x, y)
+                    else:
+                        points = _surface_points(region, depths, x, y)
                     pose = None if points is None else _pose_of(points)
             mean = float("nan") if confidence is None else float(confidence[window][region].mean())
             found.append(SegmentedObject(label.id, mean, (left, top, width, height), area, depth_share, pose))
@@ -119,35 +122,54 @@ def _surface_points(region: np.ndarray, depth: np.ndarray, x: np.ndarray, y: np.
     """(n, 3) points of a region's own surface, or None.
 
     Depth at an object's edge mixes the object with what is behind it, so the outermost pixels are left out where
-    enough remain, and then whatever is far from the median by the median absolute deviation.
+    enough remain, and then whatever is far from the median by the median absolute deviation. A pixel without a reading
+    takes that of the nearest pixel that has one: a stereo camera misses one side of an object more than the other, and
+    the mean of the readings alone would lie to one side.
     """
     inner = cv2.erode(region.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-    for chosen in (inner, region):
-        chosen = chosen & np.isfinite(depth + x + y)
-        rows, columns = (_sampled(indices) for indices in np.nonzero(chosen))
-        z = depth[rows, columns]
-        if z.size < LEAST_POINTS:
+    for chosen in (inner & np.isfinite(x + y), region & np.isfinite(x + y)):
+        known = chosen & np.isfinite(depth)
+        readings = depth[known]
+        if readings.size < LEAST_POINTS:
             continue
-        middle = np.median(z)
+        middle = np.median(readings)
         # 1.4826 times the median absolute deviation is the standard deviation of a normal distribution.
-        deviation = max(1.4826 * float(np.median(np.abs(z - middle))), LEAST_DEVIATION)
-        near = np.abs(z - middle) <= OUTLIER_DEVIATIONS * deviation
-        z = z[near].astype(np.float64)
-        if z.size >= LEAST_POINTS:
-            rows, columns = rows[near], columns[near]
-            return np.stack([x[rows, columns] * z, y[rows, columns] * z, z], axis=1)
+        deviation = max(1.4826 * float(np.median(np.abs(readings - middle))), LEAST_DEVIATION)
+        own = known.copy()
+        own[known] = np.abs(readings - middle) <= OUTLIER_DEVIATIONS * deviation
+        if np.count_nonzero(own) < LEAST_POINTS:
+            continue
+        rows, columns = (_sampled(indices) for indices in np.nonzero(own | (chosen & ~known)))
+        z = _filled(depth, own)[rows, columns].astype(np.float64)
+        return np.stack([x[rows, columns] * z, y[rows, columns] * z, z], axis=1)
     return None
 
 
-def _opening_points(region: np.ndarray, depth: np.ndarray, x: np.ndarray, y: np.ndarray) -> Optional[np.ndarray]:
+def _filled(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(H, W) values, each pixel that is not `known` with the value of the nearest one that is."""
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros(int(nearest.max()) + 1, values.dtype)
+    table[nearest[known]] = values[known]
+    return table[nearest]
+
+
+def _opening_points(
+    region: np.ndarray, mask: np.ndarray, depth: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> Optional[np.ndarray]:
     """(n, 3) points of a region in the plane of the surface around it, or None.
 
+    The surface is the class that most of the ring around the region has: what sticks in a hole is no part of it.
     Under perspective 1 / z is linear in the ray's x / z and y / z for the points of a plane, so the plane is fitted
     there, by least squares with the outliers of a first fit left out.
     """
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RING_WIDTH + 1, 2 * RING_WIDTH + 1))
     near = cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     ring = cv2.dilate(region.astype(np.uint8), kernel).astype(bool) & ~near & np.isfinite(depth + x + y)
+    if not ring.any():
+        return None
+    ring &= mask == np.bincount(mask[ring]).argmax()
     if np.count_nonzero(ring) < LEAST_POINTS:
         return None
     rows, columns = (_sampled(indices) for indices in np.nonzero(ring))
