@@ -77,6 +77,18 @@ def test_the_new_bag_holds_the_old_one_and_masks_and_overlays_with_the_headers_o
     assert [path.name for path in output.parent.iterdir()] == ["new.bag"]
 
 
+def test_ros_itself_reads_the_new_bag(bag, tmp_path):
+    rosbag = pytest.importorskip("rosbag", reason="ROS is not installed")
+    predict_bag(bag, tmp_path / "new.bag", _threshold)
+    with rosbag.Bag(str(tmp_path / "new.bag")) as made:
+        messages = [(topic, time.to_nsec(), message) for topic, message, time in made.read_messages()]
+    assert len(messages) == 1 + 4 * 3
+    masks = [message for topic, _, message in messages if topic == MASK_TOPIC]
+    assert [mask.header.stamp.to_nsec() for mask in masks] == [(100 + i) * 10**9 + 500_000_000 for i in range(3)]
+    assert {mask.header.frame_id for mask in masks} == {"camera_color_optical_frame"}
+    assert masks[2].data == _threshold(_picture(2))[0].tobytes()
+
+
 def test_the_command_segments_a_bag_as_the_segmenter_does_and_leaves_it_alone_the_next_time(bag, tmp_path, capsys):
     from rt_seg.bundle import load_bundle
     from rt_seg.segmenter import Segmenter

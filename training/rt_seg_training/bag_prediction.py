@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import lz4.frame
 import numpy as np
 from rosbags.rosbag1 import Reader, ReaderError, Writer
 from rosbags.typesys import Stores, get_typestore
@@ -70,6 +71,11 @@ def color_topic(topics: dict[str, str], wanted: str | None) -> str:
     return found[0]
 
 
+def _compress(data: bytes) -> bytes:
+    """LZ4 as roslz4 writes it: it refuses the linked blocks that rosbags' own compressor makes."""
+    return lz4.frame.compress(data, block_linked=False, content_checksum=True, store_size=False)
+
+
 def _image(store, header, pixels: np.ndarray, encoding: str):
     height, width = pixels.shape[:2]
     data = np.ascontiguousarray(pixels).reshape(-1)
@@ -105,6 +111,7 @@ def predict_bag(
             total = sum(c.msgcount for c in reader.connections if c.topic == chosen)
             writer = Writer(temporary)
             writer.set_compression(Writer.CompressionFormat.LZ4)
+            writer.compressor = _compress
             with writer, tqdm(total=total, unit="image", desc=source.name) as progress:
                 copies, known = {}, {}
                 for connection in reader.connections:
