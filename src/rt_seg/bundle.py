@@ -14,7 +14,7 @@ FORMAT = 1
 """Version of the bundle's layout; raised when an older reader could misread a newer bundle."""
 
 MANIFEST = "bundle.yaml"
-RUNTIMES = ("openvino", "onnxruntime", "litert", "saved_model")
+RUNTIMES = ("openvino", "onnxruntime", "litert", "saved_model", "keras")
 CHANNELS = ("rgb",)
 
 

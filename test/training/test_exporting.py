@@ -42,15 +42,19 @@ def _export(run, output, images, **options):
 
 def test_f32_bundle_computes_what_keras_computes_up_to_the_mask(run, tmp_path, images):
     parities = _export(run, tmp_path / "probe", images, precision="f32", also=exporting.ALSO)
-    assert [parity.form for parity in parities] == ["SavedModel", "onnxruntime", "litert", "OpenVINO f32"]
+    assert [parity.form for parity in parities] == ["SavedModel", "onnxruntime", "litert", "keras", "OpenVINO f32"]
     assert all(parity.logit_difference < 1e-4 and parity.pixel_agreement > 0.999 for parity in parities)
     assert str(tmp_path) not in (tmp_path / "probe" / "model.xml").read_text(), "a path of this machine was exported"
     bundle = load_bundle(tmp_path / "probe")
     assert bundle.labels == LABELS
-    assert [engine.runtime for engine in bundle.engines] == ["openvino", "onnxruntime", "litert", "saved_model"]
+    assert [engine.runtime for engine in bundle.engines] == [
+        "openvino", "onnxruntime", "litert", "keras", "saved_model",
+    ]  # fmt: skip
     model, _, _ = exporting.load_run(run, 0, 0)
     expected = np.argmax(upsample_logits(model(normalize(images[0][np.newaxis])), (96, 128)), axis=-1)[0]
-    for runtime, name in (("openvino", "OpenVINO"), ("onnxruntime", "ONNX Runtime"), ("litert", "LiteRT")):
+    names = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "litert": "LiteRT", "saved_model": "TensorFlow",
+             "keras": "Keras"}  # fmt: skip
+    for runtime, name in names.items():
         segmenter = Segmenter(bundle, runtime=runtime, precision="f32")
         assert segmenter.description.startswith(name)
         assert (segmenter.segment(images[0]).mask == expected).mean() > 0.999

@@ -1,4 +1,4 @@
-"""A trained net as an ONNX or LiteRT file: uint8 RGB (1, H, W, 3) in, normalised inside, logits (1, h, w, C) out."""
+"""A trained net as a file of ONNX, LiteRT or Keras: uint8 RGB (1, H, W, 3) in, normalised inside, logits out."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -29,6 +29,22 @@ def write_litert(model: keras.Model, folder: Path) -> str:
     """Write the LiteRT file into `folder`; returns its name."""
     _deployment_model(model).export(str(folder / "model.tflite"), format="litert", verbose=False)
     return "model.tflite"
+
+
+def write_keras(model: keras.Model, folder: Path) -> str:
+    """Write the Keras file, which any Keras reads, into `folder`; returns its name."""
+
+    def operations_of(layer, *arguments, **options):
+        # Layers of ours without weights leave what they compute: whoever loads the file does not have their classes.
+        ours = type(layer).__module__.startswith("rt_seg_training")
+        return layer.call(*arguments, **options) if ours else layer(*arguments, **options)
+
+    plain = keras.models.clone_model(model, call_function=operations_of)
+    for layer in model.layers:
+        if layer.weights:
+            plain.get_layer(layer.name).set_weights(layer.get_weights())
+    _deployment_model(plain).save(str(folder / "model.keras"))
+    return "model.keras"
 
 
 def write_onnx(model: keras.Model, folder: Path) -> str:

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--also",
         nargs="+",
-        choices=("onnxruntime", "litert", "saved_model"),
+        choices=("onnxruntime", "litert", "saved_model", "keras"),
         default=[],
         help="forms that the bundle shall hold beside that of OpenVINO, in f32, for 'runtime' of the node",
     )

@@ -16,7 +16,7 @@ from rt_seg.engines import create_engine
 from rt_seg.labels import load_labels
 from rt_seg.segmenter import Segmenter
 from rt_seg_training.configuration import ConfigurationError, load_configuration
-from rt_seg_training.deployment_formats import write_litert, write_onnx
+from rt_seg_training.deployment_formats import write_keras, write_litert, write_onnx
 
 PARITY_MISMATCH_LIMIT = 1e-3
 """Share of pixels in which the f32 network may differ from Keras: ties and rounding at class borders."""
@@ -24,7 +24,7 @@ LOGIT_TOLERANCE = 5e-3
 """Largest accepted difference of an f32 logit, relative to the largest logit."""
 
 
-WRITERS = {"onnxruntime": write_onnx, "litert": write_litert}
+WRITERS = {"onnxruntime": write_onnx, "litert": write_litert, "keras": write_keras}
 ALSO = (*WRITERS, "saved_model")
 """Runtimes whose form a bundle may hold beside that of OpenVINO."""
 

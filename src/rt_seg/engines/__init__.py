@@ -6,7 +6,7 @@ new file and a line in `ENGINES`.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Protocol
+from typing import List, Protocol
 
 import numpy as np
 
@@ -16,8 +16,11 @@ ENGINES = {
     "openvino": ("OpenVINOEngine", "openvino"),
     "onnxruntime": ("OnnxRuntimeEngine", "onnxruntime"),
     "litert": ("LiteRTEngine", "ai-edge-litert"),
+    "saved_model": ("SavedModelEngine", "tensorflow-cpu"),
+    "keras": ("KerasEngine", "tensorflow-cpu"),
 }
-"""Runtime and module here → class and the package on PyPI; the faster on a plain CPU comes first."""
+"""Runtime and module here → class and the package on PyPI; the faster on a plain CPU comes first. A module is imported
+when its runtime is chosen, and no earlier."""
 
 PRECISIONS = ("auto", "f32", "bf16")
 
@@ -36,11 +39,23 @@ class Engine(Protocol):
         """Release what the runtime holds. The engine cannot be used afterwards."""
 
 
+def _fastest_first(bundle: Bundle) -> List[str]:
+    """All runtimes as in `ENGINES`, but ONNX Runtime before them where the bundle has its form and it has a GPU."""
+    names = list(ENGINES)
+    if bundle.engine("onnxruntime") is not None:
+        try:
+            on_gpu = import_module(f"{__name__}.onnxruntime").providers()[0] != "CPUExecutionProvider"
+        except ImportError:
+            on_gpu = False
+        names.sort(key=lambda name: not (on_gpu and name == "onnxruntime"))
+    return names
+
+
 def create_engine(bundle: Bundle, runtime: str = "auto", threads: int = 0, precision: str = "auto") -> Engine:
     """Load `bundle` with the named runtime after comparing its files with their recorded hashes.
 
     Args:
-        runtime: one of `ENGINES`, or `auto` for the first of them that the bundle holds and this machine has.
+        runtime: one of `ENGINES`, or `auto` for the fastest of them that the bundle holds and this machine has.
         threads: CPU threads of the runtime; 0 lets it take all cores.
         precision: arithmetic of layers that are not quantised: `f32`, `bf16`, or `auto` for the faster one here.
 
@@ -51,7 +66,7 @@ def create_engine(bundle: Bundle, runtime: str = "auto", threads: int = 0, preci
     if precision not in PRECISIONS:
         raise BundleError(f"precision {precision!r} is not known; accepted: {', '.join(PRECISIONS)}")
     missing = []
-    for name in ENGINES if runtime == "auto" else (runtime,):
+    for name in _fastest_first(bundle) if runtime == "auto" else (runtime,):
         files = bundle.engine(name)
         if files is None:
             continue

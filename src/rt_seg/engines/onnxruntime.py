@@ -1,6 +1,8 @@
 """The ONNX Runtime engine: TensorRT or CUDA where the installed build and this machine have them, else the CPU."""
 from __future__ import annotations
 
+from typing import List
+
 import numpy as np
 import onnxruntime
 
@@ -8,6 +10,12 @@ from rt_seg.bundle import Bundle, BundleError, EngineFiles
 
 PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
 """Where to run, best first; each takes over what the one before cannot run."""
+
+
+def providers() -> List[str]:
+    """Those of `PROVIDERS` that the installed build has, best first."""
+    present = onnxruntime.get_available_providers()
+    return [name for name in PROVIDERS if name in present]
 
 
 class OnnxRuntimeEngine:
@@ -20,10 +28,8 @@ class OnnxRuntimeEngine:
         options.intra_op_num_threads = threads
         # Its threads would wait by spinning, and take the cores from the camera and the node between two images.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        present = onnxruntime.get_available_providers()
-        providers = [name for name in PROVIDERS if name in present]
         try:
-            self._session = onnxruntime.InferenceSession(str(files.path), options, providers=providers)
+            self._session = onnxruntime.InferenceSession(str(files.path), options, providers=providers())
         except Exception as error:  # the exceptions of ONNX Runtime share no base class of their own
             raise BundleError(f"{files.path}: ONNX Runtime cannot load this model: {error}") from error
         source = self._session.get_inputs()[0]
