@@ -175,4 +175,7 @@ def test_importing_the_training_half_loads_no_ros():
     if importlib.util.find_spec("tensorflow") is None:
         pytest.skip("the offline half is not installed: make training")
     # Data set builders are registered by being imported; importing each once is what TFDS does, too.
-    assert not loaded_by_importing(list(modules("rt_seg_training"))) & {"rospy", "rosbag", "sensor_msgs"}
+    names = list(modules("rt_seg_training"))
+    if importlib.util.find_spec("apache_beam") is None:
+        names.remove("rt_seg_training.datasets.beam_building")  # imported when a Beam runner is asked for
+    assert not loaded_by_importing(names) & {"rospy", "rosbag", "sensor_msgs"}

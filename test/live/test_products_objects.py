@@ -107,7 +107,8 @@ def test_what_sticks_in_an_opening_is_no_part_of_the_surface_around_it():
     stick = (np.abs(u - 205) <= 20) & (v > 80) & (v <= 130)
     mask = np.where(stick, 1, np.where(hole, 2, 0)).astype(np.uint8)
     depth = np.where(stick, 0.6, np.where(hole, 1.1, 1.0)).astype(np.float32)
-    opening = next(item for item in find_objects(mask, LABELS, 50, depth, RAYS, openings={"hole"}) if item.class_id == 2)
+    found = find_objects(mask, LABELS, 50, depth, RAYS, openings={"hole"})
+    opening = next(item for item in found if item.class_id == 2)
     assert opening.pose.centroid[2] == pytest.approx(1.0, abs=1e-3)
 
 
