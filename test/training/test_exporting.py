@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from rt_seg.bundle import load_bundle
+from rt_seg.confusion import confusion_matrix, mean_iou
 from rt_seg.labels import labels_from_dict
 from rt_seg.segmenter import Segmenter
-from rt_seg_training import export_command, exporting, trainer
+from rt_seg_training import accuracy_guard, export_command, exporting, trainer
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.losses import upsample_logits
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+from rt_seg_training.nets.registry import build_net
 from rt_seg_training.pipeline import normalize
 
 CLASSES = [{"id": i, "name": name, "color": [i, i, i]} for i, name in enumerate(("floor", "peg", "hole"))]
@@ -36,8 +38,19 @@ def run(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def validation(run, images):
+    """Frames of twice the size whose truth is what Keras says: an exact form has a mean IoU of 1."""
+    model, _, _ = exporting.load_run(run, 0, 0)
+    frames = []
+    for image in images:
+        logits = upsample_logits(model(normalize(image[np.newaxis])), (192, 256))
+        frames.append((np.repeat(np.repeat(image, 2, axis=0), 2, axis=1), np.argmax(logits, axis=-1)[0]))
+    return frames
+
+
 def _export(run, output, images, **options):
-    return exporting.export_bundle(run, output, "probe", "1.0.0", "MIT", images, **options)
+    return exporting.export_bundle(run, output, "probe", "1.0.0", "MIT", images, **options).parities
 
 
 def test_f32_bundle_computes_what_keras_computes_up_to_the_mask(run, tmp_path, images):
@@ -61,19 +74,100 @@ def test_f32_bundle_computes_what_keras_computes_up_to_the_mask(run, tmp_path, i
         segmenter.close()
 
 
-def test_int8_bundle_is_a_quarter_of_the_size_and_loads(run, tmp_path, images):
-    parities = _export(run, tmp_path / "probe", images, precision="int8")
-    assert parities[-1].form == "OpenVINO int8"
+def test_int8_bundle_is_a_quarter_of_the_size_and_says_what_it_loses(run, tmp_path, images, validation, monkeypatch):
+    monkeypatch.setattr(accuracy_guard, "LOSS_LIMIT", 0.9)
+    (run / "history.csv").write_text("step,loss\n1,2\n")
+    made = exporting.export_bundle(
+        run, tmp_path / "probe", "probe", "1.0.0", "MIT", images, precision="auto", validation=validation,
+        validation_data="probe validation", training={"dataset": "probe", "split": "train"},
+    )  # fmt: skip
+    assert made.precision == "int8" and made.note == ""
+    assert made.parities[-1].form == "OpenVINO int8"
+    scores = {score["engine"]: score for score in load_bundle(tmp_path / "probe").scores}
+    assert scores["OpenVINO f32"]["value"] == pytest.approx(1, abs=1e-3)
+    assert 0.1 < scores["OpenVINO int8"]["value"] < 1
+    assert scores["OpenVINO int8"]["data"] == "probe validation" and scores["OpenVINO int8"]["frames"] == 3
+    segmenter = Segmenter(load_bundle(tmp_path / "probe"), precision="f32")
+    matrix = sum(confusion_matrix(truth, segmenter.segment(image).mask, 3) for image, truth in validation)
+    assert scores["OpenVINO int8"]["value"] == pytest.approx(mean_iou(matrix), abs=1e-4)
+    assert load_bundle(tmp_path / "probe").training == {"dataset": "probe", "split": "train"}
+    assert (tmp_path / "probe" / "history.csv").read_text() == "step,loss\n1,2\n"
     bundle = load_bundle(tmp_path / "probe")
     assert bundle.engines[0].precision == "int8"
     assert (tmp_path / "probe" / "model.bin").stat().st_size < 7e6
     assert Segmenter(bundle).segment(images[0]).mask.shape == (96, 128)
 
 
-def test_f16_bundle_is_half_the_size_and_gives_the_same_classes(run, tmp_path, images):
-    parities = _export(run, tmp_path / "probe", images, precision="f16")
-    assert parities[-1].form == "OpenVINO f16"
-    assert parities[-1].pixel_agreement > 0.99
+def test_int8_that_loses_too_much_is_refused_with_both_scores(run, tmp_path, images, validation):
+    with pytest.raises(exporting.ExportError, match=r"int8 has a mean IoU of \d.* 100.00 % on 3 frames .* accepted 0.5"):
+        _export(run, tmp_path / "probe", images, precision="int8", validation=validation)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_int8_without_frames_to_measure_its_loss_is_refused(run, tmp_path, images):
+    with pytest.raises(exporting.ExportError, match="no labelled frames beside those of calibration"):
+        _export(run, tmp_path / "probe", images, precision="int8")
+
+
+def test_guard_frames_are_none_of_the_calibration_and_as_many_as_asked_for():
+    examples = [
+        {"name": name, "image": np.zeros((2, 2, 3)), "label": np.full((2, 2, 1), number)}
+        for number, name in enumerate([b"a", "b", b"c", "d"])
+    ]
+    frames = accuracy_guard.disjoint_frames(examples, {"b"}, 2)
+    assert [int(truth[0, 0]) for _, truth in frames] == [0, 2]
+    assert len(accuracy_guard.disjoint_frames(examples, {"a", "b", "c", "d"}, 2)) == 0
+
+
+@pytest.mark.parametrize(
+    ("exact", "quantised", "accepted"), [(0.64, 0.6351, True), (0.64, 0.634, False), (0.5, 0.6, True)]
+)
+def test_half_a_point_is_accepted_and_more_is_not(exact, quantised, accepted):
+    forms = accuracy_guard.FormScore("f32", exact), accuracy_guard.FormScore("int8", quantised)
+    assert accuracy_guard.is_accepted(*forms) == accepted
+    assert not accuracy_guard.is_accepted(accuracy_guard.FormScore("f32", float("nan")), forms[1])
+
+
+def test_a_network_with_depth_is_refused_before_anything_is_written(run, tmp_path, images):
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    TrainingConfiguration(
+        dataset="x", train_split="train", validation_split="validation", net="ddrnet_23_slim_rgbd",
+        height=64, width=64, crop_height=64, crop_width=64, steps=1, run=str(folder), auxiliary_weight=0.0,
+    ).save(folder / trainer.CONFIGURATION)  # fmt: skip
+    (folder / trainer.LABELS).write_text(json.dumps(LABELS.to_dict()))
+    build_net("ddrnet_23_slim_rgbd", 64, 64, len(LABELS)).save_weights(folder / trainer.WEIGHTS)
+    with pytest.raises(exporting.ExportError, match="takes depth as a second input"):
+        _export(folder, tmp_path / "probe", images)
+    assert not (tmp_path / "probe").exists()
+
+
+def test_onnx_computes_the_same_at_the_size_of_a_camera(tmp_path):
+    """At 480x640 the converter writes scales that ONNX Runtime rounds to another size and refuses."""
+    import onnxruntime
+
+    from rt_seg_training.deployment_formats import write_onnx
+
+    keras.utils.set_random_seed(2)
+    net = ddrnet_23_slim(480, 640, 3)
+    image = np.random.default_rng(4).integers(0, 256, (1, 480, 640, 3), np.uint8)
+    path = str(tmp_path / write_onnx(net, tmp_path))
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    logits = session.run(None, {session.get_inputs()[0].name: image})[0]
+    expected = net(normalize(image), training=False).numpy()
+    assert np.abs(logits - expected).max() < 1e-3 * np.abs(expected).max()
+
+
+def test_where_int8_loses_too_much_auto_ships_f16_half_the_size_with_the_same_classes(
+    run, tmp_path, images, validation
+):
+    made = exporting.export_bundle(run, tmp_path / "probe", "probe", "1.0.0", "MIT", images, validation=validation)
+    assert made.precision == "f16"
+    assert "OpenVINO int8 has a mean IoU" in made.note
+    assert [score.form for score in made.scores] == ["OpenVINO f32", "OpenVINO f16"]
+    assert made.scores[1].mean_iou > 0.99
+    assert made.parities[-1].form == "OpenVINO f16"
+    assert made.parities[-1].pixel_agreement > 0.99
     bundle = load_bundle(tmp_path / "probe")
     assert bundle.engines[0].precision == "f16"
     assert 10e6 < (tmp_path / "probe" / "model.bin").stat().st_size < 13e6

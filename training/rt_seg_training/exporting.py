@@ -6,20 +6,24 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Collection, Iterable
+from typing import Any, Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import yaml
 
 from rt_seg.bundle import FORMAT, MANIFEST, file_sha256, load_bundle
 from rt_seg.engines import create_engine
-from rt_seg.labels import load_labels
-from rt_seg.segmenter import Segmenter
+from rt_seg.labels import LabelSet, load_labels
+from rt_seg.segmenter import Segmenter, resize_image
+from rt_seg_training.accuracy_guard import FormScore, is_accepted, loss_words, score_logits
 from rt_seg_training.configuration import ConfigurationError, load_configuration
 from rt_seg_training.deployment_formats import write_keras, write_litert, write_onnx
+from rt_seg_training.pipeline import NORMALIZATION_MEAN, NORMALIZATION_STD
 
 PARITY_MISMATCH_LIMIT = 1e-3
 """Share of pixels in which the f32 network may differ from Keras: ties and rounding at class borders."""
+HISTORY = "history.csv"
+"""The log of a run, which the bundle keeps for the reports of evaluate."""
 LOGIT_TOLERANCE = 5e-3
 """Largest accepted difference of an f32 logit, relative to the largest logit."""
 
@@ -74,8 +78,6 @@ def _deployment_network(model, folder: Path):
     import openvino
     from openvino.preprocess import PrePostProcessor
 
-    from rt_seg_training.pipeline import NORMALIZATION_MEAN, NORMALIZATION_STD
-
     network = openvino.convert_model(str(folder))
     # OpenVINO writes down where the SavedModel lay: a path of this machine that means nothing elsewhere.
     network.set_rt_info(folder.name, ["conversion_parameters", "input_model"])
@@ -101,10 +103,14 @@ def _quantize(network, images: list[np.ndarray]):
     )
 
 
-def _logits(network, images: list[np.ndarray]) -> np.ndarray:
+def _request(network):
     import openvino
 
-    compiled = openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+
+def _logits(network, images: list[np.ndarray]) -> np.ndarray:
+    compiled = _request(network)
     return np.concatenate([compiled(image[np.newaxis])[0] for image in images])
 
 
@@ -114,6 +120,17 @@ def _compare(form: str, reference: np.ndarray, logits: np.ndarray) -> Parity:
     return Parity(form, difference, agreement)
 
 
+@dataclass(frozen=True)
+class Export:
+    """What was exported: the precision of the OpenVINO form, comparisons with Keras, and mean IoU of the forms."""
+
+    precision: str
+    parities: list[Parity]
+    scores: list[FormScore]
+    note: str = ""
+    """Why `auto` did not take int8; empty otherwise."""
+
+
 def export_bundle(
     run: Path,
     output: Path,
@@ -121,35 +138,49 @@ def export_bundle(
     version: str,
     license_text: str,
     images: Iterable[np.ndarray],
-    precision: str = "int8",
+    precision: str = "auto",
     height: int = 0,
     width: int = 0,
     also: Collection[str] = (),
-    card: Callable[[list[Parity]], str] | None = None,
-) -> list[Parity]:
-    """Write the bundle of a finished run into the folder `output`, atomically; returns the comparisons with Keras.
+    card: Callable[[Export], str] | None = None,
+    validation: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+    validation_data: str = "",
+    training: Mapping[str, Any] | None = None,
+) -> Export:
+    """Write the bundle of a finished run into the folder `output`, atomically.
 
     Args:
         images: uint8 (h, w, 3) RGB pictures of the training data, for calibration and comparison.
-        precision: `f32`; `f16`, the same with the weights rounded to 16 bits; or `int8` by post-training quantisation.
+        precision: `f32`; `f16`, the same with the weights rounded to 16 bits; `int8` by post-training quantisation, for
+            which `validation` decides whether it is good enough; or `auto`, int8 if that is so and f16 if not.
         height, width: input size in pixels; 0 takes that of the run.
         also: forms of `ALSO` that the bundle shall hold, too, in f32.
-        card: makes the text of the bundle's README.md from the comparisons.
+        card: makes the text of the bundle's README.md.
+        validation: images, uint8 (h, w, 3), and truth, class ids (h, w), none of which are among `images`.
+        validation_data: what these are, in words, for the scores in the manifest.
+        training: what the weights were trained on, for the manifest.
 
-    Raises ExportError if the run is unusable, `output` is a folder without a bundle, or an f32 form differs from Keras.
+    Raises ExportError if the run is unusable, `output` is a folder without a bundle, an f32 form differs from Keras, or
+    int8 is asked for and loses more than accuracy_guard.LOSS_LIMIT.
     """
-    import cv2
     import openvino
 
-    from rt_seg_training.pipeline import NORMALIZATION_MEAN, NORMALIZATION_STD, normalize
+    from rt_seg_training.pipeline import normalize
 
     if output.exists() and not (output / MANIFEST).is_file():
         raise ExportError(f"{output}: exists and is not a model bundle; it is not overwritten. Name another --output")
-    model, labels, configuration = load_run(run, height, width)
+    model, labels, _ = load_run(run, height, width)
+    if len(model.inputs) > 1:
+        raise ExportError(
+            f"{run}: its network {model.name} takes depth as a second input, and bundles hold networks of colour alone "
+            "so far. Train one of the other nets, or score and use the run itself: evaluate --run"
+        )
     height, width = model.input_shape[1:3]
-    pictures = [cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in images]
+    pictures = [resize_image(image, height, width) for image in images]
     if not pictures:
         raise ExportError("no pictures to calibrate and compare with; name a split that has some with --split")
+    if precision == "int8" and not validation:
+        raise ExportError("no labelled frames beside those of calibration, so what int8 loses is unknown; name others")
     output.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
@@ -161,14 +192,12 @@ def export_bundle(
         parities.append(_compare("OpenVINO f32", reference, _logits(network, pictures)))
         for parity in parities:
             _require_parity(parity)
-        if precision == "int8":
-            network = _quantize(network, pictures)
-            parities.append(_compare("OpenVINO int8", reference, _logits(network, pictures)))
-        openvino.save_model(network, str(staging / "model.xml"), compress_to_fp16=precision == "f16")
-        if precision == "f16":
+        chosen, network, scores, note = _choose(network, precision, pictures, validation, labels)
+        openvino.save_model(network, str(staging / "model.xml"), compress_to_fp16=chosen == "f16")
+        if chosen != "f32":
             stored = openvino.Core().read_model(str(staging / "model.xml"))
-            parities.append(_compare("OpenVINO f16", reference, _logits(stored, pictures)))
-        engines = [_engine_entry("openvino", precision, "model.xml", staging, ["model.xml", "model.bin"])]
+            parities.append(_compare(f"OpenVINO {chosen}", reference, _logits(stored, pictures)))
+        engines = [_engine_entry("openvino", chosen, "model.xml", staging, ["model.xml", "model.bin"])]
         files = {runtime: write(model, staging) for runtime, write in WRITERS.items() if runtime in also}
         engines += [_engine_entry(runtime, "f32", file, staging, [file]) for runtime, file in files.items()]
         if "saved_model" in also:
@@ -191,6 +220,19 @@ def export_bundle(
             "labels": labels.to_dict(),
             "fingerprint": labels.fingerprint,
             "engines": engines,
+            "training": dict(training or {}),
+            "scores": [
+                {
+                    "metric": "mean_iou",
+                    "value": round(score.mean_iou, 4),
+                    "data": validation_data,
+                    "frames": len(validation),
+                    "engine": score.form,
+                    "command": "rosrun rt_seg export",
+                }
+                for score in scores
+                if not np.isnan(score.mean_iou)
+            ],
         }
         write_manifest(staging, manifest)
         for runtime in files:
@@ -198,15 +240,51 @@ def export_bundle(
             _require_parity(parity)
             # Before the form that the live node takes, which stays the last.
             parities.insert(len(parities) - 1, parity)
+        result = Export(chosen, parities, scores, note)
         if card is not None:
-            (staging / "README.md").write_text(card(parities), encoding="utf-8")
+            (staging / "README.md").write_text(card(result), encoding="utf-8")
+        if (run / HISTORY).is_file():
+            shutil.copyfile(run / HISTORY, staging / HISTORY)
         staging.chmod(0o755)
         _check_head(staging, model, pictures[0])
         _replace_folder(staging, output)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    return parities
+    return result
+
+
+def _choose(exact, precision: str, pictures: list[np.ndarray], validation, labels: LabelSet):
+    """The precision to ship, its network, the scores of f32 and of that one, and why auto left int8; see export_bundle.
+
+    Raises ExportError for int8 that loses too much.
+    """
+    size = pictures[0].shape[:2]
+
+    def score(form: str, network) -> FormScore:
+        request = _request(network)
+        return score_logits(form, lambda rgb: request(rgb[np.newaxis])[0][0], validation, labels, size)
+
+    exact_scores = [score("OpenVINO f32", exact)] if validation else []
+    note = "" if validation or precision != "auto" else "no labelled frames, so what int8 loses is unknown"
+    if precision == "int8" or (precision == "auto" and validation):
+        quantised = _quantize(exact, pictures)
+        scores = [*exact_scores, score("OpenVINO int8", quantised)]
+        if is_accepted(*scores):
+            return "int8", quantised, scores, note
+        note = loss_words(*scores, len(validation))
+        if precision == "int8":
+            raise ExportError(f"{note}. Nothing was written; export with --precision auto or f16")
+    if precision == "f32":
+        return "f32", exact, exact_scores, note
+    # The scores of f16 are those of its weights rounded, which the file will hold.
+    with tempfile.TemporaryDirectory() as folder:
+        import openvino
+
+        openvino.save_model(exact, f"{folder}/model.xml", compress_to_fp16=True)
+        rounded = openvino.Core().read_model(f"{folder}/model.xml")
+        scores = [*exact_scores, score("OpenVINO f16", rounded)] if validation else []
+    return "f16", exact, scores, note
 
 
 def _engine_logits(bundle_folder: Path, runtime: str, images: list[np.ndarray]) -> np.ndarray:

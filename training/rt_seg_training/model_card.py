@@ -10,7 +10,7 @@ import yaml
 if TYPE_CHECKING:
     from rt_seg_training.configuration import TrainingConfiguration
     from rt_seg_training.datasets.loading import DataSet
-    from rt_seg_training.exporting import Parity
+    from rt_seg_training.exporting import Export
 
 
 def training_data(configuration: TrainingConfiguration, frames: int | None = None) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def public_place(path: str) -> str:
 
 
 def model_card(
-    name: str, version: str, license_text: str, notes: str, run: Path, dataset: DataSet, parities: list[Parity]
+    name: str, version: str, license_text: str, notes: str, run: Path, dataset: DataSet, export: Export
 ) -> str:
     """Markdown text: use and terms, data and protocol, recipe with every setting, score of the run, parity."""
     settings = yaml.safe_load((run / "configuration.yaml").read_text(encoding="utf-8"))
@@ -43,8 +43,11 @@ def model_card(
     classes = ", ".join(dataset.labels.names)
     counts = ", ".join(f"{split} {count}" for split, count in dataset.splits.items())
     rows = "\n".join(
-        f"| {parity.form} | {parity.logit_difference:.2e} | {parity.pixel_agreement:.4%} |" for parity in parities
+        f"| {parity.form} | {parity.logit_difference:.2e} | {parity.pixel_agreement:.4%} |"
+        for parity in export.parities
     )
+    guard = "\n".join(f"| {score.form} | {100 * score.mean_iou:.2f} % |" for score in export.scores)
+    note = f"\n\nf16 instead of int8: {export.note}." if export.note else ""
     return f"""# {name} {version}
 
 Network: {net}. Classes: {classes}.
@@ -71,4 +74,11 @@ The last form is the one shipped here. int8 is quantised after training, on pict
 | form | largest logit difference, relative | equal class ids at 1/8 |
 |---|---|---|
 {rows}
+
+## What the precision costs
+Mean IoU on frames of `{settings["validation_split"]}` that calibration did not see; shipped: {export.precision}.{note}
+
+| form | mean IoU |
+|---|---|
+{guard}
 """
