@@ -139,8 +139,9 @@ def _surface_points(region: np.ndarray, depth: np.ndarray, x: np.ndarray, y: np.
         own[known] = np.abs(readings - middle) <= OUTLIER_DEVIATIONS * deviation
         if np.count_nonzero(own) < LEAST_POINTS:
             continue
-        rows, columns = (_sampled(indices) for indices in np.nonzero(own | (chosen & ~known)))
-        z = _filled(depth, own)[rows, columns].astype(np.float64)
+        unread = chosen & ~known
+        rows, columns = (_sampled(indices) for indices in np.nonzero(own | unread))
+        z = (_filled(depth, own) if unread.any() else depth)[rows, columns].astype(np.float64)
         return np.stack([x[rows, columns] * z, y[rows, columns] * z, z], axis=1)
     return None
 
