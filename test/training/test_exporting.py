@@ -99,7 +99,8 @@ def test_int8_bundle_is_a_quarter_of_the_size_and_says_what_it_loses(run, tmp_pa
 
 
 def test_int8_that_loses_too_much_is_refused_with_both_scores(run, tmp_path, images, validation):
-    with pytest.raises(exporting.ExportError, match=r"int8 has a mean IoU of \d.* 100.00 % on 3 frames .* accepted 0.5"):
+    words = r"int8 has a mean IoU of \d.* 100.00 % on 3 frames .* accepted 0.5"
+    with pytest.raises(exporting.ExportError, match=words):
         _export(run, tmp_path / "probe", images, precision="int8", validation=validation)
     assert list(tmp_path.iterdir()) == []
 
