@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Age of the node's masks at a subscriber in another process, at a camera's rate, and what the node takes for it.
+
+Camera, node and subscriber are processes of their own under a roscore of their own, on this machine alone. The camera
+sends one simulated scene of 640×480, colour and aligned depth. The sets of subscribed topics follow each other with
+one node; the last row gives the camera a rate that no node can hold.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "benchmarks")]
+
+from inference import cpu  # noqa: E402
+from soak import free_port, processor_seconds, resident_megabytes  # noqa: E402
+
+EXAMPLE = """example:
+  source .workspace/devel/setup.bash
+  benchmarks/node_latency.py --seconds 60
+
+Each row: masks a second; the age of the masks at the subscriber, from the image's stamp; the images sent that got no
+mask; the node's share of one core and its resident memory."""
+
+SETS = (("mask",), ("mask", "overlay"), ("mask", "overlay", "points"), ("mask", "overlay", "points", "objects"))
+FLOOD = 150.0
+"""Images a second, more than the node can hold."""
+
+
+class Watch:
+    """What arrives of one set of topics."""
+
+    def __init__(self, topics: tuple[str, ...]) -> None:
+        import rospy
+        from sensor_msgs.msg import CameraInfo, Image
+
+        self.ages: list[float] = []
+        self.images = 0
+        large = {"queue_size": 1, "buff_size": 2**24, "tcp_nodelay": True}
+        self._subscribers = [
+            rospy.Subscriber(f"/segmentation/{name}", rospy.AnyMsg, lambda message: None, **large)
+            for name in topics
+            if name != "mask"
+        ]
+        self._subscribers.append(rospy.Subscriber("/segmentation/mask", Image, self._on_mask, **large))
+        # One camera info for each image, without the image's bytes.
+        self._subscribers.append(
+            rospy.Subscriber("/camera/color/camera_info", CameraInfo, self._on_image, queue_size=1000, tcp_nodelay=True)
+        )
+
+    def _on_mask(self, message) -> None:
+        import rospy
+
+        self.ages.append((rospy.Time.now() - message.header.stamp).to_sec())
+
+    def _on_image(self, message) -> None:
+        self.images += 1
+
+    def close(self) -> None:
+        for subscriber in self._subscribers:
+            subscriber.unregister()
+
+
+def wait_for_mask(watch: Watch, node: subprocess.Popen, patience: float = 60.0) -> None:
+    """Return with the first mask. Raises RuntimeError where none comes."""
+    deadline = time.monotonic() + patience
+    while not watch.ages:
+        if node.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("the node has ended" if node.poll() is not None else f"no mask within {patience:.0f} s")
+        time.sleep(0.005)
+
+
+def print_row(name: str, rate: float, topics: tuple[str, ...], node: subprocess.Popen, seconds: float) -> None:
+    """Measure one set of topics and print what came."""
+    import numpy as np
+
+    watch = Watch(topics)
+    wait_for_mask(watch, node)
+    time.sleep(1.0)
+    ages_before, images_before = len(watch.ages), watch.images
+    began, used = time.monotonic(), processor_seconds(node.pid)
+    time.sleep(seconds)
+    elapsed, used = time.monotonic() - began, processor_seconds(node.pid) - used
+    ages, images = watch.ages[ages_before:], watch.images - images_before
+    watch.close()
+    p50, p95, p99 = np.percentile(ages or [float("nan")], (50, 95, 99)) * 1e3
+    # An image that is being worked on at either end is no loss.
+    dropped = max(images - len(ages) - 1, 0)
+    print(
+        f"{name:34} {rate:4.0f} Hz {len(ages) / elapsed:8.1f} {p50:7.1f} ms {p95:7.1f} ms {p99:7.1f} ms "
+        f"{dropped:5} of {images:<6} {used / elapsed:6.0%} {resident_megabytes(node.pid):6.0f} MB",
+        flush=True,
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Start everything, print the table, end everything; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each row (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=30.0, help="images a second (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=0, help="of the engine (default: the node's own choice)")
+    options = parser.parse_args(arguments)
+    port = free_port()
+    os.environ.update(ROS_MASTER_URI=f"http://localhost:{port}", ROS_HOSTNAME="localhost")
+    started: list[subprocess.Popen] = []
+
+    def start(*command: str | Path) -> subprocess.Popen:
+        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, start_new_session=True)
+        started.append(process)
+        return process
+
+    def camera(rate: float) -> subprocess.Popen:
+        return start(sys.executable, ROOT / "benchmarks" / "soak.py", "--role", "camera", "--rate", str(rate))
+
+    def end(process: subprocess.Popen) -> None:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+    with tempfile.TemporaryFile() as log:
+        try:
+            start("roscore", "-p", str(port))
+            import rosgraph
+            import rospy
+
+            deadline = time.monotonic() + 30.0
+            while not rosgraph.is_master_online() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            rospy.init_node("node_latency", disable_signals=True)
+            source = camera(options.rate)
+            watch = Watch(("mask",))
+            while not watch.images and source.poll() is None and time.monotonic() < deadline + 30.0:
+                time.sleep(0.01)
+            names = ("color/image_raw", "color/camera_info", "aligned_depth_to_color/image_raw")
+            began = time.monotonic()
+            node = start(
+                sys.executable, ROOT / "scripts" / "segmentation_node", f"_bundle:={options.bundle.resolve()}",
+                f"_threads:={options.threads}", *(f"{name}:=/camera/{name}" for name in names),
+            )  # fmt: skip
+            wait_for_mask(watch, node)
+            print(f"{cpu()}\n{options.bundle.name}; start of the node to its first mask: "
+                  f"{time.monotonic() - began:.2f} s\n")  # fmt: skip
+            watch.close()
+            print(f"{'topics':34} {'camera':>7} {'masks/s':>8} {'age p50':>10} {'p95':>10} {'p99':>10} "
+                  f"{'dropped':>15} {'core':>6} {'memory':>9}")  # fmt: skip
+            for topics in SETS:
+                print_row(", ".join(topics), options.rate, topics, node, options.seconds)
+            end(source)
+            camera(FLOOD)
+            print_row(", ".join(SETS[1]), FLOOD, SETS[1], node, options.seconds)
+            return 0
+        except RuntimeError as error:
+            print(f"node_latency: {error}", file=sys.stderr)
+            log.seek(0)
+            sys.stderr.write(log.read().decode("utf-8", "replace")[-4000:])
+            return 1
+        finally:
+            # The last started first: roscore outlives those who talk to it.
+            for process in reversed(started):
+                end(process)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
