@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +22,8 @@ EXAMPLE = """example:
 
 A row gives the median and 95th percentile of the time of one frame, how many times faster than the baseline that
 is, and the share of pixels with the class that Keras gives when its logits are resized before the arg-max, the exact
-way."""
+way. Every engine that the bundle holds has a row: `export ... --also onnxruntime litert saved_model keras`. The second
+table has processes of their own for each engine: seconds from their start to the first mask, and peak memory."""
 
 CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8")
 
@@ -57,6 +59,37 @@ def cpu() -> str:
     return f"{model}, {os.cpu_count()} cores, {features}"
 
 
+def first_mask(folder: Path, runtime: str) -> None:
+    """Segment one black image and print the seconds since this process started and its peak memory in MB."""
+    import resource
+
+    import numpy as np
+
+    from rt_seg.bundle import load_bundle
+    from rt_seg.segmenter import Segmenter
+
+    bundle = load_bundle(folder)
+    Segmenter(bundle, runtime).segment(np.zeros((bundle.input.height, bundle.input.width, 3), np.uint8))
+    # Field 22: the start of the process in clock ticks since that of the machine.
+    fields = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    seconds = uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def print_starts(folder: Path, runtimes: list[str]) -> None:
+    """Print the table of first masks, the median of three processes of each engine."""
+    print(f"\n{'engine':14} {'first mask':>12} {'peak memory':>13}")
+    for runtime in runtimes:
+        command = [sys.executable, __file__, str(folder), "--first-mask", runtime]
+        results = []
+        for _ in range(3):
+            child = subprocess.run(command, capture_output=True, text=True, check=True)
+            results.append(tuple(map(float, child.stdout.split())))
+        seconds, megabytes = sorted(results)[1]
+        print(f"{runtime:14} {seconds:10.2f} s {megabytes:10.0f} MB", flush=True)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print the table; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -65,10 +98,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
     parser.add_argument("--sizes", type=_size, nargs="+", default=[(480, 640)], metavar="HxW", help="of the frame")
     parser.add_argument("--repeats", type=int, default=20, help="timed frames of each way (default: %(default)s)")
+    parser.add_argument("--first-mask", metavar="RUNTIME", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # TensorFlow leaves oneDNN off on CPUs without AVX-512; the baseline shall be as fast as it can be.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if options.first_mask:
+        first_mask(options.bundle, options.first_mask)
+        return 0
 
     import numpy as np
     import tensorflow as tf
@@ -80,6 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         bundle = load_bundle(options.bundle)
+        segmenters = {entry.runtime: Segmenter(bundle, entry.runtime) for entry in bundle.engines}
         segmenter = Segmenter(bundle)
         model = load_exported_network(bundle)
     except (BundleError, WarmStartError) as error:
@@ -104,9 +142,10 @@ def main(arguments: list[str] | None = None) -> int:
         ways = {
             "Keras predict, arg-max, resized ids": lambda: old_way(lambda image: model.predict(image, verbose=0)),
             "Keras in a tf.function, the same": lambda: old_way(compiled),
-            "this package": lambda frame=frame: segmenter.segment(frame).mask,
-            "this package, with confidence": lambda frame=frame: segmenter.segment(frame, confidence=True).mask,
         }
+        for other in segmenters.values():
+            ways[other.description] = lambda frame=frame, other=other: other.segment(frame).mask
+        ways["default engine, with confidence"] = lambda frame=frame: segmenter.segment(frame, confidence=True).mask
         exact = tf.argmax(tf.image.resize(compiled(prepared(frame)), (height, width)), axis=-1).numpy()[0]
         times = measure_alternately(ways, options.repeats)
         baseline = np.median(next(iter(times.values())))
@@ -117,6 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
                 f"{f'{height}x{width}':>9}  {name:42} {median * 1e3:6.1f} ms {late * 1e3:6.1f} ms "
                 f"{baseline / median:6.2f}x {equal:10.2%}"
             )
+    print_starts(options.bundle, list(segmenters))
     return 0
 
 

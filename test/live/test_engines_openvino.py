@@ -79,4 +79,7 @@ def test_benchmark_of_the_limit_counts_the_multiply_adds_of_the_net_and_prints_i
     assert limit.main(["--repeats", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:2] == ["network", "5.32"], "DDRNet-23-slim at 480×640"
+    assert "G/s in f32" in lines[2] and "G/s in int8" in lines[2]
     assert "times the floor" in lines[4]
+    half = next(line.split() for line in lines if line.lstrip().startswith("60x80"))
+    assert float(half[3]) > 0.0 and float(half[5]) > 0.0, "floor and measured time of the layers at 1/8"

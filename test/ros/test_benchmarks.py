@@ -25,6 +25,22 @@ def test_soak_names_a_bundle_that_is_not_there(tmp_path):
     assert "no such model bundle" in result.stderr
 
 
+def test_node_latency_prints_a_row_for_each_set_of_topics_and_one_for_more_images_than_the_node_can_hold():
+    command = [sys.executable, str(BENCHMARKS / "node_latency.py"), "--seconds", "3", "--rate", "5"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = re.findall(
+        r"^(mask\S*.*?)  +(\d+) Hz +([\d.]+) +([\d.]+) ms +([\d.]+) ms +([\d.]+) ms +(\d+) of (\d+) +\d+% +(\d+) MB$",
+        result.stdout, re.MULTILINE,
+    )  # fmt: skip
+    assert [row[0] for row in rows] == [
+        "mask", "mask, overlay", "mask, overlay, points", "mask, overlay, points, objects", "mask, overlay",
+    ], result.stdout  # fmt: skip
+    assert all(0.0 < float(row[2]) <= float(row[1]) + 1.0 and float(row[3]) <= float(row[4]) for row in rows)
+    assert int(rows[-1][6]) > 0, "a camera that the node cannot follow loses images"
+    assert re.search(r"start of the node to its first mask: [\d.]+ s", result.stdout)
+
+
 def test_products_prints_a_row_for_each_product_with_its_share_of_the_networks_time():
     command = [sys.executable, str(BENCHMARKS / "products.py"), "--repeats", "2"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)

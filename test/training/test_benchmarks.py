@@ -16,11 +16,16 @@ def _load(name):
 
 def test_inference_prints_a_row_for_each_way_with_ratios_against_the_first(capsys):
     assert _load("inference").main(["--sizes", "120x160", "--repeats", "1"]) == 0
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.lstrip().startswith("120x160")]
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if line.lstrip().startswith("120x160")]
     assert len(rows) == 4
     assert rows[0].split("ms")[-1].split()[0] == "1.00x"
     shares = [float(row.split()[-1].rstrip("%")) for row in rows]
     assert min(shares[2:]) > 90.0, "the live engine does not give the classes of the network it was exported from"
+    runtime, seconds, _, megabytes, _ = lines[-1].split()
+    assert runtime == "openvino"
+    assert 0.0 < float(seconds) < 60.0
+    assert 50.0 < float(megabytes) < 1000.0, "an engine that is not TensorFlow's loads no TensorFlow"
 
 
 def test_inference_names_a_bundle_that_is_not_there(tmp_path, capsys):
