@@ -1,6 +1,9 @@
 """The OpenVINO engine's store of compiled networks: it must never change a result nor keep the engine from starting."""
 import dataclasses
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import openvino
 import pytest
 
 from rt_seg.bundle import EngineFiles, load_bundle
+from rt_seg.engines import openvino as openvino_engine
 from rt_seg.engines.openvino import OpenVINOEngine
 
 BUNDLE = Path(__file__).parents[2] / "models" / "tabletop"
@@ -69,6 +73,41 @@ def test_a_damaged_cache_is_not_used(cache, network, damage):
 def test_the_engine_starts_where_no_cache_can_be_written(cache, network, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     assert _logits(network).shape == (4, 8, 4)
+
+
+@pytest.mark.parametrize(
+    ("cap", "flags", "expected"),
+    [
+        (None, "avx2 amx_bf16", "bf16"),
+        ("AVX512_CORE_AMX", "avx2 amx_bf16", "bf16"),
+        ("AVX512_CORE_BF16", "avx2 amx_bf16", "f32"),
+        ("AVX2", "avx2 amx_bf16", "f32"),
+        (None, "avx2 avx512_bf16", "f32"),
+    ],
+)
+def test_bf16_is_chosen_only_with_matrix_units_that_onednn_may_use(monkeypatch, cap, flags, expected):
+    monkeypatch.setattr(openvino_engine.Path, "read_text", lambda *_, **__: f"flags : {flags}")
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if cap is not None:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", cap)
+    assert openvino_engine.preferred_precision() == expected
+
+
+def test_under_a_cap_of_onednn_the_engine_runs_in_f32_and_says_why():
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import numpy as np\n"
+        "from rt_seg.bundle import load_bundle\n"
+        "from rt_seg.engines import create_engine\n"
+        "engine = create_engine(load_bundle(sys.argv[2]))\n"
+        "assert np.isfinite(engine.logits(np.zeros((480, 640, 3), np.uint8))).all()\n"
+        "print(engine.description)"
+    )
+    command = [sys.executable, "-c", program, str(BUNDLE.parents[1] / "src"), str(BUNDLE)]
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip().endswith("int8, rest f32 on CPU (without amx_bf16)")
 
 
 def test_benchmark_of_the_limit_counts_the_multiply_adds_of_the_net_and_prints_its_distance_from_the_floor(capsys):

@@ -11,13 +11,20 @@ import openvino
 from rt_seg.bundle import Bundle, BundleError, EngineFiles
 
 
+def matrix_units() -> bool:
+    """Whether the CPU multiplies bf16 matrices in hardware (amx_bf16) and oneDNN, inside OpenVINO, may use that."""
+    cap = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
+    if cap not in ("DEFAULT", "ALL") and "AMX" not in cap:
+        return False
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False
+
+
 def preferred_precision() -> str:
     """`bf16` where the CPU has matrix units for it; elsewhere bf16 is emulated, and several times slower than f32."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
-    except OSError:
-        return "f32"
-    return "bf16" if "amx_bf16" in flags else "f32"
+    return "bf16" if matrix_units() else "f32"
 
 
 def _cache_folder() -> Optional[Path]:
@@ -47,7 +54,10 @@ class OpenVINOEngine:
         actual = list(model.input(0).shape)
         if actual != expected:
             raise BundleError(f"{files.path}: takes input {actual}, but the bundle says {expected}. Export it again.")
-        precision = preferred_precision() if precision == "auto" else precision
+        reason = ""
+        if precision == "auto":
+            precision = preferred_precision()
+            reason = f" ({'with' if precision == 'bf16' else 'without'} amx_bf16)"
         options: Dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
@@ -59,7 +69,7 @@ class OpenVINOEngine:
             options["CACHE_DIR"] = str(cache)
         version = openvino.__version__.split("-")[0]
         kinds = {"int8": f"int8, rest {precision}", "f16": f"{precision} with f16 weights"}
-        self.description = f"OpenVINO {version} {kinds.get(files.precision, precision)} on CPU"
+        self.description = f"OpenVINO {version} {kinds.get(files.precision, precision)} on CPU{reason}"
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
 
     def logits(self, rgb: np.ndarray) -> np.ndarray:
