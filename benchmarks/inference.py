@@ -61,8 +61,6 @@ def cpu() -> str:
 
 def first_mask(folder: Path, runtime: str) -> None:
     """Segment one black image and print the seconds since this process started and its peak memory in MB."""
-    import resource
-
     import numpy as np
 
     from rt_seg.bundle import load_bundle
@@ -74,7 +72,30 @@ def first_mask(folder: Path, runtime: str) -> None:
     fields = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
     seconds = uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # Not getrusage: a process inherits its parent's peak there.
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    print(seconds, int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+
+
+def print_accuracy(folder: Path, frames: int, labels, segments: dict[str, Callable]) -> None:
+    """Print the mean IoU of each way on evenly spread validation frames of CamVid in the layout of SegNet."""
+    import cv2
+
+    from rt_seg_training.metrics import Scores
+
+    images = sorted((folder / "val").glob("*.png"))
+    images = images[:: max(len(images) // frames, 1)][:frames]
+    if not images:
+        raise ValueError(f"{folder / 'val'}: holds no PNG images; name the folder of CamVid with val and valannot")
+    scores = {name: Scores(labels) for name in segments}
+    for path in images:
+        image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        truth = cv2.imread(str(folder / "valannot" / path.name), cv2.IMREAD_GRAYSCALE)
+        for name, segment in segments.items():
+            scores[name].add(truth, segment(image))
+    print(f"\n{'way':66} {'mean IoU':>9}  on {len(images)} frames of CamVid val")
+    for name, score in scores.items():
+        print(f"{name:66} {score.mean_iou:9.4f}")
 
 
 def print_starts(folder: Path, runtimes: list[str]) -> None:
@@ -98,6 +119,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
     parser.add_argument("--sizes", type=_size, nargs="+", default=[(480, 640)], metavar="HxW", help="of the frame")
     parser.add_argument("--repeats", type=int, default=20, help="timed frames of each way (default: %(default)s)")
+    parser.add_argument("--camvid", type=Path, metavar="DIR", help="score the engines on DIR/val, DIR/valannot")
+    parser.add_argument("--frames", type=int, default=20, help="frames to score on (default: %(default)s)")
     parser.add_argument("--first-mask", metavar="RUNTIME", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -130,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     compiled = tf.function(lambda image: model(image, training=False))
     print(f"{cpu()}\n{bundle.name} {bundle.version}, input {input_size[0]}x{input_size[1]}, {segmenter.description}\n")
-    print(f"{'frame':>9}  {'way':42} {'median':>9} {'95 %':>9} {'ratio':>7} {'equal ids':>10}")
+    print(f"{'frame':>9}  {'way':66} {'median':>9} {'95 %':>9} {'ratio':>7} {'equal ids':>10}")
     for height, width in options.sizes:
         coarse = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
         frame = tf.cast(tf.image.resize(coarse, (height, width), "bicubic"), tf.uint8).numpy()
@@ -153,9 +176,20 @@ def main(arguments: list[str] | None = None) -> int:
             median, late = np.median(seconds), np.percentile(seconds, 95)
             equal = (ways[name]() == exact).mean()
             print(
-                f"{f'{height}x{width}':>9}  {name:42} {median * 1e3:6.1f} ms {late * 1e3:6.1f} ms "
+                f"{f'{height}x{width}':>9}  {name:66} {median * 1e3:6.1f} ms {late * 1e3:6.1f} ms "
                 f"{baseline / median:6.2f}x {equal:10.2%}"
             )
+    if options.camvid is not None:
+        segments = {other.description: lambda image, other=other: other.segment(image).mask
+                    for other in segmenters.values()}  # fmt: skip
+        segments["Keras in a tf.function, logits resized before the arg-max"] = lambda image: tf.argmax(
+            tf.image.resize(compiled(prepared(image)), image.shape[:2]), axis=-1
+        ).numpy()[0].astype(np.uint8)
+        try:
+            print_accuracy(options.camvid, options.frames, bundle.labels, segments)
+        except ValueError as error:
+            print(f"inference: {error}", file=sys.stderr)
+            return 2
     print_starts(options.bundle, list(segmenters))
     return 0
 
