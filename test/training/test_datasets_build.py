@@ -210,6 +210,24 @@ def test_depth_comes_back_in_millimetres_with_its_validity_and_only_if_asked_for
         np.testing.assert_array_equal(example["valid"], example["depth"] > 0)
 
 
+def test_a_set_with_depth_feeds_a_network_with_depth(source, data_dir):
+    from rt_seg_training import pipeline
+    from rt_seg_training.configuration import TrainingConfiguration
+
+    add_depth(source, ["002", "004"])
+    dataset, _ = build_dataset("custom", source, data_dir=data_dir)
+    settings = TrainingConfiguration(
+        dataset="pegs", train_split="train", validation_split="validation", net="ddrnet_23_slim_rgbd", steps=1,
+        height=6, width=8, crop_height=6, crop_width=8, batch_size=2, depth_noise=0.0, depth_dropout=0.0,
+    )  # fmt: skip
+    examples = dataset.examples("train", depth=True)
+    (images, depth), labels = next(iter(pipeline.training_batches(examples, dataset.count("train"), settings, 255)))
+    assert images.shape == (2, 6, 8, 3) and depth.shape == labels.shape == (2, 6, 8, 1)
+    examples = dataset.examples("validation", depth=True)
+    (_, depth), _ = next(iter(pipeline.validation_batches(examples, settings)))
+    assert abs(float(depth[0, 5, 7, 0]) - 14.1) < 0.01, "millimetres of the file, metres of the network"
+
+
 def test_depth_asked_of_a_set_without_names_the_set_and_what_to_do(source, data_dir):
     dataset, _ = build_dataset("custom", source, data_dir=data_dir)
     with pytest.raises(DatasetError, match="custom/pegs: was built without depth.*Put depth images into depth/"):

@@ -14,6 +14,7 @@ from rt_seg.segmenter import Segmenter
 from rt_seg_training import exporting, trainer
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration, load_configuration
 from rt_seg_training.datasets.building import main as build_dataset
+from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.loading import load_dataset
 from rt_seg_training.losses import SegmentationCrossEntropy, upsample_logits
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
@@ -48,6 +49,12 @@ def _configuration(run, **changes):
         crop_width=64, batch_size=2, steps=2, validate_every=1, warmup_steps=0, run=str(run),
     )  # fmt: skip
     return dataclasses.replace(configuration, **changes)
+
+
+def test_a_network_with_depth_refuses_a_set_without_before_it_trains(dataset, tmp_path):
+    configuration = _configuration(tmp_path / "run", net="ddrnet_23_slim_rgbd")
+    with pytest.raises(DatasetError, match="custom/bars: was built without depth, which this network needs"):
+        trainer.train(configuration, dataset)
 
 
 def test_an_interrupted_run_goes_on_where_it_was_and_writes_all_that_export_needs(dataset, tmp_path, monkeypatch):

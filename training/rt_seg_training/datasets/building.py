@@ -86,11 +86,16 @@ def _beam_arguments(runner: str | None, options: str) -> dict[str, Any]:
         return {}
     try:
         from apache_beam.options.pipeline_options import PipelineOptions
+        from apache_beam.runners import create_runner
     except ImportError as error:
         raise DatasetError(
             f"--beam-runner {runner}: Apache Beam is not installed ({error}). Install requirements-beam.txt, or leave "
             "--beam-runner out to build here."
         ) from error
+    try:
+        create_runner(runner)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise DatasetError(f"--beam-runner {runner}: Apache Beam has no such runner here ({error})") from error
     flags = [f"--{option}" for option in options.split(",") if option]
     return {"beam_runner": runner, "beam_options": PipelineOptions(flags=flags)}
 
