@@ -40,7 +40,7 @@ def test_command_line_overrides_the_file_and_the_saved_form_loads_equal(tmp_path
         ({"batch_size": "four"}, "batch_size: 'four' must be of type int"),
         ({"flip": 1}, "flip: 1 must be of type bool"),
         ({"optimizer": "adagrad"}, "choose from adamw, adam, radam, sgd"),
-        ({"net": "ddrnet"}, "net: 'ddrnet' is not accepted; choose from ddrnet_23_slim, ddrnet_23_slim_rgbd, ddrnet_23,"),
+        ({"net": "ddrnet"}, "net: 'ddrnet' is not accepted; choose from ddrnet_23_slim, ddrnet_23_slim_rgbd"),
         ({"ema": 1.0}, "ema: 1.0 must be at most 0.99999"),
         ({"steps": 0}, "steps: 0 must be at least 1"),
         ({"scale_min": 2.0}, "scale_min 2.0 is above scale_max"),

@@ -74,5 +74,6 @@ def degrade_depth(depth: tf.Tensor, noise_share: float, dropout: float, seed) ->
     """`imitate_realsense` on a share of the pictures, and no depth at all on another: float32 (H, W, 1) metres."""
     imitation, chance = tf.unstack(tf.random.experimental.stateless_split(seed, 2), num=2)
     draw = tf.random.stateless_uniform((2,), chance)
-    depth = tf.cond(draw[0] < noise_share, lambda: imitate_realsense(depth, imitation), lambda: depth)
+    if noise_share > 0:
+        depth = tf.cond(draw[0] < noise_share, lambda: imitate_realsense(depth, imitation), lambda: depth)
     return tf.cond(draw[1] < dropout, lambda: tf.zeros_like(depth), lambda: depth)
