@@ -88,7 +88,8 @@ if [ "${1:-}" != lint ]; then
     check live "unit tests of the live half" run_pytest live test/live
     if [ -n "$training" ]; then
         # Not in one process: Mesa's software OpenGL crashes where TensorFlow is loaded (both bring an LLVM).
-        check training "unit tests of the offline half" run_pytest training test/training "${RENDERING_TESTS[@]/#/--ignore=}"
+        # Two processes: TensorFlow traces a graph on one core, and each takes up to 2 GB.
+        check training "unit tests of the offline half" run_pytest training -n 2 --dist loadfile test/training "${RENDERING_TESTS[@]/#/--ignore=}"
         check rendering "unit tests of the offline half that render" run_pytest rendering "${RENDERING_TESTS[@]}"
     fi
     mapfile -t files < <(masterless_ros_tests)
