@@ -32,11 +32,11 @@ clean:
 #| make clean      remove environment, workspace and demo recording; system packages stay
 #|
 #| Variables of `make live`, as in `make live CAMERA=realsense BUNDLE=camvid`:
-#|   CAMERA     replay (default: plays RECORDING), realsense (a connected camera),
+#|   CAMERA     recording (default: plays RECORDING), realsense (a connected camera),
 #|              realsense_sdk (the same where realsense2_camera is not packaged), webcam, video (ARGS=video:=FILE),
 #|              several (those of config/cameras.yaml), none (topics come from elsewhere)
 #|   BUNDLE     model: a folder, or the name of one in models/ (default: tabletop)
-#|   RECORDING  bag with the topics of realsense2_camera (default: a simulated scene, rendered once)
+#|   RECORDING  bag, or folder with color/ and depth/ (default: a simulated scene, rendered once)
 #|   LOOP       true or false: begin the recording again at its end (default: true with RViz, else false)
 #|   VIEWER     rviz, status (a line each second) or none (default: rviz where DISPLAY is set, else status)
 #|   ARGS       more arguments of live.launch; `roslaunch --ros-args rt_seg live.launch` lists them

@@ -12,21 +12,23 @@ DEMO_SEED=3
 DEMO_FRAMES=180
 DEMO_RECORDING=recordings/demo.bag
 
-camera=${CAMERA:-replay}
+camera=${CAMERA:-recording}
 viewer=${VIEWER:-$([ -n "${DISPLAY:-}" ] && echo rviz || echo status)}
 loop=${LOOP:-$([ "$viewer" = rviz ] && echo true || echo false)}
 bundle=${BUNDLE:-tabletop}
 recording=${RECORDING:-$DEMO_RECORDING}
 
+[ "$camera" != replay ] || camera=recording # the name that it had first
 case $camera in
-    replay | realsense | realsense_sdk | webcam | video | several | none) ;;
-    *) stop "CAMERA=$camera is not known; accepted: replay, realsense, realsense_sdk, webcam, video, several, none" ;;
+    recording | realsense | realsense_sdk | webcam | video | several | none) ;;
+    *) stop "CAMERA=$camera is not known; accepted: recording, realsense, realsense_sdk, webcam, video, several, none" ;;
 esac
 shopt -s nullglob
 shipped=(models/*)
 [ -d "$bundle" ] || [ ! -d "models/$bundle" ] || bundle=models/$bundle
 [ -d "$bundle" ] || stop "BUNDLE=$bundle: no such folder, and none of that name in models/ (${shipped[*]##*/})"
-[ -z "${RECORDING:-}" ] || [ -f "$RECORDING" ] || stop "RECORDING=$RECORDING: no such file"
+[ -z "${RECORDING:-}" ] || [ -e "$RECORDING" ] || compgen -G "${RECORDING}_*.bag" >/dev/null ||
+    stop "RECORDING=$RECORDING: no such file or folder"
 
 groups="environment live"
 [ "$viewer" != rviz ] || groups+=" viewer"
@@ -36,7 +38,7 @@ enter_workspace
 
 "$PYTHON" setup/check_bundle.py "$bundle" || exit 1
 
-if [ "$camera" = replay ] && [ -z "${RECORDING:-}" ]; then
+if [ "$camera" = recording ] && [ -z "${RECORDING:-}" ]; then
     mapfile -t simulation < <(find src/rt_seg/simulation src/rt_seg/cameras src/rt_seg/ros/*record* \
         config/labels/tabletop.yaml -type f -not -name '*.pyc' | sort)
     step recording "render the demo recording ($DEMO_FRAMES simulated frames)" \

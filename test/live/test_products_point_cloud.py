@@ -68,12 +68,19 @@ def test_an_array_given_back_is_filled_again():
     np.testing.assert_array_equal(second, label_points(Rays(CAMERA), 2 * depth, RGB, MASK))
 
 
-def test_lens_distortion_is_undone():
-    camera = Intrinsics(64, 48, 70.0, 55.0, 20.5, 30.25, (-0.1, 0.02, 0.003, -0.002, 0.0))
+@pytest.mark.parametrize(
+    "distortion, project",
+    [
+        ((-0.1, 0.02, 0.003, -0.002, 0.0), cv2.projectPoints),
+        ((-0.1, 0.02, 0.003, -0.002, 0.0, 0.01, 0.01, 0.0), cv2.projectPoints),
+        ((0.05, 0.01, 0.0, 0.0), cv2.fisheye.projectPoints),
+    ],
+)
+def test_lens_distortion_is_undone(distortion, project):
+    camera = Intrinsics(64, 48, 70.0, 55.0, 20.5, 30.25, distortion)
     points = _xyz(label_points(Rays(camera), np.full((48, 64), 1.5, np.float32), RGB, MASK))
-    pixels, _ = cv2.projectPoints(
-        points.reshape(-1, 3), np.zeros(3), np.zeros(3), camera.matrix, np.array(camera.distortion)
-    )
+    arguments = (np.zeros(3), np.zeros(3), camera.matrix, np.array(camera.distortion))
+    pixels, _ = project(points.reshape(-1, 1, 3).astype(np.float64), *arguments)
     expected = np.stack(np.meshgrid(np.arange(64), np.arange(48)), axis=-1).reshape(-1, 2)
     assert np.abs(pixels.reshape(-1, 2) - expected).max() < 0.01
 

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
 """A recording played through the running segmentation node."""
+import itertools
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,11 +15,12 @@ import numpy as np
 import rosbag
 import rospy
 import rostest
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 
 from rt_seg.cameras.frame import Frame, Intrinsics
 from rt_seg.ros import camera_topics
-from rt_seg.ros.recording import write_recording
+from rt_seg.ros.recording import START, write_recording
 
 COUNT = 30
 RATE = 15.0
@@ -99,6 +103,30 @@ class ReplayTest(unittest.TestCase):
         self.assertEqual(len(color), int(RATE))
         self.assertEqual(self.stamps("/segmentation/mask"), color)
         self.assertEqual(self.stamps(f"/camera/{camera_topics.DEPTH}"), [])
+
+    def test_with_a_clock_stamps_are_the_recordings_and_go_on_in_time_when_it_begins_again(self):
+        bag = Path(self.folder.name) / "scene.bag"
+        write_recording(itertools.islice(frames(), 8), bag)
+        clock = []
+        subscriber = rospy.Subscriber("/clock", Clock, lambda message: clock.append(message.clock.to_sec()))
+        self.addCleanup(subscriber.unregister)
+        command = ["rosrun", "rt_seg", "replay", f"_recording:={bag}", "_clock:=true", "_loop:=true", "_speed:=2.0",
+                   "_camera:=front"]  # fmt: skip
+        front = []
+        subscriber = rospy.Subscriber("/front/color/image_raw", Image, front.append, queue_size=None)
+        self.addCleanup(subscriber.unregister)
+        self.addCleanup(lambda: rospy.has_param("/replay") and rospy.delete_param("/replay"))
+        replay = subprocess.Popen(command, start_new_session=True)
+        deadline = time.monotonic() + 60.0
+        while len(front) < 20 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.killpg(replay.pid, signal.SIGINT)
+        self.assertEqual(replay.wait(30), 0)
+        stamps = np.array([message.header.stamp.to_sec() for message in front])
+        np.testing.assert_allclose(stamps[:20], START + np.arange(20) / RATE, atol=1e-3)
+        self.assertEqual(front[0].header.frame_id, "front_color_optical_frame")
+        self.assertTrue((np.diff(clock) >= 0).all())
+        self.assertAlmostEqual(clock[-1], stamps[-1], delta=2 / RATE)
 
     def test_what_cannot_be_played_is_named(self):
         other = Path(self.folder.name) / "other.bag"

@@ -195,7 +195,8 @@ def test_a_camera_info_gives_the_camera_it_was_made_of():
         ({"K": [float("nan")] * 9}, "is no calibration"),
         ({"width": 0}, "camera info of 0x480 pixels"),
         ({"D": [float("inf")]}, "accepted are finite numbers"),
-        ({"D": [0.1] * 4, "distortion_model": "equidistant"}, "lens model 'equidistant' with 4 coefficients"),
+        ({"D": [0.1] * 6, "distortion_model": "thin_prism"}, "lens model 'thin_prism' with 6 coefficients"),
+        ({"D": [0.1] * 4}, "lens model 'plumb_bob' with 4 coefficients; accepted are plumb_bob with 5, rational"),
     ],
 )
 def test_a_camera_info_that_cannot_be_meant_is_refused(change, message):
@@ -210,3 +211,11 @@ def test_another_lens_model_without_distortion_is_taken():
     info = camera_info_message(Intrinsics(640, 480, 600.0, 600.0, 320.0, 240.0), Header())
     info.distortion_model = "inverse_brown_conrady"
     assert intrinsics_from_message(info).fx == 600.0
+
+
+@pytest.mark.parametrize("model, count", [("plumb_bob", 5), ("rational_polynomial", 8), ("equidistant", 4)])
+def test_lens_models_go_into_a_camera_info_by_their_names_and_come_back(model, count):
+    camera = Intrinsics(640, 480, 600.0, 601.0, 320.0, 240.0, tuple(0.01 * (index + 1) for index in range(count)))
+    info = camera_info_message(camera, Header())
+    assert info.distortion_model == model
+    assert intrinsics_from_message(info) == camera

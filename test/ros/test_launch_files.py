@@ -40,7 +40,7 @@ def without_driver():
 @pytest.mark.parametrize(
     "camera, viewer, nodes",
     [
-        ("replay", "rviz", {"/replay", "/rviz", "/segmentation", "/status"}),
+        ("recording", "rviz", {"/replay", "/rviz", "/segmentation", "/status"}),
         ("replay", "status", {"/replay", "/segmentation", "/status"}),
         ("none", "none", {"/segmentation"}),
         ("several", "none", {"/start_cameras"}),
@@ -57,7 +57,7 @@ def test_the_arguments_choose_the_nodes(camera, viewer, nodes):
 @pytest.mark.parametrize(
     "argument, message",
     [
-        ("camera:=kinect", "camera:=kinect is not known. Accepted are replay, realsense, realsense_sdk, webcam, video"),
+        ("camera:=kinect", "camera:=kinect is not known. Accepted are recording, realsense, realsense_sdk"),
         ("viewer:=rqt", "viewer:=rqt is not known. Accepted are rviz, status and none"),
     ],
 )

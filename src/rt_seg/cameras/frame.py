@@ -6,12 +6,16 @@ from typing import Optional, Tuple
 
 import numpy as np
 
+LENS_MODELS = {5: "plumb_bob", 8: "rational_polynomial", 4: "equidistant"}
+"""Number of coefficients → the name that ROS has for the lens model (and OpenCV's functions the same order)."""
+
 
 @dataclass(frozen=True)
 class Intrinsics:
     """Pinhole camera of an image of width × height pixels; pixel centres have integer coordinates (as in OpenCV).
 
-    fx, fy, cx, cy are in pixels; distortion holds the plumb_bob coefficients k1, k2, p1, p2, k3.
+    fx, fy, cx, cy are in pixels. `distortion` holds the coefficients of a lens model, which their number tells: 5 of
+    plumb_bob (k1, k2, p1, p2, k3), 8 of rational_polynomial (k4, k5, k6 more), 4 of equidistant (a fisheye).
     """
 
     width: int
@@ -20,7 +24,19 @@ class Intrinsics:
     fy: float
     cx: float
     cy: float
-    distortion: Tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    distortion: Tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        if len(self.distortion) not in LENS_MODELS:
+            raise ValueError(
+                f"Intrinsics.distortion has {len(self.distortion)} coefficients; accepted are "
+                + ", ".join(f"{count} ({name})" for count, name in LENS_MODELS.items())
+            )
+
+    @property
+    def distortion_model(self) -> str:
+        """Name of the lens model, as sensor_msgs/distortion_models.h has it."""
+        return LENS_MODELS[len(self.distortion)]
 
     @property
     def matrix(self) -> np.ndarray:

@@ -67,13 +67,15 @@ def _check_size(path: Path, image: np.ndarray, intrinsics: Intrinsics) -> None:
 
 
 def load_intrinsics(path: Path) -> Intrinsics:
-    """Read a pinhole camera from Open3D's JSON: width, height, intrinsic_matrix (nine numbers, column by column).
+    """Read a pinhole camera from Open3D's JSON: width, height, intrinsic_matrix (nine numbers, column by column), and
+    `distortion` beside it where there is any, as saved frames have it.
 
     Raises FolderError naming the file and the key.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         width, height, matrix = data["width"], data["height"], [float(value) for value in data["intrinsic_matrix"]]
+        distortion = tuple(float(value) for value in data.get("distortion", (0.0,) * 5))
     except OSError as error:
         raise FolderError(f"{path}: cannot read the intrinsics: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -82,7 +84,10 @@ def load_intrinsics(path: Path) -> Intrinsics:
         ) from error
     if len(matrix) != 9 or any(matrix[i] != 0 for i in (1, 2, 3, 5)) or matrix[8] != 1:
         raise FolderError(f"{path}: intrinsic_matrix is {matrix}; expected [fx, 0, 0, 0, fy, 0, cx, cy, 1], by columns")
-    return Intrinsics(int(width), int(height), matrix[0], matrix[4], matrix[6], matrix[7])
+    try:
+        return Intrinsics(int(width), int(height), matrix[0], matrix[4], matrix[6], matrix[7], distortion)
+    except ValueError as error:
+        raise FolderError(f"{path}: {error}") from error
 
 
 class ImageFolder:
@@ -133,3 +138,18 @@ class ImageFolder:
                 ground_truth = _read(self._ground_truth[stem], cv2.IMREAD_UNCHANGED, np.uint8, 2, meaning)
                 _check_size(self._ground_truth[stem], ground_truth, intrinsics)
             yield Frame(color, depth, ground_truth, intrinsics, number / self._rate)
+
+
+def open_recording_folder(folder: Path, rate: float) -> ImageFolder:
+    """A folder with subfolders of images as a stream: `color` (or `rgb`, `images`), and where they are there `depth`,
+    `ground_truth` and the camera, a JSON file beside them or the first of `camera_info`.
+
+    So are recordings of Open3D laid out, and the frames that the node saves. Raises FolderError.
+    """
+    names = [name for name in ("color", "rgb", "images") if (folder / name).is_dir()]
+    if not names:
+        raise FolderError(f"{folder}: holds no folder of colour images; accepted are color, rgb and images")
+    cameras = [path for path in sorted(folder.glob("*.json")) if "intrinsic" in path.name or "camera" in path.name]
+    cameras += sorted((folder / "camera_info").glob("*.json"))[:1]
+    depth, truth = (folder / name if (folder / name).is_dir() else None for name in ("depth", "ground_truth"))
+    return ImageFolder(folder / names[0], depth, truth, cameras[0] if cameras else None, rate)

@@ -18,13 +18,16 @@ class Rays:
     """Viewing directions of the pixels of one camera, computed once: x / z and y / z of each pixel's ray."""
 
     def __init__(self, intrinsics: Intrinsics) -> None:
-        """Lens distortion (plumb_bob) is undone where the camera has any."""
+        """Lens distortion is undone where the camera has any."""
         self.intrinsics = intrinsics
         columns = np.arange(intrinsics.width, dtype=np.float64)
         rows = np.arange(intrinsics.height, dtype=np.float64)
         if any(intrinsics.distortion):
             grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 1, 2)
-            ideal = cv2.undistortPoints(grid, intrinsics.matrix, np.array(intrinsics.distortion))
+            undistort = (
+                cv2.fisheye.undistortPoints if intrinsics.distortion_model == "equidistant" else cv2.undistortPoints
+            )
+            ideal = undistort(grid, intrinsics.matrix, np.array(intrinsics.distortion))
             x, y = ideal.reshape(intrinsics.height, intrinsics.width, 2).transpose(2, 0, 1)
         else:
             x = ((columns - intrinsics.cx) / intrinsics.fx)[np.newaxis, :]

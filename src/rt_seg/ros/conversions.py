@@ -13,7 +13,7 @@ from cv_bridge import CvBridge, CvBridgeError
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from rt_seg.cameras.frame import Intrinsics
+from rt_seg.cameras.frame import LENS_MODELS, Intrinsics
 
 _BRIDGE = CvBridge()
 FARTHEST_PIXEL = 1e6
@@ -164,7 +164,7 @@ def image_message(pixels: np.ndarray, header: Header) -> Image:
 
 
 def intrinsics_from_message(message: CameraInfo) -> Intrinsics:
-    """Pinhole camera of a CameraInfo: K, and D where the lens model is plumb_bob.
+    """Pinhole camera of a CameraInfo: K, and D where the lens model is known (LENS_MODELS).
 
     Raises ConversionError for a camera that is not calibrated (K of zeros), for numbers that are not finite or of no
     lens, and for another lens model with distortion.
@@ -180,23 +180,24 @@ def intrinsics_from_message(message: CameraInfo) -> Intrinsics:
     distortion = [float(value) for value in message.D]
     if not np.all(np.isfinite(distortion)):
         raise ConversionError(f"camera info has the distortion {distortion}; accepted are finite numbers")
-    if any(distortion) and (message.distortion_model != "plumb_bob" or len(distortion) != 5):
+    if any(distortion) and LENS_MODELS.get(len(distortion)) != message.distortion_model:
         raise ConversionError(
             f"camera info has the lens model {message.distortion_model!r} with {len(distortion)} coefficients; "
-            "accepted is plumb_bob with 5, or no distortion. Subscribe to rectified images instead (image_proc)"
+            f"accepted are {', '.join(f'{name} with {count}' for count, name in LENS_MODELS.items())}, or no "
+            "distortion. Subscribe to rectified images instead (image_proc)"
         )
     coefficients = tuple(distortion) if any(distortion) else (0.0,) * 5
     return Intrinsics(message.width, message.height, fx, fy, cx, cy, coefficients)
 
 
 def camera_info_message(intrinsics: Intrinsics, header: Header) -> CameraInfo:
-    """CameraInfo of an unrectified camera (plumb_bob, R = 1, P from K)."""
+    """CameraInfo of an unrectified camera (R = 1, P from K)."""
     fx, fy, cx, cy = (float(value) for value in (intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy))
     return CameraInfo(
         header=header,
         height=intrinsics.height,
         width=intrinsics.width,
-        distortion_model="plumb_bob",
+        distortion_model=intrinsics.distortion_model,
         D=[float(value) for value in intrinsics.distortion],
         K=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
         R=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],

@@ -25,7 +25,7 @@ def main() -> int:
             f"    sudo apt install {arguments.apt_package}\n"
             "or, where apt has no such package, build it from source in the same workspace "
             "(for a RealSense: github.com/IntelRealSense/realsense-ros, branch ros1-legacy).\n"
-            "Without a camera, start with camera:=replay.\n",
+            "Without a camera, start with camera:=recording.\n",
             file=sys.stderr,
         )
         return 1

@@ -6,46 +6,38 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Iterator, Optional, Tuple, Union
 
-import rosbag
 import rosgraph
 import rospy
-from sensor_msgs.msg import CameraInfo, Image
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image
+from tf2_msgs.msg import TFMessage
 
 from rt_seg.ros import camera_topics
+from rt_seg.ros.camera_frames import camera_transforms
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
+from rt_seg.ros.framesets import MESSAGE_TYPES, Frameset, RecordingError, read_framesets
 from rt_seg.ros.publishing import create_publisher
 from rt_seg.ros.recording import CAMERA
 from rt_seg.ros.settings import SettingsError, read_settings
 from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES
 
-MESSAGE_TYPES = {
-    camera_topics.COLOR_INFO: CameraInfo,
-    camera_topics.COLOR: Image,
-    camera_topics.DEPTH_INFO: CameraInfo,
-    camera_topics.DEPTH: Image,
-    camera_topics.GROUND_TRUTH: Image,
-}
-
-GATHER = 0.25
-"""Seconds of recorded time in which all messages of one frameset have arrived."""
-
+CLOCK_STEP = 0.01
+"""Seconds between two messages on /clock."""
 PREFETCH = 16
 """Framesets decoded ahead, so that a slow read does not show in the pace."""
-
-
-class RecordingError(ValueError):
-    """A bag cannot be played; the text names the file."""
 
 
 @dataclass(frozen=True)
 class ReplaySettings:
     """Private parameters of the node.
 
-    recording  bag to play
-    camera     namespace to publish in; the bag's own is /camera
+    recording  bag or folder to play, as `read_framesets` takes it
+    camera     namespace to publish in; that of the recording may be another
+    rate       frames a second of a folder of images; a bag has stamps
     loop       begin again at the end
+    clock      publish /clock and keep the recorded stamps, for nodes in simulated time; else stamps are of now
     duration   seconds of the recording to play; 0: all
     speed      recorded seconds per second
     mode       live: like a camera, a subscriber that is too slow misses images; every_frame: wait for subscribers
@@ -57,7 +49,9 @@ class ReplaySettings:
 
     recording: str
     camera: str = CAMERA
+    rate: float = field(default=30.0, metadata={"range": (0.1, 1000.0)})
     loop: bool = False
+    clock: bool = False
     duration: float = field(default=0.0, metadata={"range": (0.0, 1e9)})
     speed: float = field(default=1.0, metadata={"range": (0.01, 100.0)})
     mode: str = field(default=LIVE, metadata={"accepted": MODES})
@@ -67,65 +61,30 @@ class ReplaySettings:
     linger: float = field(default=3.0, metadata={"range": (0.0, 1e6)})
 
 
-class Frameset(NamedTuple):
-    """Messages of one moment, as (topic relative to the camera, message); `time` is when it was recorded, seconds."""
-
-    time: float
-    messages: List[Tuple[str, Any]]
-
-
-def read_framesets(path: Path) -> Iterator[Frameset]:
-    """The framesets of a bag in the order of recording: messages with equal header stamps belong together.
-
-    Raises RecordingError when the bag cannot be read or holds no colour images.
-    """
-    try:
-        with rosbag.Bag(str(path)) as bag:
-            topics = {f"/{CAMERA}/{topic}": topic for topic in MESSAGE_TYPES}
-            if bag.get_message_count(f"/{CAMERA}/{camera_topics.COLOR}") == 0:
-                held = ", ".join(sorted(bag.get_type_and_topic_info().topics)) or "no topics"
-                raise RecordingError(
-                    f"{path}: holds no images on /{CAMERA}/{camera_topics.COLOR}, only {held}. "
-                    "Record the topics of realsense2_camera, or remap them with 'rosbag filter'"
-                )
-            gathering: Dict[int, Frameset] = {}
-            for name, message, received in bag.read_messages(topics=list(topics)):
-                now = received.to_sec()
-                for stamp in [s for s, frameset in gathering.items() if now - frameset.time > GATHER]:
-                    yield gathering.pop(stamp)
-                frameset = gathering.setdefault(message.header.stamp.to_nsec(), Frameset(now, []))
-                frameset.messages.append((topics[name], message))
-            yield from gathering.values()
-    except (OSError, rosbag.ROSBagException, rosbag.bag.ROSBagFormatException) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise RecordingError(
-            f"{path}: cannot be played: {reason}. Make a recording with 'rosrun rt_seg make_recording'"
-        ) from error
-
-
 class _Prefetch:
     """Reads framesets in a thread of its own; iterates over (frameset, seconds from the start)."""
 
-    def __init__(self, path: Path, loop: bool, duration: float) -> None:
-        self._path, self._loop, self._duration = path, loop, duration
+    def __init__(self, settings: ReplaySettings) -> None:
+        self._settings = settings
         self._queue: "queue.Queue[Union[Tuple[Frameset, float], Exception, None]]" = queue.Queue(PREFETCH)
         threading.Thread(target=self._read, name="prefetch", daemon=True).start()
 
     def _read(self) -> None:
+        path, camera = Path(self._settings.recording).expanduser(), self._settings.camera
         try:
             base = 0.0
             while True:
                 first: Optional[float] = None
                 offset, interval = 0.0, 1 / 30
-                for frameset in read_framesets(self._path):
+                for frameset in read_framesets(path, camera, self._settings.rate):
                     first = frameset.time if first is None else first
-                    if self._duration and frameset.time - first >= self._duration:
+                    if self._settings.duration and frameset.time - first >= self._settings.duration:
                         break
                     if frameset.time - first > offset:
                         interval = frameset.time - first - offset
                     offset = frameset.time - first
                     self._queue.put((frameset, base + offset))
-                if not self._loop:
+                if not self._settings.loop:
                     break
                 base += offset + interval
             self._queue.put(None)
@@ -143,7 +102,7 @@ class _Prefetch:
 
 
 class Replay:
-    """Publishes a recording, each frameset with one new stamp."""
+    """Publishes a recording, each frameset with one stamp: of now, or with `clock` of the recording."""
 
     def __init__(self, settings: ReplaySettings) -> None:
         self._settings = settings
@@ -155,28 +114,49 @@ class Replay:
             topic: create_publisher(f"/{settings.camera}/{topic}", kind, settings.mode, 4)
             for topic, kind in MESSAGE_TYPES.items()
         }
+        self._static = rospy.Publisher("/tf_static", TFMessage, queue_size=1, latch=True)
+        self._clock = rospy.Publisher("/clock", Clock, queue_size=1) if settings.clock else None
 
     def run(self) -> int:
         """Play to the end or to the shutdown; returns how many framesets were published. Raises RecordingError."""
-        recording = Path(self._settings.recording).expanduser()
-        framesets = _Prefetch(recording, self._settings.loop, self._settings.duration)
         count = 0
         start: Optional[float] = None
+        begin = 0.0
         stamp: Optional[rospy.Time] = None
-        for frameset, offset in framesets:
+        for frameset, offset in _Prefetch(self._settings):
             if start is None:
-                self._wait_for_subscribers()
+                begin = frameset.time
+                self._show_frames(frameset)
+                self._wait_for_subscribers(begin)
                 start = time.monotonic()
-            self._pause_until(start + offset / self._settings.speed)
+            self._pause_until(start + offset / self._settings.speed, begin + offset)
             if rospy.is_shutdown():
                 return count
-            stamp = rospy.Time.now()
-            for topic, message in frameset.messages:
+            if self._clock is None:
+                stamp = rospy.Time.now()
+            else:  # A recording that begins again goes on in time: no stamp steps back.
+                shift = begin + offset - frameset.time
+                stamp = frameset.messages[0][1].header.stamp + rospy.Duration.from_sec(shift)
+            for _, message in frameset.messages:
                 message.header.stamp = stamp
+                message.header.frame_id = self._frame_id(message.header.frame_id)
+            for topic, message in frameset.messages:
                 self._publishers[topic].publish(message)
             count += 1
         self._finish(stamp)
         return count
+
+    def _frame_id(self, recorded: str) -> str:
+        """The contract's frame of this camera for the frame that the driver gave the recorded one; others stay."""
+        standard = not recorded or recorded.endswith("_color_optical_frame")
+        return f"{self._settings.camera}_color_optical_frame" if standard else recorded
+
+    def _show_frames(self, frameset: Frameset) -> None:
+        """Publish the camera's own frames, unless the recording names others."""
+        topics = {topic for topic, _ in frameset.messages}
+        frame_id = f"{self._settings.camera}_color_optical_frame"
+        if all(self._frame_id(message.header.frame_id) == frame_id for _, message in frameset.messages):
+            self._static.publish(camera_transforms(self._settings.camera, camera_topics.DEPTH in topics))
 
     def _on_result(self, message: Image) -> None:
         self._last_result, self._last_arrival = message.header.stamp, time.monotonic()
@@ -186,28 +166,35 @@ class Replay:
         end = time.monotonic()
         while not rospy.is_shutdown():
             if last_stamp is not None and self._last_result == last_stamp:
-                self._pause_until(time.monotonic() + 0.5)  # for other subscribers of the result
+                time.sleep(0.5)  # for other subscribers of the result
                 return
             if time.monotonic() > max(end, self._last_arrival) + self._settings.linger:
                 return
             time.sleep(0.05)
 
-    @staticmethod
-    def _pause_until(moment: float) -> None:
-        """Sleep on the wall clock, in steps, so that a shutdown is noticed."""
+    def _pause_until(self, moment: float, clock: float) -> None:
+        """Sleep on the wall clock until a moment at which recorded time is `clock`, in steps: a shutdown is noticed,
+        and with `clock` of the settings simulated time goes on."""
+        step = 0.2 if self._clock is None else CLOCK_STEP
         while not rospy.is_shutdown():
             left = moment - time.monotonic()
+            self._tick(clock - max(left, 0.0) * self._settings.speed)
             if left <= 0:
                 return
-            time.sleep(min(left, 0.2))
+            time.sleep(min(left, step))
 
-    def _wait_for_subscribers(self) -> None:
+    def _tick(self, seconds: float) -> None:
+        if self._clock is not None:
+            self._clock.publish(Clock(rospy.Time.from_sec(seconds)))
+
+    def _wait_for_subscribers(self, begin: float) -> None:
         deadline = time.monotonic() + self._settings.wait
         while not rospy.is_shutdown() and not self._subscribers_ready():
             if time.monotonic() > deadline:
                 who = self._settings.consumer or "anybody"
                 rospy.logwarn(f"waited {self._settings.wait:.0f} s for {who} to subscribe; playing without")
                 return
+            self._tick(begin)  # nodes in simulated time wait for it
             time.sleep(0.1)
         # A subscriber learns of its publishers one after the other; the last connections follow within moments.
         time.sleep(0.3)
