@@ -138,8 +138,9 @@ def test_centroids_of_the_simulated_camera_are_within_a_centimetre(record_proper
     from rt_seg.simulation.camera_path import random_view
     from rt_seg.simulation.classes import tabletop_labels
     from rt_seg.simulation.renderer import Renderer
-    from rt_seg.simulation.scene import random_intrinsics, random_scene
+    from rt_seg.simulation.scene import random_intrinsics
     from rt_seg.simulation.sensor import measure_depth, random_sensor
+    from rt_seg.simulation.tabletop import random_scene
 
     labels, errors = tabletop_labels(), []
     for seed in range(8):

@@ -12,7 +12,8 @@ from rt_seg.simulation.camera_path import View
 from rt_seg.simulation.classes import BACKGROUND, CLASS_NAMES, class_id, tabletop_labels
 from rt_seg.simulation.errors import SimulationError
 from rt_seg.simulation.renderer import Renderer
-from rt_seg.simulation.scene import CAMERA, Scene, random_intrinsics, random_scene
+from rt_seg.simulation.scene import CAMERA, Scene, random_intrinsics
+from rt_seg.simulation.tabletop import random_scene
 
 # A principal point far from the middle, so that a wrong sign cannot hide.
 INTRINSICS = Intrinsics(320, 240, fx=305.0, fy=308.0, cx=170.0, cy=106.0)

@@ -45,15 +45,21 @@ class View:
         return Pose(rotation, np.asarray(self.target) + self.distance * toward_camera)
 
 
-def random_view(rng: np.random.Generator) -> View:
-    """A view of the table from 0.45 to 1.1 m."""
+def random_view(
+    rng: np.random.Generator,
+    near: float = 0.45,
+    reach: float = 0.65,
+    elevation: Tuple[float, float] = (28, 85),
+    roll: float = 5.0,
+) -> View:
+    """A view of the table from `near` to `near + reach` metres; angles in degrees, `roll` a standard deviation."""
     return View(
         target=(rng.uniform(-0.08, 0.08), rng.uniform(-0.08, 0.08), rng.uniform(0.0, 0.04)),
         # Nearer views more often: far away, a hole is a few pixels.
-        distance=0.45 + 0.65 * rng.random() ** 1.6,
+        distance=near + reach * rng.random() ** 1.6,
         azimuth=rng.uniform(0, 2 * np.pi),
-        elevation=np.radians(rng.uniform(28, 85)),
-        roll=np.radians(np.clip(rng.normal(0, 5), -15, 15)),
+        elevation=np.radians(rng.uniform(*elevation)),
+        roll=np.radians(np.clip(rng.normal(0, roll), -3 * roll, 3 * roll)),
     )
 
 
@@ -81,11 +87,21 @@ class ClosedPath:
         return self.view(phase).pose()
 
 
-def random_path(rng: np.random.Generator) -> ClosedPath:
-    """A closed path that looks at the table from 0.45 to 1.1 m, swinging at most 60 degrees to either side."""
+def random_path(
+    rng: np.random.Generator,
+    distance: Tuple[float, float] = (0.68, 0.85),
+    reach: float = 0.17,
+    elevation: Tuple[float, float] = (45, 60),
+    tilt: float = 14,
+) -> ClosedPath:
+    """A closed path about a view of the table, swinging at most 60 degrees to either side.
+
+    The view's `distance` (m) and `elevation` (degrees) are drawn from these ranges; the path goes about `reach` and
+    `tilt` away from them.
+    """
     middle = np.array(
-        [0.0, 0.0, 0.02, rng.uniform(0.68, 0.85), rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(45, 60)), 0.0]
+        [0.0, 0.0, 0.02, rng.uniform(*distance), rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(*elevation)), 0.0]
     )
-    reach = np.array([0.05, 0.05, 0.0, 0.17, np.radians(45), np.radians(14), np.radians(5)])
+    reach = np.array([0.05, 0.05, 0.0, reach, np.radians(45), np.radians(tilt), np.radians(5)])
     share = np.array([0.75, 0.25])
     return ClosedPath(middle, rng.uniform(0.6, 1.0, (7, 1)) * reach[:, None] * share, rng.random((7, 2)))

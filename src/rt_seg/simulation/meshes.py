@@ -6,6 +6,9 @@ from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
+ROUND_CORNERS = 40
+"""Of a polygon that stands for a circle."""
+
 
 @dataclass(frozen=True)
 class Mesh:

@@ -5,18 +5,20 @@ bytes.
 """
 from __future__ import annotations
 
-from typing import Iterator, Optional
+from typing import Iterator, Optional, Union
 
 import numpy as np
 
 from rt_seg.cameras.frame import Frame, Intrinsics
 from rt_seg.labels import LabelSet
-from rt_seg.simulation.camera_path import Pose, random_path, random_view
-from rt_seg.simulation.classes import BACKGROUND, HOLE, tabletop_labels
+from rt_seg.simulation.camera_path import Pose
+from rt_seg.simulation.classes import tabletop_labels
 from rt_seg.simulation.errors import SimulationError
+from rt_seg.simulation.recipe_scene import RecipeScenes
 from rt_seg.simulation.renderer import Renderer
-from rt_seg.simulation.scene import random_intrinsics, random_scene
-from rt_seg.simulation.sensor import Sensor, measure_color, measure_depth, random_sensor
+from rt_seg.simulation.scene_recipe import SceneRecipe
+from rt_seg.simulation.sensor import Sensor, measure_color, measure_depth
+from rt_seg.simulation.tabletop import Tabletop
 
 SCENE_VERSION = 1
 """Raised whenever a change makes a seed give another picture."""
@@ -25,11 +27,9 @@ SCENE, VIEW, SENSOR = range(3)
 """Streams of random numbers that one seed yields; a new stream leaves the others as they are."""
 
 VIEW_TRIES = 20
-LEAST_CLASSES = 4
-LEAST_SHARE = 400 / (640 * 480)
-LEAST_HOLE_SHARE = 250 / (640 * 480)
-"""A view is kept when it shows LEAST_CLASSES classes besides the background, holes among them, each on at least this
-share of the pixels."""
+
+ScenesOf = Union[Tabletop, RecipeScenes]
+"""What one kind of scene consists of."""
 
 
 def _generator(seed: int, stream: int, number: int = 0) -> np.random.Generator:
@@ -41,15 +41,8 @@ def _check_seed(seed: int) -> None:
         raise SimulationError(f"seed {seed!r}: accepted are integers from 0")
 
 
-def _shows_enough(mask: np.ndarray, labels: LabelSet) -> bool:
-    shares = np.bincount(mask.ravel(), minlength=len(labels)) / mask.size
-    shown = [
-        label.name
-        for label in labels.labels
-        if label.name != BACKGROUND
-        and shares[label.id] >= (LEAST_HOLE_SHARE if label.name == HOLE else LEAST_SHARE)
-    ]
-    return HOLE in shown and len(shown) >= LEAST_CLASSES
+def _scenes(labels: Optional[LabelSet], width: int, height: int, recipe: Optional[SceneRecipe]) -> ScenesOf:
+    return Tabletop(labels or tabletop_labels(), width, height) if recipe is None else RecipeScenes(recipe)
 
 
 def _take(
@@ -70,25 +63,31 @@ def _take(
     )
 
 
-def simulate_scene(seed: int, labels: Optional[LabelSet] = None, width: int = 640, height: int = 480) -> Frame:
+def simulate_scene(
+    seed: int,
+    labels: Optional[LabelSet] = None,
+    width: int = 640,
+    height: int = 480,
+    recipe: Optional[SceneRecipe] = None,
+) -> Frame:
     """A fresh scene from a random view: color, depth and ground truth, at stamp 0.
 
-    `labels` (default: those of the tabletop) gives the ids of ground_truth. The view is drawn again, up to VIEW_TRIES
-    times, until holes and most classes are well in sight. Raises SimulationError for a negative seed or when MuJoCo
-    or EGL is not usable.
+    Without a recipe it is the tabletop, and `labels` (default: its own) gives the ids of ground_truth; a recipe has
+    labels and size itself. The view is drawn again, up to VIEW_TRIES times, until what matters is well in sight. Raises
+    SimulationError for a negative seed or when MuJoCo or EGL is not usable.
     """
     _check_seed(seed)
-    labels = labels or tabletop_labels()
+    scenes = _scenes(labels, width, height, recipe)
     rng = _generator(seed, SCENE)
-    intrinsics = random_intrinsics(rng, width, height)
-    with Renderer(random_scene(rng, intrinsics), intrinsics, labels) as renderer:
+    intrinsics = scenes.intrinsics(rng)
+    with Renderer(scenes.scene(rng, intrinsics), intrinsics, scenes.labels) as renderer:
         view_rng = _generator(seed, VIEW)
         for _ in range(VIEW_TRIES):
-            pose = random_view(view_rng).pose()
-            if _shows_enough(renderer.mask(pose), labels):
+            pose = scenes.view(view_rng).pose()
+            if scenes.shows_enough(renderer.mask(pose)):
                 break
         sensor_rng = _generator(seed, SENSOR)
-        return _take(renderer, pose, intrinsics, random_sensor(sensor_rng), sensor_rng, 0.0)
+        return _take(renderer, pose, intrinsics, scenes.sensor(sensor_rng), sensor_rng, 0.0)
 
 
 def simulate_recording(
@@ -98,6 +97,7 @@ def simulate_recording(
     labels: Optional[LabelSet] = None,
     width: int = 640,
     height: int = 480,
+    recipe: Optional[SceneRecipe] = None,
 ) -> Iterator[Frame]:
     """One scene filmed along a closed path: frame i has the stamp i / rate (s), and after the last comes the first.
 
@@ -108,17 +108,15 @@ def simulate_recording(
         raise SimulationError(f"frame_count {frame_count!r}: accepted are integers from 1")
     if not rate > 0:
         raise SimulationError(f"rate {rate!r}: accepted are numbers above 0 (frames per second)")
-    return _film(seed, frame_count, rate, labels or tabletop_labels(), width, height)
+    return _film(seed, frame_count, rate, _scenes(labels, width, height, recipe))
 
 
-def _film(
-    seed: int, frame_count: int, rate: float, labels: LabelSet, width: int, height: int
-) -> Iterator[Frame]:
+def _film(seed: int, frame_count: int, rate: float, scenes: ScenesOf) -> Iterator[Frame]:
     rng = _generator(seed, SCENE)
-    intrinsics = random_intrinsics(rng, width, height)
-    path = random_path(_generator(seed, VIEW))
-    sensor = random_sensor(_generator(seed, SENSOR))
-    with Renderer(random_scene(rng, intrinsics), intrinsics, labels) as renderer:
+    intrinsics = scenes.intrinsics(rng)
+    path = scenes.path(_generator(seed, VIEW))
+    sensor = scenes.sensor(_generator(seed, SENSOR))
+    with Renderer(scenes.scene(rng, intrinsics), intrinsics, scenes.labels) as renderer:
         for number in range(frame_count):
             noise = _generator(seed, SENSOR, number + 1)
             yield _take(renderer, path.pose(number / frame_count), intrinsics, sensor, noise, number / rate)

@@ -17,7 +17,8 @@ from rt_seg.simulation.errors import SimulationError
 from rt_seg.simulation.scene import CAMERA, FAR, NEAR, Scene
 
 
-def _import_mujoco() -> ModuleType:
+def import_mujoco() -> ModuleType:
+    """MuJoCo, set to render without a display. Raises SimulationError with what to install."""
     # MuJoCo chooses its OpenGL at import; EGL needs no display, and is what the package's set-up installs.
     os.environ.setdefault("MUJOCO_GL", "egl")
     try:
@@ -85,7 +86,7 @@ class Renderer:
 
     def __init__(self, scene: Scene, intrinsics: Intrinsics, labels: LabelSet) -> None:
         """Compile the scene and load it into OpenGL. Raises SimulationError when MuJoCo or EGL is not usable."""
-        self._mujoco: Any = _import_mujoco()
+        self._mujoco: Any = import_mujoco()
         mujoco = self._mujoco
         self._size = (intrinsics.height, intrinsics.width)
         self._frustum = _frustum(intrinsics)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from rt_seg.cameras.frame import Intrinsics
+from rt_seg.simulation.recipe_settings import Range, flag, setting
 
 BASELINE = 0.050
 """Distance between the two infrared imagers of a D435, metres (Intel RealSense D400 series data sheet)."""
@@ -28,6 +29,22 @@ MINIMUM_DEPTH, MAXIMUM_DEPTH = 0.28, 6.0
 
 
 @dataclass(frozen=True)
+class SensorModel:
+    """What kind of camera films; the defaults are a D435."""
+
+    color_noise: Range = setting((1.0, 4.5), 0, 50)
+    """Read noise of the colour image, levels of 255; shot noise grows with it."""
+    depth_error: Range = setting((0.7, 1.6), 0, 20)
+    """Factor on the stereo matching error of SUBPIXEL pixels."""
+    baseline: float = setting(BASELINE, 0.001, 1)
+    """Metres between the infrared imagers: 0.050 of a D435, 0.055 of a D415, 0.095 of a D455."""
+    depth_range: Range = setting((MINIMUM_DEPTH, MAXIMUM_DEPTH), 0, 60)
+    """In which depth is measured, metres."""
+    holes: bool = flag(True)
+    """Whether depth is missing at edges, in stereo shadows, on mirrors and on what is dark."""
+
+
+@dataclass(frozen=True)
 class Sensor:
     """What stays the same while a camera films: exposure gain, white balance gains (3,), read noise, blur (px)."""
 
@@ -36,16 +53,18 @@ class Sensor:
     noise: float
     blur: float
     subpixel: float
+    model: SensorModel = SensorModel()
 
 
-def random_sensor(rng: np.random.Generator) -> Sensor:
-    """A camera with its own exposure, white balance, noise and focus."""
+def random_sensor(rng: np.random.Generator, model: SensorModel = SensorModel()) -> Sensor:
+    """A camera of this kind with its own exposure, white balance, noise and focus."""
     return Sensor(
         exposure=float(np.exp(rng.normal(0.0, 0.14))),
         white_balance=np.exp(rng.normal(0.0, 0.045, 3)).astype(np.float32),
-        noise=float(rng.uniform(1.0, 4.5)),
+        noise=float(rng.uniform(*model.color_noise)),
         blur=float(rng.uniform(0.5, 1.1)) if rng.random() < 0.3 else 0.0,
-        subpixel=float(SUBPIXEL * rng.uniform(0.7, 1.6)),
+        subpixel=float(SUBPIXEL * rng.uniform(*model.depth_error)),
+        model=model,
     )
 
 
@@ -90,7 +109,7 @@ def measure_depth(
     """
     shape = depth.shape
     focal = FOCAL_RATIO * intrinsics.fx
-    sigma = depth**2 * np.float32(sensor.subpixel / (focal * BASELINE))
+    sigma = depth**2 * np.float32(sensor.subpixel / (focal * sensor.model.baseline))
     # Matching windows overlap, so errors come in patches of several pixels.
     error = 0.8 * _coarse_noise(rng, shape, 6) + 0.6 * _coarse_noise(rng, shape, 2)
     measured = depth + sigma * error
@@ -101,7 +120,7 @@ def measure_depth(
     ragged = _coarse_noise(rng, shape, 4)
     step = (high - low) > 0.02 * depth
     edge = (cv2.dilate(step.astype(np.uint8), kernel) > 0) & (ragged > -0.3)
-    hidden = _shadow_of_the_second_eye(focal * np.float32(BASELINE) / depth)
+    hidden = _shadow_of_the_second_eye(focal * np.float32(sensor.model.baseline) / depth)
 
     # Grazing surfaces: depth changes fast along the surface compared with the pixel's footprint.
     slope_x = cv2.Sobel(depth, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8) * np.float32(intrinsics.fx) / depth
@@ -115,7 +134,9 @@ def measure_depth(
     dark = (light < 22) & (patches > 0.9)
     lost = rng.random((shape[0] // 3 + 1, shape[1] // 3 + 1), np.float32) < 0.0015
     lost = cv2.resize(lost.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-    outside = (depth < MINIMUM_DEPTH) | (depth > MAXIMUM_DEPTH)
+    outside = (depth < sensor.model.depth_range[0]) | (depth > sensor.model.depth_range[1])
 
-    measured[edge | hidden | grazing | mirror | dark | lost | outside] = 0
+    measured[outside] = 0
+    if sensor.model.holes:
+        measured[edge | hidden | grazing | mirror | dark | lost] = 0
     return np.clip(np.rint(measured * 1000), 0, 65535).astype(np.uint16)
