@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import cv2
 import numpy as np
@@ -14,7 +15,10 @@ import yaml
 from rt_seg.labels import load_labels
 from rt_seg.simulation import simulate_scene
 from rt_seg.simulation.classes import tabletop_labels
-from rt_seg_training.synthesis import SynthesisError, main, synthesize
+from rt_seg_training import synthesis
+from rt_seg_training.datasets.custom.custom_source import read_custom
+from rt_seg_training.datasets.linting import check_source
+from rt_seg_training.synthesis import SynthesisError, main, make_frame, synthesize
 
 EXECUTABLE = Path(__file__).resolve().parents[2] / "training" / "synthesize"
 
@@ -95,6 +99,83 @@ def test_the_executable_works_on_several_processes_and_gives_the_bytes_of_one(da
     assert done.returncode == 0, done.stderr
     assert "3 frames (3 made now, 0 were there)" in done.stdout
     assert content(tmp_path / "data") == content(data)
+
+
+BOX = "{objects: [{class: box, shape: box, size: [0.1, 0.1, 0.05], count: 1}], camera: {width: 96, height: 72}}"
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    (tmp_path / "box.yaml").write_text(BOX)
+    return tmp_path / "box.yaml"
+
+
+def _zip(recipe, *options):
+    archive = recipe.parent / "box.zip"
+    return archive, main(["--recipe", str(recipe), "--output", str(archive), "--jobs", "1", "--depth", *options])
+
+
+def test_a_recipe_goes_straight_into_a_zip_that_building_reads(recipe, capsys):
+    archive, status = _zip(recipe, "--count", "4", "--validation-share", "0.25")
+    assert status == 0, capsys.readouterr().err
+    source = read_custom(archive)
+    check_source(source)
+    assert source.labels.names == ["background", "box"]
+    assert [len(source.splits[split]) for split in ("train", "validation")] == [3, 1]
+    assert all(pair.depth is not None for pair in source.splits["train"])
+    assert sorted(path.name for path in recipe.parent.iterdir()) == ["box.yaml", "box.zip"]
+
+
+def test_a_zip_grows_and_a_broken_run_goes_on(recipe, capsys, monkeypatch):
+    archive, _ = _zip(recipe, "--count", "2")
+    first = ZipFile(archive).read("rgb/000001.jpg")
+    monkeypatch.setattr(synthesis, "make_frame", _broken_off_at(3))
+    archive, status = _zip(recipe, "--count", "4")
+    assert status == 130 and len(ZipFile(archive).namelist()) == 8, "what was there stays until the new one is whole"
+    monkeypatch.undo()
+    capsys.readouterr()
+    assert _zip(recipe, "--count", "4")[1] == 0
+    assert "4 frames (1 made now, 3 were there)" in capsys.readouterr().out
+    assert ZipFile(archive).read("rgb/000001.jpg") == first
+    assert {f"gt/{number:06d}.png" for number in range(4)} <= set(ZipFile(archive).namelist())
+
+
+def _broken_off_at(stop):
+    def make(folder, number, *rest):
+        if number == stop:
+            raise KeyboardInterrupt
+        make_frame(folder, number, *rest)
+
+    return make
+
+
+def test_another_recipe_and_a_strange_zip_are_not_touched(recipe, capsys):
+    archive, _ = _zip(recipe, "--count", "1")
+    before = archive.read_bytes()
+    recipe.write_text(BOX.replace("0.05", "0.06"))
+    assert _zip(recipe, "--count", "2")[1] == 1
+    assert "box.zip: was begun with" in capsys.readouterr().err
+    assert archive.read_bytes() == before
+    archive.write_bytes(b"mine")
+    assert _zip(recipe, "--count", "2")[1] == 1
+    assert "box.zip: cannot be read as a zip file" in capsys.readouterr().err
+    assert archive.read_bytes() == b"mine"
+    assert sorted(path.name for path in recipe.parent.iterdir()) == ["box.yaml", "box.zip"]
+
+
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(recipe):
+    # A limit on the size of files is to a program what a full disk is.
+    script = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1)); "
+    script += "from rt_seg_training.synthesis import main; sys.exit(main(sys.argv[2:]))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    options = ["--recipe", recipe, "--output", recipe.parent / "box.zip", "--count", "2", "--jobs", "1"]
+    for limit, status in (("2000", 1), ("-1", 0)):
+        done = subprocess.run([sys.executable, "-c", script, limit, *options], env=environment, capture_output=True,
+                              text=True, timeout=120)  # fmt: skip
+        assert done.returncode == status, done.stderr
+        assert "Traceback" not in done.stderr and not list(recipe.parent.rglob("*.tmp"))
+    assert "synthesize: [Errno 27] File too large" not in done.stderr
+    assert len(read_custom(recipe.parent / "box.zip").splits["train"]) == 2
 
 
 def test_the_command_line_reports_a_bad_folder_in_one_line(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The synthesize tool: a custom data set (rgb/, gt/, depth/) of simulated tabletop scenes.
+"""The synthesize tool: a custom data set (rgb/, gt/, depth/) of simulated scenes, as a folder or as a zip file.
 
 Frame i is the scene of seed + i and of nothing else, so a data set can be made in any number of runs and processes.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import zipfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import yaml
 
 from rt_seg.labels import LabelError
 from rt_seg.simulation import SCENE_VERSION, SimulationError
+from rt_seg.simulation.scene_recipe import SceneRecipe
 
 RECIPE = "recipe.yaml"
 JPEG_QUALITY = 95
@@ -31,11 +34,19 @@ class SynthesisError(ValueError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the bytes of a frame. It is kept beside the frames, so that a resumed run cannot mix two recipes."""
+    """What decides the bytes of a frame; without a scene, it shows the tabletop."""
 
     seed: int
     image_format: str
-    scene_version: int = SCENE_VERSION
+    scene: SceneRecipe | None = None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What is kept beside the frames, so that a resumed run cannot mix two recipes."""
+        record: dict[str, Any] = {
+            "seed": self.seed, "image_format": self.image_format, "scene_version": SCENE_VERSION
+        }  # fmt: skip
+        return record if self.scene is None else {**record, "scene": self.scene.digest}
 
 
 def stem(number: int) -> str:
@@ -70,7 +81,7 @@ def make_frame(folder: Path, number: int, recipe: Recipe, with_depth: bool) -> N
 
     from rt_seg.simulation import simulate_scene
 
-    frame = simulate_scene(recipe.seed + number)
+    frame = simulate_scene(recipe.seed + number, recipe=recipe.scene)
     images = {"rgb": frame.color[..., ::-1], "gt": frame.ground_truth, "depth": frame.depth}
     for kind, path in frame_files(folder, number, recipe.image_format, with_depth).items():
         options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
@@ -99,12 +110,20 @@ def _check_recipe(folder: Path, recipe: Recipe) -> None:
             )
         return
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise SynthesisError(f"{path}: cannot be read: {error}") from error
-    if found != asdict(recipe):
+    _check_record(text, folder, recipe)
+
+
+def _check_record(text: str, output: Path, recipe: Recipe) -> None:
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SynthesisError(f"{output}: its {RECIPE} cannot be read: {error}") from error
+    if found != recipe.record:
         raise SynthesisError(
-            f"{folder}: was begun with {found}, and this run asks for {asdict(recipe)}. "
+            f"{output}: was begun with {found}, and this run asks for {recipe.record}. "
             "Use the same settings to go on with it, or another --output."
         )
 
@@ -117,8 +136,11 @@ def synthesize(
     with_depth: bool = False,
     image_format: str = "jpg",
     validation_share: float = 0.0,
+    scene: SceneRecipe | None = None,
 ) -> int:
     """Make the frames 0..count-1 in `folder`, but for those that are complete there; frame i has the seed seed + i.
+
+    `scene` is the recipe of the scenes; without one it is the tabletop.
 
     Also writes labels.yaml and, for a validation_share above 0, splits.yaml: {train: [stems], validation: [stems]},
     where the last frames validate. Returns the number of frames made in this run. Raises SynthesisError when the
@@ -143,14 +165,15 @@ def synthesize(
             f"validation share {validation_share}: accepted are 0 to below 1, leaving at least one of {count} to train"
         )
 
-    recipe = Recipe(seed, image_format)
+    recipe = Recipe(seed, image_format, scene)
     if folder.exists() and not folder.is_dir():
         raise SynthesisError(f"{folder}: is a file; --output must name a folder")
     _check_recipe(folder, recipe)
     for kind in ("rgb", "gt", "depth") if with_depth else ("rgb", "gt"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
-    _write_yaml(folder / RECIPE, asdict(recipe))
-    _write_yaml(folder / "labels.yaml", tabletop_labels().to_dict())
+    _write_yaml(folder / RECIPE, recipe.record)
+    labels = tabletop_labels() if scene is None else scene.labels
+    _write_yaml(folder / "labels.yaml", labels.to_dict())
 
     todo = [
         (folder, number, recipe, with_depth)
@@ -175,6 +198,7 @@ def synthesize(
                     pool.shutdown(cancel_futures=True)
                     raise
 
+    (folder / "splits.yaml").unlink(missing_ok=True)  # it may be of a smaller set
     if validation_count:
         stems = [stem(number) for number in range(count)]
         train_count = count - validation_count
@@ -182,15 +206,61 @@ def synthesize(
     return len(todo)
 
 
+def synthesize_archive(archive: Path, count: int, seed: int = 0, image_format: str = "jpg", **settings: Any) -> int:
+    """Make a data set as `synthesize` does, and put it into the zip file `archive`, which appears whole or not at all.
+
+    Until then its frames are in a folder beside it, from which a broken run goes on; a set that is there grows to
+    `count` frames. Errors are those of `synthesize`.
+    """
+    folder = archive.with_name(f"{archive.name}.frames")
+    recipe = Recipe(seed, image_format, settings.get("scene"))
+    if archive.exists() and not folder.exists():
+        _unpack(archive, folder, recipe)
+    made = synthesize(folder, count, seed, image_format=image_format, **settings)
+    temporary = archive.with_name(f".{archive.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(temporary, "w") as content:  # stored: the images are compressed already
+            for path in sorted(folder.rglob("*")):
+                if path.is_file() and not path.name.startswith("."):
+                    content.write(path, path.relative_to(folder))
+        os.replace(temporary, archive)
+    finally:
+        temporary.unlink(missing_ok=True)
+    shutil.rmtree(folder)
+    return made
+
+
+def _unpack(archive: Path, folder: Path, recipe: Recipe) -> None:
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(archive) as content:
+            if RECIPE not in content.namelist():
+                raise SynthesisError(f"{archive}: was not made by synthesize. Choose another --output.")
+            _check_record(content.read(RECIPE).decode("utf-8"), archive, recipe)
+            content.extractall(temporary)
+        os.replace(temporary, folder)
+    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
+        raise SynthesisError(f"{archive}: cannot be read as a zip file ({error}). Choose another --output.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="synthesize",
-        description="Make a data set of simulated tabletop scenes: rgb/, gt/ (class ids), labels.yaml, splits.yaml. "
-        "A run that was broken off goes on where it stopped.",
-        epilog="example: rosrun rt_seg synthesize --count 1500 --seed 0 --output data/tabletop --depth",
+        description="Make a data set of simulated scenes: rgb/, gt/ (class ids), labels.yaml, splits.yaml. Without a "
+        "recipe these are tabletops with plates, pegs and blocks. A run that was broken off goes on where it stopped.",
+        epilog="examples:\n"
+        "  rosrun rt_seg synthesize --count 1500 --seed 0 --output data/tabletop --depth\n"
+        "  rosrun rt_seg synthesize --recipe config/scenes/bracket.yaml --count 600 --output bracket.zip",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "--recipe", type=Path, metavar="YAML", help="objects (STL, OBJ, shapes) and how they are filmed; "
+        "config/scenes/bracket.yaml explains itself"
+    )  # fmt: skip
     cores = len(os.sched_getaffinity(0))
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--output", required=True, type=Path, metavar="PATH", help="folder of the data set, or X.zip")
     parser.add_argument("--count", type=int, default=1500, help="number of frames (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="frame i shows scene SEED + i (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=cores, help="processes (default: one a core, %(default)s)")
@@ -213,14 +283,21 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line of synthesize; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        made = synthesize(
+        scene = None
+        if options.recipe is not None:
+            from rt_seg.simulation.recipe_file import load_recipe
+
+            scene = load_recipe(options.recipe)
+        make = synthesize_archive if options.output.suffix == ".zip" else synthesize
+        made = make(
             options.output,
             options.count,
             options.seed,
-            options.jobs,
-            options.depth,
-            options.image_format,
-            options.validation_share,
+            jobs=options.jobs,
+            with_depth=options.depth,
+            image_format=options.image_format,
+            validation_share=options.validation_share,
+            scene=scene,
         )
     except (SynthesisError, SimulationError, LabelError, OSError) as error:
         print(f"synthesize: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import Iterable, List, Optional, Tuple
 
 _EPILOG = """examples:
   rosrun rt_seg make_recording simulated --seed 7 --frames 240 recordings/demo.bag
+  rosrun rt_seg make_recording simulated --recipe config/scenes/bracket.yaml recordings/bracket.bag
   rosrun rt_seg make_recording folder --color rgb --depth depth --intrinsics camera.json recordings/desk.bag
 """
 
@@ -37,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
 
     simulated = sources.add_parser("simulated", help="film a simulated tabletop scene")
+    simulated.add_argument("--recipe", type=Path, metavar="FILE.yaml", help="what is on the table, as for synthesize")
     simulated.add_argument("--seed", type=int, default=1, help="scene and camera path (default: %(default)s)")
     simulated.add_argument("--frames", type=_count, default=240, help="number of frames (default: %(default)s)")
 
@@ -57,7 +59,12 @@ def _open_source(arguments: argparse.Namespace) -> Tuple[Iterable, int]:
     if arguments.source == "simulated":
         from rt_seg.simulation import simulate_recording
 
-        return simulate_recording(arguments.seed, arguments.frames, arguments.rate), arguments.frames
+        recipe = None
+        if arguments.recipe is not None:
+            from rt_seg.simulation.recipe_file import load_recipe
+
+            recipe = load_recipe(arguments.recipe)
+        return simulate_recording(arguments.seed, arguments.frames, arguments.rate, recipe=recipe), arguments.frames
     from rt_seg.cameras.image_folder import ImageFolder
 
     images = ImageFolder(
