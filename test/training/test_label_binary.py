@@ -196,7 +196,7 @@ def test_other_classes_are_not_overwritten(captures, capsys):
     (captures / "labels.yaml").write_text(
         "classes:\n- {id: 0, name: a, color: [0, 0, 0]}\n- {id: 1, name: b, color: [1, 1, 1]}\n"
     )
-    assert main([str(captures), "--auto", "depth"]) == 2
+    assert main([str(captures), "--auto", "depth", "--name", "object"]) == 2
     assert "has the classes a, b" in capsys.readouterr().err
 
 

@@ -1,200 +1,66 @@
-"""The label_binary tool: the foreground mask of an object in each picture of a folder, without hands."""
+"""The label_binary tool: the foreground mask of an object in each picture of a folder, by hand or without."""
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from rt_seg.labels import LabelSet
+from rt_seg_training.labelling.automatic_labelling import (
+    SHEET,
+    Method,
+    by_background,
+    by_bundle,
+    by_depth,
+    label_folder,
+)
+from rt_seg_training.labelling.captures import LabellingError
 from rt_seg_training.labelling.depth_plane import StandingOutSettings
+from rt_seg_training.labelling.label_files import binary_labels, labels_in
 
-SHEET = "contact_sheet.png"
-SHEET_FRAMES = 99
 METHODS = ("depth", "background", "bundle")
 
 
-class LabellingError(ValueError):
-    """A picture cannot be labelled, or nothing can; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Capture:
-    """A captured picture, and its depth image where there is one."""
-
-    name: str
-    color: Path
-    depth: Path | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How many masks were made now and were there already, and a message for each picture without one."""
-
-    made: int
-    present: int
-    failures: list[str]
-
-
-def find_captures(folder: Path) -> list[Capture]:
-    """Pictures of `rgb/` or `color/` in `folder`, with `depth/<name>.png`. Raises LabellingError if there are none."""
-    from rt_seg_training.datasets.images import IMAGE_SUFFIXES
-
-    colors = next((folder / name for name in ("rgb", "color") if (folder / name).is_dir()), None)
-    if colors is None:
-        raise LabellingError(f"{folder}: has no folder rgb/ or color/ with the pictures to label")
-    files = sorted(path for path in colors.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    if not files:
-        raise LabellingError(f"{colors}: holds no pictures; accepted are {', '.join(IMAGE_SUFFIXES)}")
-    captures = []
-    for path in files:
-        if captures and captures[-1].name == path.stem:
-            raise LabellingError(f"{path}: {captures[-1].color.name} has the same name; one picture per name, please")
-        depth = folder / "depth" / f"{path.stem}.png"
-        captures.append(Capture(path.stem, path, depth if depth.is_file() else None))
-    return captures
-
-
-Method = Callable[[Capture, np.ndarray], np.ndarray]
-"""From a capture and its picture, (H, W, 3) uint8 RGB, to a mask (H, W) uint8 0/1."""
-
-
-def by_depth(settings: StandingOutSettings) -> Method:
-    """Label what stands out from the dominant plane of the depth image."""
-    from rt_seg_training.datasets.images import read_depth
-    from rt_seg_training.labelling.depth_plane import PlaneError, label_by_depth
-
-    def label(capture: Capture, color: np.ndarray) -> np.ndarray:
-        if capture.depth is None:
-            raise LabellingError(f"{capture.color}: depth/{capture.name}.png is not there; use another --auto")
-        try:
-            return label_by_depth(read_depth(capture.depth, color.shape), settings)
-        except PlaneError as error:
-            raise LabellingError(f"{capture.depth}: {error}") from error
-
-    return label
-
-
-def by_background(empty: Path, threshold: float, settings: StandingOutSettings) -> Method:
-    """Label what differs from a picture of the empty scene. Raises DatasetError when that cannot be read."""
-    from rt_seg_training.datasets.images import read_image
-    from rt_seg_training.labelling.depth_plane import chosen_regions
-    from rt_seg_training.labelling.empty_scene import changed
-
-    scene = read_image(empty)
-
-    def label(capture: Capture, color: np.ndarray) -> np.ndarray:
-        try:
-            return chosen_regions(changed(color, scene, threshold), settings)
-        except ValueError as error:
-            raise LabellingError(f"{capture.color}: {error}") from error
-
-    return label
-
-
-def by_bundle(folder: Path, settings: StandingOutSettings) -> Method:
-    """Label what a model takes for any class but its first. Raises BundleError when it cannot be used."""
-    from rt_seg.bundle import load_bundle
-    from rt_seg.labels import UNLABELLED
-    from rt_seg.segmenter import Segmenter
-    from rt_seg_training.labelling.depth_plane import chosen_regions
-
-    segmenter = Segmenter(load_bundle(folder))
-
-    def label(capture: Capture, color: np.ndarray) -> np.ndarray:
-        mask = segmenter.segment(color).mask
-        return chosen_regions((mask != 0) & (mask != UNLABELLED), settings)
-
-    return label
-
-
-def label_folder(
-    folder: Path, output: Path, method: Method, refine_width: int = 0, name: str = "object", overwrite: bool = False
-) -> Outcome:
-    """Write the mask of each picture of `folder` to `output`/gt, with labels.yaml and a contact sheet.
-
-    The classes are background and `name`. Where `output` is another folder than `folder`, pictures and depth are copied
-    there, so that it is a custom data set. A picture in which nothing is found gets no mask, but a message: an empty
-    mask would teach that the object is background. Masks that are there stay, unless `overwrite`. Raises
-    LabellingError when there are no pictures, or other classes in `output`; LabelError, OSError.
-    """
-    from tqdm import tqdm
-
-    from rt_seg.atomic_file import write_atomically
-    from rt_seg.labels import Label, LabelSet, load_labels
-    from rt_seg.products.overlay import Palette
-    from rt_seg_training.contact_sheet import contact_sheet, evenly_spaced
-    from rt_seg_training.datasets.errors import DatasetError
-    from rt_seg_training.datasets.images import read_image, read_mask
-    from rt_seg_training.labelled_frame import encode, write_labels
-    from rt_seg_training.labelling.refinement import refine
-
-    captures = find_captures(folder)
-    labels = LabelSet((Label(0, "background", (0, 0, 0)), Label(1, name, (230, 25, 75))))
-    if (output / "labels.yaml").exists():
-        present = load_labels(output / "labels.yaml")
-        if present != labels:
-            raise LabellingError(
-                f"{output / 'labels.yaml'}: has the classes {', '.join(present.names)}, not background, {name}; "
-                "choose another --output"
-            )
-    else:
-        write_labels(output, labels)
-    copying = output.resolve() != folder.resolve() or not (folder / "rgb").is_dir()
-    made, failures, labelled = 0, [], []
-    for capture in tqdm(captures, unit="frame", leave=False, disable=None):
-        target = output / "gt" / f"{capture.name}.png"
-        color_file = output / "rgb" / capture.color.name if copying else capture.color
-        if target.exists() and color_file.exists() and not overwrite:
-            labelled.append((capture, target))
-            continue
-        try:
-            color = read_image(capture.color)
-            mask = refine(color, method(capture, color), refine_width)
-        except (LabellingError, DatasetError) as error:
-            failures.append(str(error))
-            continue
-        if not mask.any():
-            failures.append(f"{capture.color}: nothing was found; label it another way, or leave it out")
-            continue
-        write_atomically(target, encode(".png", mask))
-        if copying:
-            if capture.depth is not None:
-                write_atomically(output / "depth" / f"{capture.name}.png", capture.depth.read_bytes())
-            write_atomically(color_file, capture.color.read_bytes())
-        made += 1
-        labelled.append((capture, target))
-    if labelled:
-        palette = Palette(labels)
-        shown = (labelled[number] for number in evenly_spaced(len(labelled), SHEET_FRAMES))
-        overlays = (
-            (capture.name, palette.blend(read_image(capture.color), read_mask(mask_file), 0.4, contours=True))
-            for capture, mask_file in shown
+def _labels(options: argparse.Namespace, output: Path) -> LabelSet:
+    """Background and the object: those of labels.yaml in the output, or in the pictures' folder, else new ones."""
+    found = labels_in(output) or labels_in(options.folder)
+    if found is None:
+        return binary_labels(options.name or "object")
+    file, labels = found
+    if len(labels) != 2 or (options.name is not None and options.name != labels.names[1]):
+        wanted = f"background, {options.name or 'object'}"
+        raise LabellingError(
+            f"{file}: has the classes {', '.join(labels.names)}, not {wanted}; choose another --output"
+            + (", or use label_semantic" if len(labels) != 2 else "")
         )
-        write_atomically(output / SHEET, encode(".png", contact_sheet(overlays, columns=9)))
-    return Outcome(made, len(labelled) - made, failures)
+    return labels
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="label_binary",
-        description="Make the foreground mask of an object in each picture of rgb/ (or color/), without hands: "
-        "what stands out from the dominant plane of depth/, what differs from a picture of the empty scene, or what a "
-        "model finds. Look at the contact sheet before you train on it.",
-        epilog="example: rosrun rt_seg label_binary captures --auto depth --output my_images --name aeroplane",
+        description="Make the foreground mask of an object in each picture of rgb/ (or color/): in a window, with "
+        "GrabCut, contours, outline, brush and colour tolerance; or without hands, by --auto: what stands out from the "
+        "dominant plane of depth/, what differs from a picture of the empty scene, or what a model finds. The window "
+        "begins with the first picture that has no mask, writes by itself, and shows its keys; --auto leaves a contact "
+        "sheet to look at before you train.",
+        epilog="examples: rosrun rt_seg label_binary captures --output my_images --name cup --propagate;  "
+        "rosrun rt_seg label_binary captures --output my_images --name cup --auto depth",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with rgb/ or color/ and, for depth, depth/")
-    parser.add_argument("--auto", required=True, choices=METHODS, help="how the object is found")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="folder of the labelled set (default: that of the pictures)"
     )
-    parser.add_argument("--name", default="object", help="name of the class (default: %(default)s)")
-    parser.add_argument("--overwrite", action="store_true", help="make masks anew that are there already")
+    parser.add_argument("--name", help="name of the class (default: that of labels.yaml, or object)")
+    parser.add_argument(
+        "--propagate", action="store_true",
+        help="window: a frame without a mask begins with that of the frame before, moved by optical flow",
+    )  # fmt: skip
+    parser.add_argument("--auto", choices=METHODS, help="no window: how the object is found")
+    parser.add_argument("--overwrite", action="store_true", help="auto: make masks anew that are there already")
     parser.add_argument(
         "--refine", type=int, default=10, metavar="PIXELS",
-        help="let colour (GrabCut) decide the edge, this far from where it was found; 0 = no (default: %(default)s)",
+        help="auto: let colour (GrabCut) decide the edge, this far from where it is; 0 = no (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--empty", type=Path, metavar="IMAGE", help="background: picture of the empty scene")
     parser.add_argument(
@@ -208,16 +74,16 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--objects", type=int, default=defaults.objects,
-        help="most regions to keep, the largest first; 0 = all (default: %(default)s)",
+        help="auto: most regions to keep, the largest first; 0 = all (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--at-border", action="store_true", help="keep regions that the rim of the picture cuts off")
+    parser.add_argument("--at-border", action="store_true", help="auto: keep regions that the picture's rim cuts off")
     parser.add_argument(
         "--least-area", type=float, default=defaults.least_area, metavar="SHARE",
-        help="smallest region, as share of the picture (default: %(default)s)",
+        help="auto: smallest region, as share of the picture (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--largest-area", type=float, default=defaults.largest_area, metavar="SHARE",
-        help="largest region, as share of the picture (default: %(default)s)",
+        help="auto: largest region, as share of the picture (default: %(default)s)",
     )  # fmt: skip
     return parser
 
@@ -243,22 +109,10 @@ def _method(options: argparse.Namespace) -> Method:
     return by_bundle(options.bundle, settings)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line of label_binary; returns 0, 1 when some pictures got no mask, or 2 when nothing could be begun."""
-    options = _parser().parse_args(arguments)
-    from rt_seg.bundle import BundleError
-
-    output = options.output or options.folder
-    try:
-        outcome = label_folder(
-            options.folder, output, _method(options), options.refine, options.name, options.overwrite
-        )
-    except (ValueError, BundleError, OSError) as error:  # LabellingError, DatasetError and LabelError are ValueErrors
-        print(f"label_binary: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("label_binary: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+def _label_without_hands(options: argparse.Namespace, output: Path) -> int:
+    outcome = label_folder(
+        options.folder, output, _labels(options, output), _method(options), options.refine, options.overwrite
+    )
     for failure in outcome.failures:
         print(f"label_binary: {failure}", file=sys.stderr)
     print(
@@ -266,3 +120,36 @@ def main(arguments: list[str] | None = None) -> int:
         f"look at {output / SHEET}"
     )
     return 1 if outcome.failures else 0
+
+
+def _label_by_hand(options: argparse.Namespace, output: Path) -> int:
+    from rt_seg_training.labelling.drawing.brush import Brush
+    from rt_seg_training.labelling.drawing.contour_pick import ContourPick
+    from rt_seg_training.labelling.drawing.grabcut import GrabCut
+    from rt_seg_training.labelling.drawing.polygon import Polygon
+    from rt_seg_training.labelling.drawing.tolerance_fill import ToleranceFill
+    from rt_seg_training.labelling.editor import Editor
+    from rt_seg_training.labelling.labelling_session import LabellingSession
+    from rt_seg_training.labelling.labelling_window import LabellingWindow, label_in_window
+
+    session = LabellingSession(options.folder, output, _labels(options, output), options.propagate)
+    tools = [GrabCut(), ContourPick(), Polygon(), Brush(), ToleranceFill()]
+    print(label_in_window(LabellingWindow(Editor(session, tools), "label_binary")))
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of label_binary; returns 0, 1 when some pictures got no mask, or 2 when nothing could be begun."""
+    options = _parser().parse_args(arguments)
+    from rt_seg.bundle import BundleError
+    from rt_seg_training.labelling.highgui import NoWindowError
+
+    output = options.output or options.folder
+    try:
+        return _label_without_hands(options, output) if options.auto else _label_by_hand(options, output)
+    except (ValueError, BundleError, NoWindowError, OSError) as error:  # LabellingError, LabelError … are ValueErrors
+        print(f"label_binary: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("label_binary: stopped; the same command goes on from here", file=sys.stderr)
+        return 130

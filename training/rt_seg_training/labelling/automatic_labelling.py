@@ -1,0 +1,133 @@
+"""Foreground masks without hands: from depth, from a picture of the empty scene, or from a model."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rt_seg.labels import LabelSet
+from rt_seg_training.labelling.captures import Capture, LabellingError, copy_into_set, find_captures, mask_file
+from rt_seg_training.labelling.depth_plane import StandingOutSettings
+
+SHEET = "contact_sheet.png"
+SHEET_FRAMES = 99
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many masks were made now and were there already, and a message for each picture without one."""
+
+    made: int
+    present: int
+    failures: list[str]
+
+
+Method = Callable[[Capture, np.ndarray], np.ndarray]
+"""From a capture and its picture, (H, W, 3) uint8 RGB, to a mask (H, W) uint8 0/1."""
+
+
+def by_depth(settings: StandingOutSettings) -> Method:
+    """Label what stands out from the dominant plane of the depth image."""
+    from rt_seg_training.datasets.images import read_depth
+    from rt_seg_training.labelling.depth_plane import PlaneError, label_by_depth
+
+    def label(capture: Capture, color: np.ndarray) -> np.ndarray:
+        if capture.depth is None:
+            raise LabellingError(f"{capture.color}: depth/{capture.name}.png is not there; use another --auto")
+        try:
+            return label_by_depth(read_depth(capture.depth, color.shape), settings)
+        except PlaneError as error:
+            raise LabellingError(f"{capture.depth}: {error}") from error
+
+    return label
+
+
+def by_background(empty: Path, threshold: float, settings: StandingOutSettings) -> Method:
+    """Label what differs from a picture of the empty scene. Raises DatasetError when that cannot be read."""
+    from rt_seg_training.datasets.images import read_image
+    from rt_seg_training.labelling.depth_plane import chosen_regions
+    from rt_seg_training.labelling.empty_scene import changed
+
+    scene = read_image(empty)
+
+    def label(capture: Capture, color: np.ndarray) -> np.ndarray:
+        try:
+            return chosen_regions(changed(color, scene, threshold), settings)
+        except ValueError as error:
+            raise LabellingError(f"{capture.color}: {error}") from error
+
+    return label
+
+
+def by_bundle(folder: Path, settings: StandingOutSettings) -> Method:
+    """Label what a model takes for any class but its first. Raises BundleError when it cannot be used."""
+    from rt_seg.bundle import load_bundle
+    from rt_seg.labels import UNLABELLED
+    from rt_seg.segmenter import Segmenter
+    from rt_seg_training.labelling.depth_plane import chosen_regions
+
+    segmenter = Segmenter(load_bundle(folder))
+
+    def label(capture: Capture, color: np.ndarray) -> np.ndarray:
+        mask = segmenter.segment(color).mask
+        return chosen_regions((mask != 0) & (mask != UNLABELLED), settings)
+
+    return label
+
+
+def label_folder(
+    folder: Path, output: Path, labels: LabelSet, method: Method, refine_width: int = 0, overwrite: bool = False
+) -> Outcome:
+    """Write the mask of each picture of `folder` to `output`/gt, with labels.yaml and a contact sheet.
+
+    Class 1 of `labels` is the object. Where `output` is another folder than `folder`, pictures and depth are copied
+    there, so that it is a custom data set. A picture in which nothing is found gets no mask, but a message: an empty
+    mask would teach that the object is background. Masks that are there stay, unless `overwrite`. Raises
+    LabellingError when there are no pictures; OSError.
+    """
+    from tqdm import tqdm
+
+    from rt_seg.atomic_file import write_atomically
+    from rt_seg.products.overlay import Palette
+    from rt_seg_training.contact_sheet import contact_sheet, evenly_spaced
+    from rt_seg_training.datasets.errors import DatasetError
+    from rt_seg_training.datasets.images import read_image, read_mask
+    from rt_seg_training.labelled_frame import encode, write_labels
+    from rt_seg_training.labelling.refinement import refine
+
+    captures = find_captures(folder)
+    if not (output / "labels.yaml").exists():
+        write_labels(output, labels)
+    copying = output.resolve() != folder.resolve() or not (folder / "rgb").is_dir()
+    made, failures, labelled = 0, [], []
+    for capture in tqdm(captures, unit="frame", leave=False, disable=None):
+        target = mask_file(output, capture)
+        color_file = output / "rgb" / capture.color.name if copying else capture.color
+        if target.exists() and color_file.exists() and not overwrite:
+            labelled.append((capture, target))
+            continue
+        try:
+            color = read_image(capture.color)
+            mask = refine(color, method(capture, color), refine_width)
+        except (LabellingError, DatasetError) as error:
+            failures.append(str(error))
+            continue
+        if not mask.any():
+            failures.append(f"{capture.color}: nothing was found; label it another way, or leave it out")
+            continue
+        write_atomically(target, encode(target.suffix.lower(), mask))
+        if copying:
+            copy_into_set(capture, output)
+        made += 1
+        labelled.append((capture, target))
+    if labelled:
+        palette = Palette(labels)
+        shown = (labelled[number] for number in evenly_spaced(len(labelled), SHEET_FRAMES))
+        overlays = (
+            (capture.name, palette.blend(read_image(capture.color), read_mask(mask_file), 0.4, contours=True))
+            for capture, mask_file in shown
+        )
+        write_atomically(output / SHEET, encode(".png", contact_sheet(overlays, columns=9)))
+    return Outcome(made, len(labelled) - made, failures)
