@@ -9,7 +9,9 @@ source setup/workspace.sh
 source setup/lint.sh
 
 RESULTS=$STATE/results
-RENDERING_TESTS=(test/training/test_label_binary.py test/training/test_synthesis.py)
+RENDERING_TESTS=(
+    test/training/test_label_binary.py test/training/test_labelling_window.py test/training/test_synthesis.py
+)
 STARTED=$(date +%s%N)
 FAILED_CHECKS=()
 
