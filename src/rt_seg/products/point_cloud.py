@@ -35,6 +35,8 @@ class Rays:
         size = (intrinsics.height, intrinsics.width)
         self.x: np.ndarray = np.broadcast_to(x.astype(np.float32), size)
         self.y: np.ndarray = np.broadcast_to(y.astype(np.float32), size)
+        self.exist: np.ndarray = np.isfinite(self.x + self.y).view(np.uint8)
+        """(H, W) uint8, 1 where a pixel has a ray, 0 where the lens model yields none."""
 
     def check(self, **images: np.ndarray) -> None:
         """Raise ValueError naming an image whose height and width are not the camera's."""
