@@ -8,11 +8,8 @@ one node; the last row gives the camera a rate that no node can hold.
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -20,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks")]
 
 from inference import cpu  # noqa: E402
-from soak import free_port, processor_seconds, resident_megabytes  # noqa: E402
+from isolated_graph import PATIENCE, IsolatedGraph, processor_seconds, resident_megabytes  # noqa: E402
 
 EXAMPLE = """example:
   source .workspace/devel/setup.bash
@@ -110,46 +107,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=30.0, help="images a second (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="of the engine (default: the node's own choice)")
     options = parser.parse_args(arguments)
-    port = free_port()
-    os.environ.update(ROS_MASTER_URI=f"http://localhost:{port}", ROS_HOSTNAME="localhost")
-    started: list[subprocess.Popen] = []
-
-    def start(*command: str | Path) -> subprocess.Popen:
-        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, start_new_session=True)
-        started.append(process)
-        return process
-
-    def camera(rate: float) -> subprocess.Popen:
-        return start(sys.executable, ROOT / "benchmarks" / "soak.py", "--role", "camera", "--rate", str(rate))
-
-    def end(process: subprocess.Popen) -> None:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)
+    with IsolatedGraph() as graph:
         try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-
-    with tempfile.TemporaryFile() as log:
-        try:
-            start("roscore", "-p", str(port))
-            import rosgraph
             import rospy
 
-            deadline = time.monotonic() + 30.0
-            while not rosgraph.is_master_online() and time.monotonic() < deadline:
-                time.sleep(0.1)
             rospy.init_node("node_latency", disable_signals=True)
-            source = camera(options.rate)
+            source = graph.start_camera(options.rate)
             watch = Watch(("mask",))
-            while not watch.images and source.poll() is None and time.monotonic() < deadline + 30.0:
+            deadline = time.monotonic() + PATIENCE
+            while not watch.images and source.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.01)
-            names = ("color/image_raw", "color/camera_info", "aligned_depth_to_color/image_raw")
             began = time.monotonic()
-            node = start(
-                sys.executable, ROOT / "scripts" / "segmentation_node", f"_bundle:={options.bundle.resolve()}",
-                f"_threads:={options.threads}", *(f"{name}:=/camera/{name}" for name in names),
-            )  # fmt: skip
+            node = graph.start_node(options.bundle, f"_threads:={options.threads}")
             wait_for_mask(watch, node)
             print(f"{cpu()}\n{options.bundle.name}; start of the node to its first mask: "
                   f"{time.monotonic() - began:.2f} s\n")  # fmt: skip
@@ -158,19 +127,14 @@ def main(arguments: list[str] | None = None) -> int:
                   f"{'dropped':>15} {'core':>6} {'memory':>9}")  # fmt: skip
             for topics in SETS:
                 print_row(", ".join(topics), options.rate, topics, node, options.seconds)
-            end(source)
-            camera(FLOOD)
+            graph.end(source)
+            graph.start_camera(FLOOD)
             print_row(", ".join(SETS[1]), FLOOD, SETS[1], node, options.seconds)
             return 0
         except RuntimeError as error:
             print(f"node_latency: {error}", file=sys.stderr)
-            log.seek(0)
-            sys.stderr.write(log.read().decode("utf-8", "replace")[-4000:])
+            sys.stderr.write(graph.output())
             return 1
-        finally:
-            # The last started first: roscore outlives those who talk to it.
-            for process in reversed(started):
-                end(process)
 
 
 if __name__ == "__main__":

@@ -7,17 +7,16 @@ sends one simulated scene, colour and aligned depth; mask, overlay and points ar
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "benchmarks")]
+
+from isolated_graph import IsolatedGraph, processor_seconds, resident_megabytes  # noqa: E402
 
 EXAMPLE = """example:
   source .workspace/devel/setup.bash
@@ -27,46 +26,7 @@ Each row is one interval: masks a second, the share of the images that got a mas
 subscriber (from the image's stamp), resident memory of the node and its share of one core. The memory grows from the
 first interval, at whose end everything is loaded, to the last."""
 
-WIDTH, HEIGHT = 640, 480
 TOPICS = ("mask", "overlay", "points")
-
-
-def camera(rate: float) -> None:
-    """Publish a simulated scene until told to end."""
-    import rospy
-    from sensor_msgs.msg import CameraInfo, Image
-    from std_msgs.msg import Header
-
-    from rt_seg.ros.conversions import camera_info_message, image_message
-    from rt_seg.simulation.recording import simulate_scene
-
-    frame = simulate_scene(3)
-    rospy.init_node("camera")
-    color = rospy.Publisher("/camera/color/image_raw", Image, queue_size=1)
-    depth = rospy.Publisher("/camera/aligned_depth_to_color/image_raw", Image, queue_size=1)
-    info = rospy.Publisher("/camera/color/camera_info", CameraInfo, queue_size=1)
-    began, number = time.monotonic(), 0
-    while not rospy.is_shutdown():
-        time.sleep(max(began + number / rate - time.monotonic(), 0.0))
-        number += 1
-        header = Header(stamp=rospy.Time.now(), frame_id="camera_color_optical_frame")
-        info.publish(camera_info_message(frame.intrinsics, header))
-        depth.publish(image_message(frame.depth, header))
-        color.publish(image_message(frame.color, header))
-
-
-def resident_megabytes(pid: int) -> float:
-    """Resident memory of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError(f"process {pid} has no resident memory: it has ended")
-
-
-def processor_seconds(pid: int) -> float:
-    """Processor time of a process so far, all threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Watch:
@@ -149,13 +109,6 @@ def watch_node(options: argparse.Namespace, node: subprocess.Popen) -> int:
     return 0
 
 
-def free_port() -> int:
-    """A TCP port of the loopback interface that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Start everything, watch, end everything; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -165,48 +118,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=30.0, help="images a second (default: %(default)s)")
     parser.add_argument("--interval", type=float, default=60.0, help="seconds of a row (default: %(default)s)")
-    parser.add_argument("--role", choices=("camera",), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.role == "camera":
-        camera(options.rate)
-        return 0
-    port = free_port()
-    os.environ.update(ROS_MASTER_URI=f"http://localhost:{port}", ROS_HOSTNAME="localhost")
-    started: list[subprocess.Popen] = []
-
-    def start(*command: str | Path) -> subprocess.Popen:
-        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, start_new_session=True)
-        started.append(process)
-        return process
-
-    with tempfile.TemporaryFile() as log:
-        try:
-            start("roscore", "-p", str(port))
-            import rosgraph
-
-            deadline = time.monotonic() + 30.0
-            while not rosgraph.is_master_online() and time.monotonic() < deadline:
-                time.sleep(0.1)
-            names = ("color/image_raw", "color/camera_info", "aligned_depth_to_color/image_raw")
-            node = start(
-                sys.executable, ROOT / "scripts" / "segmentation_node", f"_bundle:={options.bundle.resolve()}",
-                "_cloud_stride:=2", *(f"{name}:=/camera/{name}" for name in names),
-            )  # fmt: skip
-            start(sys.executable, __file__, "--role", "camera", "--rate", str(options.rate))
-            code = watch_node(options, node)
-            if code:
-                log.seek(0)
-                sys.stderr.write(log.read().decode("utf-8", "replace")[-4000:])
-            return code
-        finally:
-            # The last started first: roscore outlives those who talk to it.
-            for process in reversed(started):
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGINT)
-                try:
-                    process.wait(timeout=10)
-                except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
+    with IsolatedGraph() as graph:
+        node = graph.start_node(options.bundle, "_cloud_stride:=2")
+        graph.start_camera(options.rate)
+        code = watch_node(options, node)
+        if code:
+            sys.stderr.write(graph.output())
+        return code
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from rt_seg.engines.class_id_head import class_ids
 from rt_seg.labels import LabelSet
 from rt_seg.segmenter import resize_image
 
-LOSS_LIMIT = 0.005
-"""Largest accepted loss of mean IoU by quantisation: half a point."""
+LOSS_LIMIT = 0.003
+"""Largest accepted loss of mean IoU by quantisation: 0.3 points."""
 
 
 @dataclass(frozen=True)

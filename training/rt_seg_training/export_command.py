@@ -12,7 +12,7 @@ EXAMPLE = """example:
 
 Pictures of the data set that the run learnt from calibrate the int8 form and show that each form computes what Keras
 computes; without that, nothing is written. Frames of the validation split that did not calibrate measure what int8
-loses: more than half a point of mean IoU is refused, or by auto answered with f16."""
+loses: more than 0.3 points of mean IoU is refused, or by auto answered with f16."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         choices=("auto", "int8", "f16", "f32"),
         default="auto",
         help="int8: a quarter of the size, fastest on CPUs with VNNI or AMX; f16: half the size and as good as exact; "
-        "f32: exact; auto: int8 if it loses at most half a point of mean IoU, else f16 (default: %(default)s)",
+        "f32: exact; auto: int8 if it loses at most 0.3 points of mean IoU, else f16 (default: %(default)s)",
     )
     parser.add_argument("--height", type=int, default=0, help="input height in pixels (default: as trained)")
     parser.add_argument("--width", type=int, default=0, help="input width in pixels (default: as trained)")
