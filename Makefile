@@ -34,7 +34,8 @@ clean:
 #| Variables of `make live`, as in `make live CAMERA=realsense BUNDLE=camvid`:
 #|   CAMERA     recording (default: plays RECORDING), realsense (a connected camera),
 #|              realsense_sdk (the same where realsense2_camera is not packaged), webcam, video (ARGS=video:=FILE),
-#|              several (those of config/cameras.yaml), none (topics come from elsewhere)
+#|              simulated (a scene rendered live), several (those of config/cameras.yaml),
+#|              none (topics come from elsewhere)
 #|   BUNDLE     model: a folder, or the name of one in models/ (default: tabletop)
 #|   RECORDING  bag, or folder with color/ and depth/ (default: a simulated scene, rendered once)
 #|   LOOP       true or false: begin the recording again at its end (default: true with RViz, else false)

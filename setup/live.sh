@@ -20,8 +20,8 @@ recording=${RECORDING:-$DEMO_RECORDING}
 
 [ "$camera" != replay ] || camera=recording # the name that it had first
 case $camera in
-    recording | realsense | realsense_sdk | webcam | video | several | none) ;;
-    *) stop "CAMERA=$camera is not known; accepted: recording, realsense, realsense_sdk, webcam, video, several, none" ;;
+    recording | realsense | realsense_sdk | webcam | video | simulated | several | none) ;;
+    *) stop "CAMERA=$camera is not known; accepted: recording, realsense, realsense_sdk, webcam, video, simulated, several, none" ;;
 esac
 shopt -s nullglob
 shipped=(models/*)

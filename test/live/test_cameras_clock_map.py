@@ -33,3 +33,21 @@ def test_stamps_always_increase():
 def test_a_pause_of_the_camera_is_a_pause_of_the_stamps():
     result = mapped([0.0, 0.1, 20.0, 20.1], [1000.0, 1000.1, 1020.0, 1020.1])
     np.testing.assert_allclose(result, [1000.0, 1000.1, 1020.0, 1020.1], atol=1e-6)
+
+
+def test_clocks_that_drift_apart_are_followed_without_a_step():
+    # A quartz that runs 100 ppm too slow would be 0.36 s behind after an hour.
+    true = np.arange(0.0, 3600.0, 0.1)
+    late = np.random.default_rng(0).uniform(0.002, 0.03, len(true))
+    result = mapped(7.0 + true * (1 - 1e-4), 1000.0 + true + late)
+    assert np.abs(result - (1000.0 + true))[1000:].max() < 0.02
+    np.testing.assert_allclose(np.diff(result), 0.1, atol=2e-4)
+
+
+def test_stamps_that_the_driver_has_synchronised_stay_and_those_of_a_recording_become_of_now():
+    clock = ClockMap(synchronised=True)
+    assert [clock.to_host(1000.0 + step / 30, 1000.04 + step / 30) for step in range(2)] == [1000.0, 1000.0 + 1 / 30]
+    recorded = ClockMap(synchronised=True)
+    played = [recorded.to_host(5.0 + step, 1000.0 + step) for step in (0.0, 0.1, 0.2, 0.0, 0.1)]
+    np.testing.assert_allclose(played[:3], [1000.0, 1000.1, 1000.2])
+    assert (np.diff(played) > 0).all()

@@ -1,82 +1,27 @@
 """The RealSense camera on the real SDK, whose software_device takes the place of the hardware."""
-import threading
+import sys
 import time
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 rs = pytest.importorskip("pyrealsense2", reason="pyrealsense2 is not installed on this platform")
 
-from rt_seg.cameras.errors import CameraError  # noqa: E402
-from rt_seg.cameras.realsense import RealSenseCamera, find_device, open_recording, to_millimetres  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parent))
+from software_camera import FOCAL, HEIGHT, WIDTH, SoftwareCamera, Unpluggable, ideal_lens, record  # noqa: E402
 
-WIDTH, HEIGHT = 160, 120
-FOCAL = 150.0
+from rt_seg.cameras.errors import CameraError, CameraFault  # noqa: E402
+from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings  # noqa: E402
+from rt_seg.cameras.realsense_depth import read_filters, to_millimetres  # noqa: E402
+from rt_seg.cameras.realsense_device import describe, find_device, open_recording, reset  # noqa: E402
+from rt_seg.cameras.realsense_geometry import color_placement, intrinsics_of  # noqa: E402
 
+SMALL = RealSenseSettings(WIDTH, HEIGHT, 30)
 
-class SoftwareCamera:
-    """A device of the SDK that is fed here: depth taken from `baseline` metres beside colour."""
-
-    def __init__(self, unit=0.001, baseline=0.0):
-        self.device = rs.software_device()
-        self.unit = unit
-        self.sensors = {name: self.device.add_sensor(name) for name in ("depth", "color")}
-        self.sensors["depth"].add_read_only_option(rs.option.depth_units, unit)
-        kinds = {"depth": (rs.stream.depth, rs.format.z16, 2), "color": (rs.stream.color, rs.format.rgb8, 3)}
-        self.profiles = {}
-        for uid, (name, (stream, pixel, size)) in enumerate(kinds.items(), 1):
-            video = rs.video_stream()
-            video.type, video.index, video.uid, video.fmt, video.bpp = stream, 0, uid, pixel, size
-            video.width, video.height, video.fps = WIDTH, HEIGHT, 30
-            camera = rs.intrinsics()
-            camera.width, camera.height, camera.fx, camera.fy = WIDTH, HEIGHT, FOCAL, FOCAL
-            camera.ppx, camera.ppy, camera.model, camera.coeffs = 79.5, 59.5, rs.distortion.none, [0.0] * 5
-            video.intrinsics = camera
-            self.profiles[name] = self.sensors[name].add_video_stream(video)
-        between = rs.extrinsics()
-        between.rotation, between.translation = [1, 0, 0, 0, 1, 0, 0, 0, 1], [baseline, 0.0, 0.0]
-        self.profiles["depth"].register_extrinsics_to(self.profiles["color"], between)
-        self.device.create_matcher(rs.matchers.dlr_c)
-        self.number = 0
-        self.running = False
-
-    def send(self, color, depth, stamp):
-        """A frameset; None leaves a frame out. `stamp` in seconds of the camera's clock."""
-        self.number += 1
-        for name, pixels in (("depth", depth), ("color", color)):
-            if pixels is None:
-                continue
-            frame = rs.software_video_frame()
-            frame.pixels, frame.bpp = pixels, 2 if name == "depth" else 3
-            frame.stride = WIDTH * frame.bpp
-            frame.timestamp, frame.domain = stamp * 1000.0, rs.timestamp_domain.hardware_clock
-            frame.frame_number = self.number
-            frame.profile = self.profiles[name].as_video_stream_profile()
-            if name == "depth":
-                frame.depth_units = self.unit
-            self.sensors[name].on_video_frame(frame)
-
-    def stream(self, color, depth, skip=lambda number: ()):
-        """Send at 30 Hz in a thread until stopped."""
-        self.running = True
-
-        def run():
-            while self.running:
-                kinds = {"color": color, "depth": depth}
-                kinds.update(dict.fromkeys(skip(self.number)))
-                self.send(kinds["color"], kinds["depth"], self.number / 30)
-                time.sleep(1 / 30)
-
-        self.thread = threading.Thread(target=run, daemon=True)
-        self.thread.start()
-
-    def stop(self):
-        self.running = False
-        self.thread.join()
-
-
-def taken(software, count, color, depth, **options):
-    camera = RealSenseCamera(software.device, WIDTH, HEIGHT, 30, patience=3.0)
+def taken(software, count, color, depth, settings=SMALL, **options):
+    camera = RealSenseCamera(software.device, settings, patience=3.0)
     software.stream(color, depth, **options)
     try:
         frames = []
@@ -137,40 +82,73 @@ def test_a_frameset_without_depth_gives_colour_alone_and_one_without_colour_noth
     assert all(frame.color.shape == (HEIGHT, WIDTH, 3) for frame in frames)
 
 
-def test_a_camera_that_falls_silent_is_an_error_and_can_be_opened_again():
+def test_a_stream_that_stalls_is_a_fault_and_the_camera_can_be_opened_again():
     software = SoftwareCamera()
-    camera = RealSenseCamera(software.device, WIDTH, HEIGHT, 30, patience=0.7)
+    camera = RealSenseCamera(software.device, SMALL, patience=0.7)
     software.stream(COLOR, None)
     frames = iter(camera)
     next(frames)
     software.stop()
-    with pytest.raises(CameraError, match="unplugged or its stream stalled"):
+    with pytest.raises(CameraFault, match="no colour image for 1 s: its stream stalled"):
         for _ in range(10):
             next(frames)
     camera.close()
     assert taken(software, 3, COLOR, None)
 
 
-def test_a_recording_of_the_sdk_plays_as_a_camera(tmp_path):
-    path = str(tmp_path / "camera.db3")
+def test_a_stream_that_never_starts_is_a_fault():
+    with pytest.raises(CameraFault, match="its stream did not start"):
+        next(iter(RealSenseCamera(SoftwareCamera().device, SMALL, patience=0.3)))
+
+
+def test_a_camera_that_is_unplugged_is_named_soon():
     software = SoftwareCamera()
-    recorder = rs.recorder(path, software.device)
-    camera = RealSenseCamera(recorder, WIDTH, HEIGHT, 30, patience=3.0)
-    software.stream(COLOR, np.full((HEIGHT, WIDTH), 1000, np.uint16))
+    device = Unpluggable(software.device)
+    camera = RealSenseCamera(device, SMALL, patience=30.0)
+    software.stream(COLOR, None)
     frames = iter(camera)
-    for _ in range(20):
-        next(frames)
+    next(frames)
     software.stop()
+    device.connected = False
+    began = time.monotonic()
+    with pytest.raises(CameraError, match="was unplugged"):
+        for _ in range(10):
+            next(frames)
+    assert time.monotonic() - began < 3.0
     camera.close()
-    recorder.pause()
-    del frames, camera, recorder  # the SDK writes the rest when the recorder goes
-    played = RealSenseCamera(open_recording(path), WIDTH, HEIGHT, 30, patience=3.0)
-    frames = iter(played)
-    taken_frames = [next(frames) for _ in range(10)]
-    played.close()
-    for frame in taken_frames:
+
+
+def test_a_camera_that_cannot_be_reset_is_named_with_what_to_do():
+    software = SoftwareCamera()
+    software.device.register_info(rs.camera_info.name, "Simulated D435")
+    with pytest.raises(CameraError, match="Simulated D435: cannot be reset: .*Unplug it"):
+        reset(software.device)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sdk") / "camera.db3"
+    record(path, COLOR, np.full((HEIGHT, WIDTH), 1000, np.uint16), count=15)
+    return str(path)
+
+
+def test_a_recording_of_the_sdk_plays_as_a_camera_and_ends(recording):
+    camera = RealSenseCamera(open_recording(recording), SMALL, patience=3.0)
+    frames = list(camera)
+    camera.close()
+    assert 10 <= len(frames) <= 15
+    for frame in frames:
         np.testing.assert_array_equal(frame.color, COLOR)
-    check_depth_of_one_metre([frame.depth for frame in taken_frames if frame.depth is not None][-1])
+    check_depth_of_one_metre([frame.depth for frame in frames if frame.depth is not None][-1])
+    assert abs(frames[0].stamp - time.time()) < 5.0
+
+
+def test_a_recording_that_loops_goes_on_in_time(recording):
+    camera = RealSenseCamera(open_recording(recording), RealSenseSettings(WIDTH, HEIGHT, 30, loop=True), patience=3.0)
+    stamps = [frame.stamp for frame, _ in zip(camera, range(35))]
+    camera.close()
+    assert (np.diff(stamps) > 0).all()
+    assert abs(stamps[-1] - time.time()) < 1.0
 
 
 def test_a_file_that_is_no_recording_is_named(tmp_path):
@@ -182,9 +160,125 @@ def test_a_file_that_is_no_recording_is_named(tmp_path):
 
 def test_a_size_that_the_camera_lacks_is_refused_with_those_it_has():
     with pytest.raises(CameraError, match=r"1280x720 at 30 Hz; accepted are 160x120 30 Hz"):
-        RealSenseCamera(SoftwareCamera().device, 1280, 720, 30)
+        RealSenseCamera(SoftwareCamera().device, RealSenseSettings(1280, 720, 30))
+
+
+def test_on_usb_2_a_size_that_is_lacking_is_explained():
+    software = SoftwareCamera()
+    software.device.register_info(rs.camera_info.usb_type_descriptor, "2.1")
+    with pytest.raises(CameraError, match="USB 2, which lacks the larger"):
+        RealSenseCamera(software.device, RealSenseSettings(1280, 720, 30))
 
 
 def test_without_a_camera_the_lack_is_named_with_what_to_look_at():
     with pytest.raises(CameraError, match="no RealSense 123 is connected; found: .*USB 3"):
         find_device("123")
+
+
+def test_of_several_cameras_the_serial_number_chooses_and_those_found_are_named():
+    cameras = [SoftwareCamera().device for _ in range(2)]
+    for number, device in enumerate(cameras):
+        device.register_info(rs.camera_info.serial_number, f"12{number}")
+        device.register_info(rs.camera_info.firmware_version, "5.16.0.1")
+    assert describe(find_device("121", cameras)).serial == "121"
+    assert describe(find_device("", cameras)).serial == "120"
+    with pytest.raises(CameraError, match="no RealSense 9 is connected; found: .*120, firmware 5.16.0.1; .*121"):
+        find_device("9", cameras)
+
+
+def test_filters_of_the_sdk_work_on_depth_before_it_is_aligned():
+    noisy = np.full((HEIGHT, WIDTH), 1000, np.uint16)
+    noisy[::3, ::3] = 0  # holes
+    plain = taken(SoftwareCamera(), 8, COLOR, noisy)[-1].depth
+    settings = RealSenseSettings(WIDTH, HEIGHT, 30, filters="temporal,spatial,hole_filling", clip_distance=2.0)
+    filtered = taken(SoftwareCamera(), 8, COLOR, noisy, settings)[-1].depth
+    assert (filtered == 0).mean() < (plain == 0).mean() / 2
+    assert abs(np.median(filtered[filtered > 0]) - 1000) <= 5
+    near = RealSenseSettings(WIDTH, HEIGHT, 30, filters="decimation", clip_distance=0.5)
+    clipped = taken(SoftwareCamera(), 8, COLOR, noisy, near)[-1].depth
+    assert clipped.shape == (HEIGHT, WIDTH) and not clipped.any()
+
+
+def test_an_unknown_filter_is_named_with_the_known_ones():
+    assert read_filters("hole_filling, spatial") == ["spatial", "hole_filling"]
+    with pytest.raises(CameraError, match="'colorizer' is not known; accepted are decimation, spatial"):
+        RealSenseCamera(SoftwareCamera().device, RealSenseSettings(WIDTH, HEIGHT, 30, filters="colorizer"))
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ("color.exposure=9000", "color.exposure is 9000; accepted is 1 to 200, and its default is 100"),
+        ("color.laser_power=1", "color has no laser_power; accepted are .*exposure"),
+        ("colour.exposure=1", "'colour.exposure=1' cannot be meant"),
+        ("color.exposure=much", "cannot be meant"),
+    ],
+)
+def test_an_option_that_the_sensor_lacks_or_refuses_is_named(options, message):
+    software = exposed()
+    with pytest.raises(CameraError, match=message):
+        RealSenseCamera(software.device, RealSenseSettings(WIDTH, HEIGHT, 30, options=options))
+
+
+def exposed():
+    software = SoftwareCamera()
+    extent = rs.option_range()
+    extent.min, extent.max, extent.default, extent.step = 1.0, 200.0, 100.0, 1.0
+    software.sensors["color"].add_option(rs.option.exposure, extent, True)
+    return software
+
+
+def test_options_of_the_sensors_are_set():
+    software = exposed()
+    camera = RealSenseCamera(software.device, RealSenseSettings(WIDTH, HEIGHT, 30, options="color.exposure=42"))
+    assert software.sensors["color"].get_option(rs.option.exposure) == 42.0
+    camera.close()
+
+
+@pytest.mark.parametrize(
+    "model, coefficients, expected",
+    [
+        ("none", [0.0] * 5, (0.0,) * 5),
+        ("brown_conrady", [0.1, -0.2, 0.001, 0.002, 0.05], (0.1, -0.2, 0.001, 0.002, 0.05)),
+        ("kannala_brandt4", [0.1, 0.02, 0.003, 0.0, 0.0], (0.1, 0.02, 0.003, 0.0)),
+        ("inverse_brown_conrady", [0.0] * 5, (0.0,) * 5),
+    ],
+)
+def test_lens_models_get_their_ros_names(model, coefficients, expected):
+    lens = ideal_lens(WIDTH, HEIGHT)
+    lens.model, lens.coeffs = getattr(rs.distortion, model), coefficients
+    found = intrinsics_of(lens, rs)
+    assert found.distortion == pytest.approx(expected)
+    assert found.distortion_model == ("equidistant" if model == "kannala_brandt4" else "plumb_bob")
+
+
+@pytest.mark.parametrize("model", ["inverse_brown_conrady", "modified_brown_conrady"])
+def test_lens_models_that_ros_lacks_become_the_nearest_that_it_has(model):
+    lens = ideal_lens(640, 480)
+    lens.fx = lens.fy = 600.0
+    lens.model, lens.coeffs = getattr(rs.distortion, model), [0.1, -0.2, 0.001, -0.0005, 0.05]
+    camera = intrinsics_of(lens, rs)
+    for point in ([0.3, 0.2, 1.0], [-0.4, 0.3, 1.0], [0.0, -0.35, 1.0]):
+        pixel, _ = cv2.projectPoints(np.array([point]), np.zeros(3), np.zeros(3), camera.matrix,
+                                     np.array(camera.distortion))  # fmt: skip
+        if model == "inverse_brown_conrady":
+            back = rs.rs2_deproject_pixel_to_point(lens, pixel.ravel().tolist(), 1.0)
+            assert np.abs(np.subtract(back, point)).max() * lens.fx < 0.1
+        else:
+            assert np.abs(pixel.ravel() - rs.rs2_project_point_to_pixel(lens, point)).max() < 0.1
+
+
+def test_colour_is_placed_in_the_link_where_the_sdk_has_it():
+    # Colour 15 mm to the left of depth, which the SDK says as where depth is seen from colour; turned about the view.
+    turned = np.radians(10)
+    between = rs.extrinsics()
+    rotation = cv2.Rodrigues(np.array([0.0, 0.0, turned]))[0]
+    between.rotation = rotation.T.ravel().tolist()  # column by column
+    between.translation = (rotation @ [0.015, 0.0, 0.0]).tolist()
+    placement = color_placement(between)
+    assert placement.translation == pytest.approx((0.0, 0.015, 0.0), abs=1e-7)
+    # About the optical z, which is the link's x, the other way round.
+    assert placement.rotation == pytest.approx((-np.sin(turned / 2), 0.0, 0.0, np.cos(turned / 2)))
+    camera = RealSenseCamera(SoftwareCamera(baseline=0.015).device, SMALL)
+    assert camera.color_placement.translation == pytest.approx((0.0, 0.015, 0.0), abs=1e-7)
+    camera.close()

@@ -46,6 +46,7 @@ def without_driver():
         ("several", "none", {"/start_cameras"}),
         ("realsense_sdk", "none", {"/camera_node", "/segmentation"}),
         ("webcam", "none", {"/camera_node", "/segmentation"}),
+        ("simulated", "none", {"/camera_node", "/segmentation"}),
     ],
 )
 def test_the_arguments_choose_the_nodes(camera, viewer, nodes):

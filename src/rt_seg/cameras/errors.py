@@ -3,3 +3,7 @@
 
 class CameraError(Exception):
     """A camera cannot be opened, or its stream has ended; the text names it and what to do."""
+
+
+class CameraFault(CameraError):
+    """A camera is there, and does not give images: a reset may help."""

@@ -45,6 +45,14 @@ class Intrinsics:
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where one coordinate frame is in another: translation in metres, rotation a unit quaternion x, y, z, w."""
+
+    translation: Tuple[float, float, float] = (0.0, 0.0, 0.0)
+    rotation: Tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
 class Frame:
     """One frameset of an RGB-D camera, depth aligned to colour.
 

@@ -6,55 +6,43 @@ its software_device are one kind of thing: a device.
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Iterator, List, Optional
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
 from rt_seg.cameras.clock_map import ClockMap
-from rt_seg.cameras.errors import CameraError
-from rt_seg.cameras.frame import Frame, Intrinsics
+from rt_seg.cameras.errors import CameraError, CameraFault
+from rt_seg.cameras.frame import Frame, Intrinsics, Placement
+from rt_seg.cameras.realsense_depth import clip, make_filters, read_filters, to_millimetres
+from rt_seg.cameras.realsense_device import describe, load_preset, open_recording, parse_options, sdk, set_options
+from rt_seg.cameras.realsense_geometry import color_placement, intrinsics_of
 
 PATIENCE = 5.0
-"""Seconds without a colour image after which the camera counts as lost."""
+"""Seconds without a colour image after which the stream counts as stalled."""
+CHECK = 1.0
+"""Seconds without one after which the camera is looked for."""
 
 
-def _sdk() -> Any:
-    try:
-        import pyrealsense2
-    except ImportError as error:
-        raise CameraError(f"pyrealsense2 cannot be imported ({error}). Install it: pip install pyrealsense2") from error
-    return pyrealsense2
+@dataclass(frozen=True)
+class RealSenseSettings:
+    """One size and rate for colour (rgb8) and depth (z16), and what is done to them.
 
+    filters        of depth: names of FILTERS, with commas
+    clip_distance  metres beyond which depth is 0; negative: none
+    options        of the sensors by the SDK's names, as in "color.exposure=150, depth.laser_power=100"
+    json_file      settings that the RealSense viewer has saved
+    loop           begin again at the end of a recording
+    """
 
-def find_device(serial: str = "") -> Any:
-    """The connected camera with this serial number, or the first one. Raises CameraError naming those found."""
-    sdk = _sdk()
-    devices = list(sdk.context().query_devices())
-    found = [device.get_info(sdk.camera_info.serial_number) for device in devices]
-    for device, number in zip(devices, found):
-        if serial in ("", number):
-            return device
-    wanted = f"RealSense {serial}" if serial else "RealSense camera"
-    raise CameraError(
-        f"no {wanted} is connected; found: {', '.join(found) or 'none'}. Use a USB 3 port and cable, and give this "
-        "user access to the device (librealsense's udev rules)"
-    )
-
-
-def open_recording(path: str) -> Any:
-    """A recording of the SDK (`.db3`, or `.bag` of its own kind) as a device. Raises CameraError."""
-    try:
-        return _sdk().context().load_device(path)
-    except RuntimeError as error:
-        raise CameraError(f"{path}: is no recording of the RealSense SDK: {error}") from error
-
-
-def to_millimetres(depth: np.ndarray, unit: float) -> np.ndarray:
-    """Raw depth, uint16 (H, W) in units of `unit` metres, as uint16 millimetres; what does not fit becomes 0."""
-    if abs(unit - 0.001) < 1e-9:
-        return depth
-    millimetres = np.rint(depth * np.float32(unit * 1000.0))
-    return np.where(millimetres <= 65535, millimetres, 0).astype(np.uint16)
+    width: int = 640
+    height: int = 480
+    rate: int = 30
+    filters: str = ""
+    clip_distance: float = -1.0
+    options: str = ""
+    json_file: str = ""
+    loop: bool = False
 
 
 class RealSenseCamera:
@@ -63,101 +51,161 @@ class RealSenseCamera:
     def __init__(
         self,
         device: Any,
-        width: int = 640,
-        height: int = 480,
-        rate: int = 30,
+        settings: RealSenseSettings = RealSenseSettings(),
         patience: float = PATIENCE,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Open the sensors with one size and rate for colour (rgb8) and depth (z16); a device without depth gives
-        colour alone. Raises CameraError naming the profiles that the camera has."""
-        self._sdk = _sdk()
+        """Open the sensors; a device without depth gives colour alone. Raises CameraError naming the profiles, filters
+        or options that there are, and CameraFault when the sensors do not start."""
+        self._sdk = sdk()
+        self._device = device
+        self._settings = settings
         self._patience = patience
         self._now = now
-        self._clock = ClockMap()
+        self._playback = device.as_playback() if device.is_playback() else None
+        self.description = str(describe(device))
+        self._clock: Optional[ClockMap] = None
+        self._filters = make_filters(read_filters(settings.filters), self._sdk)
+        self._lens: Dict[int, Intrinsics] = {}
         # Framesets wait here; without a queue a slow reader loses all but the last, which is what it should.
         self._syncer = self._sdk.syncer(1)
         self._align = self._sdk.align(self._sdk.stream.color)
-        self._open_sensors: List[Any] = []
-        sdk = self._sdk
-        wanted = {sdk.stream.color: sdk.format.rgb8, sdk.stream.depth: sdk.format.z16}
-        opened = set()
+        self._sensors: List[Any] = []
+        self.color_placement: Optional[Placement] = None
+        """Where colour is in the camera's link; None for a camera without depth."""
         try:
-            for sensor in device.query_sensors():
-                profiles = [p for p in sensor.get_stream_profiles() if p.stream_type() in set(wanted) - opened]
-                chosen = [p for p in profiles if self._fits(p, wanted, width, height, rate)]
-                if chosen:
-                    self._start(sensor, chosen)
-                    opened |= {profile.stream_type() for profile in chosen}
+            self._open()
         except RuntimeError as error:
             self.close()
-            raise CameraError(f"the camera cannot be started: {error}. Is another program using it?") from error
-        if sdk.stream.color not in opened:
+            if "busy" in str(error).lower():
+                raise CameraError(f"{self.description}: is in use by another program: {error}") from error
+            raise CameraFault(f"{self.description}: cannot be started: {error}") from error
+        except CameraError:
             self.close()
-            known = sorted({_describe(p) for s in device.query_sensors() for p in s.get_stream_profiles()
-                            if p.stream_type() == sdk.stream.color})  # fmt: skip
-            raise CameraError(
-                f"the camera has no colour of {width}x{height} at {rate} Hz; accepted are {', '.join(known) or 'none'}"
-            )
+            raise
 
-    @staticmethod
-    def _fits(profile: Any, wanted: Any, width: int, height: int, rate: int) -> bool:
-        if profile.format() != wanted[profile.stream_type()] or profile.fps() != rate:
+    def _open(self) -> None:
+        streams = {"color": self._sdk.stream.color, "depth": self._sdk.stream.depth}
+        chosen: Dict[str, Tuple[Any, Any]] = {}
+        for sensor in self._device.query_sensors():
+            profiles = sensor.get_stream_profiles()
+            for name in streams.keys() - chosen.keys():
+                fitting = [profile for profile in profiles if self._fits(profile, name, streams[name])]
+                if fitting:
+                    chosen[name] = (sensor, fitting[0])
+        if "color" not in chosen:
+            raise CameraError(self._no_profile(streams["color"]))
+        if self._settings.json_file:
+            load_preset(self._device, self._settings.json_file)
+        options = parse_options(self._settings.options)
+        for name, (sensor, _) in chosen.items():
+            if name == "color" and self._playback is None and sensor.supports(self._sdk.option.auto_exposure_priority):
+                set_options(sensor, name, {"auto_exposure_priority": 0.0})  # else dim light halves the rate
+            set_options(sensor, name, options[name])
+        if "depth" in chosen:
+            depth, color = chosen["depth"][1], chosen["color"][1]
+            self.color_placement = color_placement(depth.get_extrinsics_to(color))
+        if "depth" in chosen and chosen["depth"][0] is chosen["color"][0]:
+            groups = [(chosen["color"][0], [chosen["color"][1], chosen["depth"][1]])]
+        else:
+            groups = [(sensor, [profile]) for sensor, profile in chosen.values()]
+        for sensor, profiles in groups:
+            sensor.open(profiles)
+            self._sensors.append(sensor)
+        for sensor in self._sensors:
+            sensor.start(self._syncer)
+
+    def _fits(self, profile: Any, name: str, stream: Any) -> bool:
+        pixel = self._sdk.format.rgb8 if name == "color" else self._sdk.format.z16
+        if profile.stream_type() != stream or profile.format() != pixel or profile.fps() != self._settings.rate:
             return False
         video = profile.as_video_stream_profile()
-        return (video.width(), video.height()) == (width, height)
+        return (video.width(), video.height()) == (self._settings.width, self._settings.height)
 
-    def _start(self, sensor: Any, profiles: List[Any]) -> None:
-        sensor.open(profiles)
-        self._open_sensors.append(sensor)
-        sensor.start(self._syncer)
+    def _no_profile(self, stream: Any) -> str:
+        wanted = self._settings
+        known = ", ".join(color_profiles(self._device, stream))
+        slow = ""
+        if describe(self._device).usb.startswith("2"):
+            slow = ". It is on USB 2, which lacks the larger and faster ones: use a USB 3 cable and port"
+        return (
+            f"{self.description}: has no colour of {wanted.width}x{wanted.height} at {wanted.rate} Hz; accepted are "
+            f"{known or 'none'}{slow}"
+        )
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames as they come, stamped in seconds of the computer's clock. Raises CameraError when no colour image
-        came for `patience` seconds: unplugged, or the stream has stalled."""
-        last = time.monotonic()
+        """Frames as they come, stamped in seconds of the computer's clock; ends with a recording. Raises CameraError
+        when the camera is gone, and CameraFault when no colour image came for `patience` seconds."""
+        last = checked = time.monotonic()
+        seen = False
         while True:
             arrived, frameset = self._syncer.try_wait_for_frames(200)
             color = frameset.get_color_frame() if arrived else None
-            if not color:
-                if time.monotonic() - last > self._patience:
-                    raise CameraError(
-                        f"no colour image for {self._patience:.0f} s: the camera was unplugged or its stream stalled"
-                    )
+            if color:
+                yield self._frame(frameset, color)
+                last, seen = time.monotonic(), True  # not before: whoever takes the frame may take his time
                 continue
-            last = time.monotonic()
-            yield self._frame(frameset, color)
+            if self._playback is not None and self._playback.current_status() == self._sdk.playback_status.stopped:
+                if not self._settings.loop:
+                    return
+                self._begin_again()
+                last = time.monotonic()
+            if time.monotonic() - max(last, checked) > CHECK:
+                checked = time.monotonic()
+                if not self._device.is_connected():
+                    raise CameraError(f"{self.description}: was unplugged")
+            if time.monotonic() - last > self._patience:
+                state = "its stream stalled" if seen else "its stream did not start"
+                raise CameraFault(f"{self.description}: no colour image for {self._patience:.0f} s: {state}")
+
+    def _begin_again(self) -> None:
+        """Open the recording anew: a device of the SDK that has played to the end cannot be started again."""
+        path = self._playback.file_name()
+        self.close()
+        self._device = open_recording(path)
+        self._playback = self._device.as_playback()
+        self._open()
 
     def _frame(self, frameset: Any, color: Any) -> Frame:
         depth: Optional[np.ndarray] = None
         if frameset.get_depth_frame():
+            for block in self._filters:
+                frameset = block.process(frameset).as_frameset()
             aligned = self._align.process(frameset)
             frame = aligned.get_depth_frame()
-            depth = to_millimetres(np.array(frame.get_data()), frame.get_units())
+            depth = clip(to_millimetres(np.array(frame.get_data()), frame.get_units()), self._settings.clip_distance)
             color = aligned.get_color_frame()
-        stamp, now = color.get_timestamp() / 1000.0, self._now()
-        if color.get_frame_timestamp_domain() == self._sdk.timestamp_domain.hardware_clock:
-            stamp = self._clock.to_host(stamp, now)
-        return Frame(np.array(color.get_data()), depth, None, _intrinsics(color), stamp)
+        return Frame(np.array(color.get_data()), depth, None, self._intrinsics(color), self._stamp(color))
+
+    def _stamp(self, color: Any) -> float:
+        if self._clock is None:
+            hardware = color.get_frame_timestamp_domain() == self._sdk.timestamp_domain.hardware_clock
+            self._clock = ClockMap(synchronised=not hardware)
+        return self._clock.to_host(color.get_timestamp() / 1000.0, self._now())
+
+    def _intrinsics(self, color: Any) -> Intrinsics:
+        profile = color.profile
+        if profile.unique_id() not in self._lens:
+            self._lens[profile.unique_id()] = intrinsics_of(profile.as_video_stream_profile().intrinsics, self._sdk)
+        return self._lens[profile.unique_id()]
 
     def close(self) -> None:
         """Stop the sensors, as far as the device is still there."""
-        for sensor in self._open_sensors:
-            try:
-                sensor.stop()
-                sensor.close()
-            except RuntimeError:
-                pass  # unplugged
-        self._open_sensors.clear()
+        for sensor in self._sensors:
+            for end in (sensor.stop, sensor.close):
+                try:
+                    end()
+                except RuntimeError:
+                    pass  # unplugged, or not started
+        self._sensors.clear()
 
 
-def _describe(profile: Any) -> str:
-    video = profile.as_video_stream_profile()
-    return f"{video.width()}x{video.height()} {profile.fps()} Hz"
-
-
-def _intrinsics(frame: Any) -> Intrinsics:
-    camera = frame.profile.as_video_stream_profile().intrinsics
-    # librealsense's Brown-Conrady coefficients are k1, k2, p1, p2, k3, as plumb_bob's are.
-    distortion = tuple(float(value) for value in camera.coeffs)
-    return Intrinsics(camera.width, camera.height, camera.fx, camera.fy, camera.ppx, camera.ppy, distortion)
+def color_profiles(device: Any, stream: Any) -> List[str]:
+    """Sizes and rates that a device has for a stream, as "640x480 30 Hz"."""
+    found = set()
+    for sensor in device.query_sensors():
+        for profile in sensor.get_stream_profiles():
+            if profile.stream_type() == stream:
+                video = profile.as_video_stream_profile()
+                found.add((video.width(), video.height(), profile.fps()))
+    return [f"{width}x{height} {rate} Hz" for width, height, rate in sorted(found)]

@@ -1,16 +1,19 @@
-"""Webcams and video files: colour alone."""
+"""Webcams, network cameras and video files: colour alone."""
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Union
+from typing import Any, Dict, Iterator, List, Optional
 
 import cv2
 import numpy as np
 import yaml
 
 from rt_seg.cameras.errors import CameraError
-from rt_seg.cameras.frame import Frame, Intrinsics
+from rt_seg.cameras.frame import LENS_MODELS, Frame, Intrinsics, Placement
+
+NETWORK_PATIENCE = 5000
+"""Milliseconds that a network camera may take to answer, or to send the next image."""
 
 
 def load_calibration(path: Path) -> Intrinsics:
@@ -24,58 +27,27 @@ def load_calibration(path: Path) -> Intrinsics:
         raise CameraError(f"{path}: cannot be read: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise CameraError(f"{path}: {error!r}: expected the file that camera_calibration writes") from error
-    if len(matrix) != 9 or model != "plumb_bob" or len(distortion) != 5:
+    # Newer releases of camera_calibration call fisheye what sensor_msgs calls equidistant.
+    name = "equidistant" if model == "fisheye" else model
+    if len(matrix) != 9 or LENS_MODELS.get(len(distortion)) != name:
         raise CameraError(
             f"{path}: has {len(matrix)} numbers in camera_matrix and {len(distortion)} of the model {model!r}; "
-            "accepted are 9, and 5 of plumb_bob"
+            f"accepted are 9, and {', '.join(f'{count} of {name}' for count, name in LENS_MODELS.items())}"
         )
     return Intrinsics(*size, matrix[0], matrix[4], matrix[2], matrix[5], tuple(distortion))
 
 
-class Video:
-    """Frames of a video file at its pace, or of a webcam by its number as they come."""
+class _Capture:
+    """What OpenCV opens, as frames of a camera without depth."""
 
-    def __init__(
-        self, source: Union[int, Path], calibration: Optional[Intrinsics] = None, loop: bool = False, rate: float = 0.0
-    ) -> None:
-        """`rate` in Hz replaces that of a file (0: as recorded). Without a calibration the frames' intrinsics are a
-        guess, which `calibrated` tells. Raises CameraError when the source does not open."""
-        self._source = source
-        self._loop = loop and isinstance(source, Path)
-        self._calibration = calibration
+    color_placement: Optional[Placement] = None
+
+    def __init__(self, description: str, calibration: Optional[Intrinsics]) -> None:
+        self.description = description
         self.calibrated = calibration is not None
-        self._capture = self._open()
-        recorded = self._capture.get(cv2.CAP_PROP_FPS)
-        self._period = 1.0 / (rate or recorded or 30.0) if isinstance(source, Path) else 0.0
-
-    def _open(self) -> "cv2.VideoCapture":
-        capture = cv2.VideoCapture(self._source if isinstance(self._source, int) else str(self._source))
-        if not capture.isOpened():
-            kind = f"webcam {self._source}" if isinstance(self._source, int) else f"{self._source}"
-            advice = "is it plugged in, and may this user read /dev/video*?" if isinstance(self._source, int) else (
-                "is it a video that OpenCV reads?"
-            )
-            raise CameraError(f"{kind} cannot be opened: {advice}")
-        if isinstance(self._source, int):
-            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # else a slow reader gets old images
-        return capture
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Frames stamped with the computer's clock. Ends with the file; raises CameraError when a webcam fails."""
-        due = time.monotonic()
-        while True:
-            read, image = self._capture.read()
-            if not read:
-                if isinstance(self._source, int):
-                    raise CameraError(f"webcam {self._source} gives no images any more; was it unplugged?")
-                if not self._loop:
-                    return
-                self._capture.release()
-                self._capture = self._open()
-                continue
-            time.sleep(max(due - time.monotonic(), 0.0))
-            due = max(due + self._period, time.monotonic() - self._period)
-            yield self._frame(image, time.time())
+        """Without a calibration the intrinsics of the frames are a guess."""
+        self._calibration = calibration
+        self._capture: Optional["cv2.VideoCapture"] = None
 
     def _frame(self, image: np.ndarray, stamp: float) -> Frame:
         height, width = image.shape[:2]
@@ -91,4 +63,102 @@ class Video:
 
     def close(self) -> None:
         """Let go of the device or file."""
-        self._capture.release()
+        if self._capture is not None:
+            self._capture.release()
+
+
+class Video(_Capture):
+    """Frames of a video file at its pace."""
+
+    def __init__(
+        self, path: Path, calibration: Optional[Intrinsics] = None, loop: bool = False, speed: float = 1.0
+    ) -> None:
+        """`speed`: seconds of the film per second. Raises CameraError when the file does not open."""
+        super().__init__(str(path), calibration)
+        self._path = path
+        self._loop = loop
+        self._open()
+        self._period = 1.0 / (speed * (self._capture.get(cv2.CAP_PROP_FPS) or 30.0))
+
+    def _open(self) -> None:
+        self._capture = cv2.VideoCapture(str(self._path))
+        if not self._capture.isOpened():
+            raise CameraError(f"{self._path} cannot be opened: is it a video that OpenCV reads?")
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames stamped with the computer's clock. Ends with the file; raises CameraError for one without images."""
+        due = time.monotonic()
+        empty = True
+        while True:
+            read, image = self._capture.read()
+            if not read:
+                if empty:
+                    raise CameraError(f"{self._path} holds no images that OpenCV reads")
+                if not self._loop:
+                    return
+                self.close()
+                self._open()
+                empty = True
+                continue
+            empty = False
+            time.sleep(max(due - time.monotonic(), 0.0))
+            due = max(due + self._period, time.monotonic() - self._period)
+            yield self._frame(image, time.time())
+
+
+class Webcam(_Capture):
+    """Frames of a camera as they come: V4L2 devices by number or path, network cameras by address."""
+
+    def __init__(
+        self,
+        device: str,
+        calibration: Optional[Intrinsics] = None,
+        width: int = 640,
+        height: int = 480,
+        rate: int = 30,
+    ) -> None:
+        """`device`: 0 or /dev/video0 (or a link in /dev/v4l/by-id), or what FFmpeg reads, as rtsp://… and http://….
+        A V4L2 camera gives the size and rate nearest to those asked for; a calibration's size goes before. Raises
+        CameraError when it does not open."""
+        is_address = "://" in device
+        super().__init__(device if is_address else f"webcam {device}", calibration)
+        if is_address:
+            timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, NETWORK_PATIENCE, cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+                        NETWORK_PATIENCE]  # fmt: skip
+            self._capture = cv2.VideoCapture(device, cv2.CAP_FFMPEG, timeouts)
+            advice = "does the camera answer at this address, and to this user and password?"
+        else:
+            self._capture = cv2.VideoCapture(int(device) if device.isdigit() else device, cv2.CAP_V4L2)
+            advice = "is it plugged in, and may this user read /dev/video*? `rosrun rt_seg doctor` looks at both"
+        if not self._capture.isOpened():
+            raise CameraError(f"{self.description} cannot be opened: {advice}")
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # else a slow reader gets old images
+        if not is_address:
+            if calibration is not None:
+                width, height = calibration.width, calibration.height
+            if width * height > 640 * 480:  # uncompressed, USB 2 has no room for more at 30 Hz
+                self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter_fourcc(*"MJPG"))
+            wanted = {cv2.CAP_PROP_FRAME_WIDTH: width, cv2.CAP_PROP_FRAME_HEIGHT: height, cv2.CAP_PROP_FPS: rate}
+            for name, value in wanted.items():
+                self._capture.set(name, value)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames stamped with the computer's clock. Raises CameraError when no more come."""
+        while True:
+            read, image = self._capture.read()
+            if not read:
+                raise CameraError(f"{self.description} gives no images any more; was it unplugged?")
+            yield self._frame(image, time.time())
+
+
+def webcams(root: Path = Path("/")) -> List[str]:
+    """V4L2 devices that give images, as "/dev/video0 (name)"; `root` is the file system's."""
+    found = []
+    for folder in sorted((root / "sys/class/video4linux").glob("video*"), key=lambda path: (len(path.name), path.name)):
+        try:
+            name, index = ((folder / entry).read_text(errors="replace").strip() for entry in ("name", "index"))
+        except OSError:
+            continue
+        if index == "0":  # the others of a camera give metadata
+            found.append(f"/dev/{folder.name} ({name})")
+    return found

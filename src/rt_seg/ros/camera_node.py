@@ -3,21 +3,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import rospy
-from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
-from tf2_msgs.msg import TFMessage
 
-from rt_seg.cameras.errors import CameraError
-from rt_seg.cameras.frame import Frame
-from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, DEPTH_INFO
-from rt_seg.ros.conversions import camera_info_message, image_message
+from rt_seg.cameras.errors import CameraError, CameraFault
+from rt_seg.ros.camera_diagnostics import CameraDiagnostics
+from rt_seg.ros.camera_publisher import CameraPublisher
+from rt_seg.ros.camera_topics import COLOR
 from rt_seg.ros.settings import SettingsError, read_settings
 
-SOURCES = ("realsense_sdk", "webcam", "video")
+SOURCES = ("realsense_sdk", "webcam", "video", "simulated")
 RETRY = 2.0
 """Seconds before a lost camera is looked for again."""
 
@@ -34,98 +30,90 @@ class CameraSettings:
     height: int = field(default=480, metadata={"range": (1, 16384)})
     fps: int = field(default=30, metadata={"range": (1, 1000)})
     initial_reset: bool = False
-    device: int = field(default=0, metadata={"range": (0, 1000)})
+    filters: str = ""
+    clip_distance: float = field(default=-1.0, metadata={"range": (-100.0, 100.0)})
+    options: str = ""
+    json_file: str = ""
+    device: str = "0"
     video: str = ""
+    speed: float = field(default=1.0, metadata={"range": (0.01, 100.0)})
     calibration: str = ""
     loop: bool = False
+    seed: int = field(default=3, metadata={"range": (0, 2**31)})
 
 
-def open_source(settings: CameraSettings, first: bool) -> Any:
-    """The source of frames that the settings name: an iterable of Frame with `close`. Raises CameraError."""
+def open_source(settings: CameraSettings, reset_first: bool) -> Any:
+    """The source of frames that the settings name: an iterable of Frame with `close`, `description` and
+    `color_placement`. `reset_first` restarts a RealSense before. Raises CameraError."""
     if settings.source == "realsense_sdk":
-        from rt_seg.cameras.realsense import RealSenseCamera, find_device, open_recording
+        return _open_realsense(settings, reset_first)
+    if settings.source == "simulated":
+        from rt_seg.simulation.camera import SimulatedCamera
 
-        if settings.sdk_recording:
-            recording = open_recording(str(Path(settings.sdk_recording).expanduser()))
-            return RealSenseCamera(recording, settings.width, settings.height, settings.fps)
-        device = find_device(settings.serial_no)
-        if settings.initial_reset and first:
-            device.hardware_reset()
-            rospy.sleep(5.0)  # the time that a camera takes to come back on the bus
-            device = find_device(settings.serial_no)
-        return RealSenseCamera(device, settings.width, settings.height, settings.fps)
-    from rt_seg.cameras.video import Video, load_calibration
+        return SimulatedCamera(settings.seed, settings.width, settings.height, settings.fps)
+    from rt_seg.cameras.video import Video, Webcam, load_calibration
 
     calibration = load_calibration(Path(settings.calibration).expanduser()) if settings.calibration else None
     if settings.source == "webcam":
-        return Video(settings.device, calibration)
-    return Video(Path(settings.video).expanduser(), calibration, settings.loop)
+        return Webcam(settings.device, calibration, settings.width, settings.height, settings.fps)
+    return Video(Path(settings.video).expanduser(), calibration, settings.loop, settings.speed)
 
 
-class CameraPublisher:
-    """The topics and frames of one camera."""
+def _open_realsense(settings: CameraSettings, reset_first: bool) -> Any:
+    from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings
+    from rt_seg.cameras.realsense_device import find_device, open_recording, reset
 
-    def __init__(self, name: str) -> None:
-        """`name`: namespace of the topics, and prefix of the frames."""
-        self._frame_id = f"{name}_color_optical_frame"
-        kinds = {COLOR: Image, COLOR_INFO: CameraInfo, DEPTH: Image, DEPTH_INFO: CameraInfo}
-        self._publishers = {
-            topic: rospy.Publisher(f"/{name}/{topic}", kind, queue_size=1) for topic, kind in kinds.items()
-        }
-        self._static = rospy.Publisher("/tf_static", TFMessage, queue_size=1, latch=True)
-        # REP 103: an optical frame looks along z, with x to the right; a link looks along x, with z up.
-        steps = [(f"{name}_link", f"{name}_color_frame", (0.0, 0.0, 0.0, 1.0)),
-                 (f"{name}_color_frame", self._frame_id, (-0.5, 0.5, -0.5, 0.5))]  # fmt: skip
-        transforms = []
-        for parent, child, rotation in steps:
-            entry = TransformStamped(child_frame_id=child)
-            entry.header.stamp, entry.header.frame_id = rospy.Time.now(), parent
-            entry.transform = Transform(Vector3(), Quaternion(*rotation))
-            transforms.append(entry)
-        self._static.publish(TFMessage(transforms))
-
-    def publish(self, frame: Frame, calibrated: bool) -> None:
-        """Send a frame; camera info comes before its image, and only for a camera that is calibrated."""
-        header = Header(stamp=rospy.Time.from_sec(frame.stamp), frame_id=self._frame_id)
-        info = camera_info_message(frame.intrinsics, header)
-        images = {(COLOR_INFO, COLOR): frame.color, (DEPTH_INFO, DEPTH): frame.depth}
-        for (info_topic, topic), image in images.items():
-            publisher = self._publishers[topic]
-            if calibrated and image is not None:
-                self._publishers[info_topic].publish(info)
-            if image is not None and publisher.get_num_connections():
-                publisher.publish(image_message(image, header))
+    chosen = RealSenseSettings(settings.width, settings.height, settings.fps, settings.filters, settings.clip_distance,
+                               settings.options, settings.json_file, settings.loop)  # fmt: skip
+    if settings.sdk_recording:
+        return RealSenseCamera(open_recording(str(Path(settings.sdk_recording).expanduser())), chosen)
+    device = find_device(settings.serial_no)
+    if reset_first:
+        rospy.logwarn("resetting the camera; it is back in some seconds")
+        device = reset(device)
+    return RealSenseCamera(device, chosen)
 
 
-def run(settings: CameraSettings) -> None:
+def run(settings: CameraSettings, open_source: Callable[[CameraSettings, bool], Any] = open_source) -> None:
     """Publish until the node is shut down, or a file has ended."""
     publisher = CameraPublisher(settings.camera)
-    first = True
+    diagnostics = CameraDiagnostics(settings.camera)
+    reset_first = settings.initial_reset
     while not rospy.is_shutdown():
         source = None
         try:
-            source = open_source(settings, first)
-            rospy.loginfo(f"{settings.source}: streaming on /{settings.camera}/{COLOR}")
+            source = open_source(settings, reset_first)
+            reset_first = False
+            publisher.place(source.color_placement)
+            diagnostics.opened(source.description)
+            rospy.loginfo(f"{source.description}: streaming on /{settings.camera}/{COLOR}")
             for frame in source:
                 if rospy.is_shutdown():
                     return
+                diagnostics.saw(frame)
                 publisher.publish(frame, getattr(source, "calibrated", True))
-            rospy.loginfo(f"{settings.video}: has ended")
+            rospy.loginfo(f"{source.description}: has ended")
             return
         except CameraError as error:
+            # A camera that is there and gives nothing is cured by a reset, one that is away is not.
+            reset_first = isinstance(error, CameraFault)
+            diagnostics.failed(str(error))
             rospy.logerr(f"{error}; trying again in {RETRY:.0f} s")
         finally:
             if source is not None:
                 source.close()
-        first = False
         rospy.rostime.wallsleep(RETRY)
+    diagnostics.stop()
 
 
 def main() -> int:
     """Run the node; returns 1 when its settings cannot be used."""
     rospy.init_node("camera")
     try:
-        settings = read_settings(CameraSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
+        parameters = rospy.get_param("~", {})
+        if isinstance(parameters.get("device"), int):
+            parameters["device"] = str(parameters["device"])  # rosrun makes a number of _device:=0
+        settings = read_settings(CameraSettings, parameters, f"node {rospy.get_name()}")
         if settings.source == "video" and not Path(settings.video).expanduser().is_file():
             raise SettingsError(f"video:={settings.video!r}: no such file; pass video:=/path/to/film.mp4")
     except SettingsError as error:

@@ -109,9 +109,9 @@ _Wanted = Dict[str, Tuple[str, Optional[Callable[[CompressedImage], Image]]]]
 def _topics(path: Path, bag: rosbag.Bag, camera: str) -> _Wanted:
     """Topics of the bag to read → topic of the contract, and how to decode what is compressed."""
     held = sorted(name for name, topic in bag.get_type_and_topic_info().topics.items() if topic.message_count)
-    packed = {f"{camera_topics.COLOR}/compressed": (camera_topics.COLOR, _decode_color),
-              f"{camera_topics.DEPTH}/compressedDepth": (camera_topics.DEPTH, _decode_depth)}  # fmt: skip
-    endings = ("/" + camera_topics.COLOR, "/" + next(iter(packed)))
+    packed = {camera_topics.COLOR_COMPRESSED: (camera_topics.COLOR, _decode_color),
+              camera_topics.DEPTH_COMPRESSED: (camera_topics.DEPTH, _decode_depth)}  # fmt: skip
+    endings = ("/" + camera_topics.COLOR, "/" + camera_topics.COLOR_COMPRESSED)
     cameras = sorted({name[: -len(ending)] for name in held for ending in endings if name.endswith(ending)})
     if not cameras:
         raise RecordingError(

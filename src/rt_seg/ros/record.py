@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
-from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, DEPTH_INFO
+from rt_seg.ros.camera_topics import COLOR, COLOR_COMPRESSED, COLOR_INFO, DEPTH, DEPTH_COMPRESSED, DEPTH_INFO
 
 EXAMPLE = """examples:
   rosrun rt_seg record recordings/kitchen
@@ -20,7 +20,7 @@ Play it with: roslaunch rt_seg live.launch recording:=$PWD/recordings/kitchen_0.
 
 def topics(camera: str, compressed: bool) -> List[str]:
     """The topics of a camera that the segmentation node uses."""
-    color, depth = (COLOR + "/compressed", DEPTH + "/compressedDepth") if compressed else (COLOR, DEPTH)
+    color, depth = (COLOR_COMPRESSED, DEPTH_COMPRESSED) if compressed else (COLOR, DEPTH)
     return [f"/{camera}/{topic}" for topic in (color, COLOR_INFO, depth, DEPTH_INFO)]
 
 
