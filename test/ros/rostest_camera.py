@@ -185,11 +185,18 @@ class CameraTest(unittest.TestCase):
         node.wait(timeout=20)
         self.assertNotIn("Traceback", log.read_text())
 
-    def test_a_video_that_is_not_there_is_named(self):
-        command = ["rosrun", "rt_seg", "camera_node", "_source:=video", "_video:=/none.mp4"]
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-        self.assertEqual(result.returncode, 1)
-        self.assertIn("video:='/none.mp4': no such file", result.stdout.decode("utf-8", "replace"))
+    def test_what_cannot_be_had_is_named_and_ends_the_node(self):
+        for parameters, words in (
+            (["_source:=video", "_video:=/none.mp4"], "video:='/none.mp4': no such file"),
+            (["_source:=webcam", "_calibration:=/none.yaml"], "/none.yaml: cannot be read"),
+            (["_source:=simulated", "_recipe:=/none.yaml"], "/none.yaml"),
+        ):
+            command = ["rosrun", "rt_seg", "camera_node", *parameters, f"__name:={parameters[0][9:]}"]
+            result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+            output = result.stdout.decode("utf-8", "replace")
+            self.assertEqual(result.returncode, 1, output)
+            self.assertIn(words, output)
+            self.assertNotIn("Traceback", output)
 
 
 if __name__ == "__main__":

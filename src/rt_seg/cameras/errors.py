@@ -7,3 +7,7 @@ class CameraError(Exception):
 
 class CameraFault(CameraError):
     """A camera is there, and does not give images: a reset may help."""
+
+
+class CameraSettingError(CameraError):
+    """What is asked of a camera cannot be had; trying again does not help."""

@@ -5,19 +5,19 @@ from typing import Any, Iterable, List
 
 import numpy as np
 
-from rt_seg.cameras.errors import CameraError
+from rt_seg.cameras.errors import CameraSettingError
 
 FILTERS = ("decimation", "spatial", "temporal", "hole_filling")
 """Filters of the SDK, in the order that it recommends; the second and third work on disparity, as it recommends."""
 
 
 def read_filters(text: str) -> List[str]:
-    """Names from a list with commas, in the order of FILTERS. Raises CameraError naming the accepted ones."""
+    """Names from a list with commas, in the order of FILTERS. Raises CameraSettingError naming the accepted ones."""
     names = text.replace(",", " ").split()
     for name in names:
         # `disparity` is a filter of realsense2_camera; here it goes with those that need it.
         if name not in (*FILTERS, "disparity"):
-            raise CameraError(f"filters: {name!r} is not known; accepted are {', '.join(FILTERS)}")
+            raise CameraSettingError(f"filters: {name!r} is not known; accepted are {', '.join(FILTERS)}")
     return [name for name in FILTERS if name in names]
 
 

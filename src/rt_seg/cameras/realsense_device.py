@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional
 
-from rt_seg.cameras.errors import CameraError
+from rt_seg.cameras.errors import CameraError, CameraSettingError
 
 RETURN = 10.0
 """Seconds in which a camera is back on the bus after a reset."""
@@ -64,16 +64,16 @@ def find_device(serial: str = "", devices: Optional[Iterable[Any]] = None) -> An
 
 
 def open_recording(path: str) -> Any:
-    """A recording of the SDK (`.db3`, or `.bag` of its own kind) as a device. Raises CameraError."""
+    """A recording of the SDK (`.db3`, or `.bag` of its own kind) as a device. Raises CameraSettingError."""
     if not Path(path).is_file():
-        raise CameraError(f"{path}: no such file; sdk_recording:= takes a recording of the RealSense SDK")
+        raise CameraSettingError(f"{path}: no such file; sdk_recording:= takes a recording of the RealSense SDK")
     module = sdk()
     config = module.config()
     try:
         config.enable_device_from_file(path, repeat_playback=False)
         return config.resolve(module.pipeline_wrapper(module.pipeline())).get_device()
     except RuntimeError as error:
-        raise CameraError(
+        raise CameraSettingError(
             f"{path}: is no recording of the RealSense SDK: {error}. (Bags of ROS are played by camera:=recording)"
         ) from error
 
@@ -97,20 +97,20 @@ def reset(device: Any) -> Any:
 
 
 def load_preset(device: Any, path: str) -> None:
-    """Load a JSON file of the RealSense viewer: all the settings of the depth module. Raises CameraError."""
+    """Load a JSON file of the RealSense viewer: all the settings of the depth module. Raises CameraSettingError."""
     try:
         text = Path(path).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CameraError(f"{path}: cannot be read: {error}") from error
+        raise CameraSettingError(f"{path}: cannot be read: {error}") from error
     module = sdk()
     try:
         module.rs400_advanced_mode(device).load_json(text)
     except (RuntimeError, TypeError) as error:
-        raise CameraError(f"{path}: cannot be loaded into {describe(device)}: {error}") from error
+        raise CameraSettingError(f"{path}: cannot be loaded into {describe(device)}: {error}") from error
 
 
 def parse_options(text: str) -> Dict[str, Dict[str, float]]:
-    """`color.exposure=150, depth.laser_power=100` as {"color": {"exposure": 150.0}, …}. Raises CameraError."""
+    """`color.exposure=150, depth.laser_power=100` as {"color": {"exposure": 150.0}, …}. Raises CameraSettingError."""
     parsed: Dict[str, Dict[str, float]] = {"color": {}, "depth": {}}
     for entry in text.replace(",", " ").split():
         name, _, value = entry.partition("=")
@@ -120,7 +120,7 @@ def parse_options(text: str) -> Dict[str, Dict[str, float]]:
         except ValueError:
             number = None
         if sensor not in parsed or not option or number is None:
-            raise CameraError(
+            raise CameraSettingError(
                 f"options: {entry!r} cannot be meant; accepted is SENSOR.OPTION=NUMBER, as in color.exposure=150 or "
                 "depth.laser_power=100"
             )
@@ -129,20 +129,20 @@ def parse_options(text: str) -> Dict[str, Dict[str, float]]:
 
 
 def set_options(sensor: Any, name: str, options: Dict[str, float]) -> None:
-    """Set options of a sensor by their names in the SDK. Raises CameraError naming what the sensor accepts."""
+    """Set options of a sensor by their names in the SDK. Raises CameraSettingError naming what the sensor accepts."""
     module = sdk()
     for option, value in options.items():
         kind = getattr(module.option, option, None)
         if not isinstance(kind, module.option) or not sensor.supports(kind):
             known = sorted(entry.name for entry in sensor.get_supported_options())
-            raise CameraError(f"options: {name} has no {option}; accepted are {', '.join(known) or 'none'}")
+            raise CameraSettingError(f"options: {name} has no {option}; accepted are {', '.join(known) or 'none'}")
         extent = sensor.get_option_range(kind)
         if not extent.min <= value <= extent.max:
-            raise CameraError(
+            raise CameraSettingError(
                 f"options: {name}.{option} is {value:g}; accepted is {extent.min:g} to {extent.max:g}, and its default "
                 f"is {extent.default:g}"
             )
         try:
             sensor.set_option(kind, value)
         except RuntimeError as error:
-            raise CameraError(f"options: {name}.{option}={value:g} is refused: {error}") from error
+            raise CameraSettingError(f"options: {name}.{option}={value:g} is refused: {error}") from error

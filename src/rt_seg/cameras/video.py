@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import yaml
 
-from rt_seg.cameras.errors import CameraError
+from rt_seg.cameras.errors import CameraError, CameraSettingError
 from rt_seg.cameras.frame import LENS_MODELS, Frame, Intrinsics, Placement
 
 NETWORK_PATIENCE = 5000
@@ -17,20 +17,20 @@ NETWORK_PATIENCE = 5000
 
 
 def load_calibration(path: Path) -> Intrinsics:
-    """A camera from the YAML file that camera_calibration writes. Raises CameraError naming the file and the key."""
+    """A camera from the YAML file that camera_calibration writes. Raises CameraSettingError naming file and key."""
     try:
         data: Dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         matrix = [float(value) for value in data["camera_matrix"]["data"]]
         distortion = [float(value) for value in data["distortion_coefficients"]["data"]]
         model, size = data["distortion_model"], (int(data["image_width"]), int(data["image_height"]))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CameraError(f"{path}: cannot be read: {error}") from error
+        raise CameraSettingError(f"{path}: cannot be read: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise CameraError(f"{path}: {error!r}: expected the file that camera_calibration writes") from error
+        raise CameraSettingError(f"{path}: {error!r}: expected the file that camera_calibration writes") from error
     # Newer releases of camera_calibration call fisheye what sensor_msgs calls equidistant.
     name = "equidistant" if model == "fisheye" else model
     if len(matrix) != 9 or LENS_MODELS.get(len(distortion)) != name:
-        raise CameraError(
+        raise CameraSettingError(
             f"{path}: has {len(matrix)} numbers in camera_matrix and {len(distortion)} of the model {model!r}; "
             f"accepted are 9, and {', '.join(f'{count} of {name}' for count, name in LENS_MODELS.items())}"
         )
@@ -53,7 +53,7 @@ class _Capture:
         height, width = image.shape[:2]
         camera = self._calibration
         if camera is not None and (camera.width, camera.height) != (width, height):
-            raise CameraError(
+            raise CameraSettingError(
                 f"the calibration is for {camera.width}x{camera.height} pixels and the images have {width}x{height}; "
                 "calibrate at this size"
             )
@@ -73,7 +73,7 @@ class Video(_Capture):
     def __init__(
         self, path: Path, calibration: Optional[Intrinsics] = None, loop: bool = False, speed: float = 1.0
     ) -> None:
-        """`speed`: seconds of the film per second. Raises CameraError when the file does not open."""
+        """`speed`: seconds of the film per second. Raises CameraSettingError when the file does not open."""
         super().__init__(str(path), calibration)
         self._path = path
         self._loop = loop
@@ -83,17 +83,17 @@ class Video(_Capture):
     def _open(self) -> None:
         self._capture = cv2.VideoCapture(str(self._path))
         if not self._capture.isOpened():
-            raise CameraError(f"{self._path} cannot be opened: is it a video that OpenCV reads?")
+            raise CameraSettingError(f"{self._path} cannot be opened: is it a video that OpenCV reads?")
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames stamped with the computer's clock. Ends with the file; raises CameraError for one without images."""
+        """Frames stamped with the computer's clock, to the file's end. Raises CameraSettingError for one without."""
         due = time.monotonic()
         empty = True
         while True:
             read, image = self._capture.read()
             if not read:
                 if empty:
-                    raise CameraError(f"{self._path} holds no images that OpenCV reads")
+                    raise CameraSettingError(f"{self._path} holds no images that OpenCV reads")
                 if not self._loop:
                     return
                 self.close()

@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 import rospy
 
-from rt_seg.cameras.errors import CameraError, CameraFault
+from rt_seg.cameras.errors import CameraError, CameraFault, CameraSettingError
 from rt_seg.ros.camera_diagnostics import CameraDiagnostics
 from rt_seg.ros.camera_publisher import CameraPublisher
 from rt_seg.ros.camera_topics import COLOR
@@ -40,6 +40,7 @@ class CameraSettings:
     calibration: str = ""
     loop: bool = False
     seed: int = field(default=3, metadata={"range": (0, 2**31)})
+    recipe: str = ""
 
 
 def open_source(settings: CameraSettings, reset_first: bool) -> Any:
@@ -50,7 +51,8 @@ def open_source(settings: CameraSettings, reset_first: bool) -> Any:
     if settings.source == "simulated":
         from rt_seg.simulation.camera import SimulatedCamera
 
-        return SimulatedCamera(settings.seed, settings.width, settings.height, settings.fps)
+        recipe = Path(settings.recipe).expanduser() if settings.recipe else None
+        return SimulatedCamera(settings.seed, settings.width, settings.height, settings.fps, recipe)
     from rt_seg.cameras.video import Video, Webcam, load_calibration
 
     calibration = load_calibration(Path(settings.calibration).expanduser()) if settings.calibration else None
@@ -75,7 +77,7 @@ def _open_realsense(settings: CameraSettings, reset_first: bool) -> Any:
 
 
 def run(settings: CameraSettings, open_source: Callable[[CameraSettings, bool], Any] = open_source) -> None:
-    """Publish until the node is shut down, or a file has ended."""
+    """Publish until the node is shut down, or a file has ended. Raises CameraSettingError."""
     publisher = CameraPublisher(settings.camera)
     diagnostics = CameraDiagnostics(settings.camera)
     reset_first = settings.initial_reset
@@ -94,6 +96,8 @@ def run(settings: CameraSettings, open_source: Callable[[CameraSettings, bool], 
                 publisher.publish(frame, getattr(source, "calibrated", True))
             rospy.loginfo(f"{source.description}: has ended")
             return
+        except CameraSettingError:
+            raise
         except CameraError as error:
             # A camera that is there and gives nothing is cured by a reset, one that is away is not.
             reset_first = isinstance(error, CameraFault)
@@ -116,11 +120,10 @@ def main() -> int:
         settings = read_settings(CameraSettings, parameters, f"node {rospy.get_name()}")
         if settings.source == "video" and not Path(settings.video).expanduser().is_file():
             raise SettingsError(f"video:={settings.video!r}: no such file; pass video:=/path/to/film.mp4")
-    except SettingsError as error:
+        run(settings)
+    except (SettingsError, CameraSettingError) as error:
         rospy.logfatal(str(error))
         return 1
-    try:
-        run(settings)
     except rospy.ROSException:
         if not rospy.is_shutdown():  # publishing on a topic closed by the shutdown is no failure
             raise

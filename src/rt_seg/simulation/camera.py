@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import time
-from typing import Iterator
+from pathlib import Path
+from typing import Iterator, Optional
 
-from rt_seg.cameras.errors import CameraError
+from rt_seg.cameras.errors import CameraSettingError
 from rt_seg.cameras.frame import Frame, Placement
 from rt_seg.simulation.errors import SimulationError
+from rt_seg.simulation.recipe_file import load_recipe
 from rt_seg.simulation.recording import simulate_recording
 
 TURN = 20
@@ -18,14 +20,21 @@ class SimulatedCamera:
 
     color_placement = Placement()
 
-    def __init__(self, seed: int, width: int = 640, height: int = 480, rate: float = 30.0) -> None:
-        """`rate` in Hz is the highest. Nothing is rendered before the first frame."""
-        self.description = f"simulated scene {seed}"
-        self._arguments = (seed, int(TURN * rate), rate, None, width, height)
+    def __init__(
+        self, seed: int, width: int = 640, height: int = 480, rate: float = 30.0, recipe: Optional[Path] = None
+    ) -> None:
+        """`rate` in Hz is the highest; `recipe` names what is on the table (default: the tabletop), and the size of the
+        images. Nothing is rendered before the first frame. Raises CameraSettingError for a recipe that is none."""
+        self.description = f"simulated scene {seed}" + (f" of {recipe}" if recipe else "")
+        try:
+            scene = load_recipe(recipe) if recipe else None
+        except SimulationError as error:
+            raise CameraSettingError(str(error)) from error
+        self._arguments = (seed, int(TURN * rate), rate, None, width, height, scene)
         self._period = 1.0 / rate
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames stamped with the computer's clock. Raises CameraError when MuJoCo or EGL is not usable."""
+        """Frames stamped with the computer's clock. Raises CameraSettingError when MuJoCo or EGL is not usable."""
         due = time.monotonic()
         while True:
             try:
@@ -34,7 +43,7 @@ class SimulatedCamera:
                     due = max(due + self._period, time.monotonic())
                     yield Frame(frame.color, frame.depth, frame.ground_truth, frame.intrinsics, time.time())
             except SimulationError as error:
-                raise CameraError(str(error)) from error
+                raise CameraSettingError(str(error)) from error
 
     def close(self) -> None:
         """Nothing is held open between frames."""
