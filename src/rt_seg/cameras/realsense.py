@@ -124,7 +124,7 @@ class RealSenseCamera:
 
     def _no_profile(self, stream: Any) -> str:
         wanted = self._settings
-        known = ", ".join(color_profiles(self._device, stream))
+        known = ", ".join(stream_profiles(self._device, stream))
         slow = ""
         if describe(self._device).usb.startswith("2"):
             slow = ". It is on USB 2, which lacks the larger and faster ones: use a USB 3 cable and port"
@@ -200,7 +200,7 @@ class RealSenseCamera:
         self._sensors.clear()
 
 
-def color_profiles(device: Any, stream: Any) -> List[str]:
+def stream_profiles(device: Any, stream: Any) -> List[str]:
     """Sizes and rates that a device has for a stream, as "640x480 30 Hz"."""
     found = set()
     for sensor in device.query_sensors():

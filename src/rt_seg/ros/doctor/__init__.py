@@ -34,10 +34,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
     report(check_modules())
     report(check_machine())
     if not any(finding.level == BAD for finding in findings):
-        report(check_bundles(options.bundle or shipped_bundles()))
-        # Not before: what this needs may be what is missing.
+        # Not before: what these need may be what is missing.
+        from rt_seg.ros.doctor.cameras import check_cameras
         from rt_seg.ros.doctor.graph import watch
 
+        report(check_cameras())
+        report(check_bundles(options.bundle or shipped_bundles()))
         report(watch(options.camera.strip("/"), options.node.strip("/"), options.seconds))
     bad, notes = (sum(finding.level == level for finding in findings) for level in (BAD, NOTE))
     print(f"{len(findings)} findings: {bad} bad, {notes} to note")

@@ -17,6 +17,7 @@ from rt_seg.ros.doctor.finding import BAD, NOTE, Finding
 from rt_seg.ros.doctor.streams import (
     Observation,
     judge_camera_info,
+    judge_camera_node,
     judge_color,
     judge_depth,
     judge_labels,
@@ -49,6 +50,7 @@ def watch(camera: str, node: str, seconds: float) -> List[Finding]:
     }
     seen = {name: Observation(topic, published.get(topic, "")) for name, topic in names.items()}
     status: Dict[str, Tuple[int, str]] = {}
+    cameras: List[Tuple[int, str]] = []
     labels: List[LabelInfo] = []
     lock = threading.Lock()
 
@@ -69,8 +71,11 @@ def watch(camera: str, node: str, seconds: float) -> List[Finding]:
 
     def on_diagnostics(message: DiagnosticArray) -> None:
         for item in message.status:
+            task = item.name.split(": ")[-1]
             if item.name.startswith(node):
-                status[item.name.split(": ")[-1]] = (item.level, item.message)
+                status[task] = (item.level, item.message)
+            elif task == f"camera {camera}":
+                cameras.append((item.level, f"{item.hardware_id}: {item.message}"))
 
     kinds = {"color": Image, "depth": Image, "mask": Image, "info": CameraInfo}
     for name, observation in seen.items():
@@ -89,6 +94,7 @@ def watch(camera: str, node: str, seconds: float) -> List[Finding]:
             for name, item in seen.items()
             if item.type not in ("", kinds[name]._type)
         ]
+        findings += judge_camera_node(camera, cameras)
         findings += judge_color(seen["color"])
         findings += judge_depth(seen["depth"], seen["color"])
         findings += judge_camera_info(seen["info"], seen["color"])

@@ -48,6 +48,15 @@ class Observation:
         return sum(later < earlier for earlier, later in zip(self.stamps, self.stamps[1:]))
 
 
+def judge_camera_node(camera: str, said: List[Tuple[int, str]]) -> List[Finding]:
+    """What this package's camera node says of itself, as (level, text); the last counts."""
+    if not said:
+        return []  # another driver, or a recording
+    level, text = said[-1]
+    advice = "its terminal has the details; `rosrun rt_seg list_cameras` shows what is plugged in" if level else ""
+    return [Finding((OK, NOTE, BAD)[min(level, 2)], f"camera {camera}", text, advice)]
+
+
 def judge_color(color: Observation) -> List[Finding]:
     """Findings about the colour topic."""
     name = color.topic

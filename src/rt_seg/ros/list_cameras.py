@@ -1,0 +1,43 @@
+"""Lists the cameras that are plugged in here, with what live.launch wants to know of them."""
+from __future__ import annotations
+
+import argparse
+from typing import Any, List, Optional
+
+EPILOG = """example:
+  rosrun rt_seg list_cameras            # then: roslaunch rt_seg live.launch camera:=realsense_sdk serial_no:=NUMBER
+
+`rosrun rt_seg doctor` says what is wrong with a camera that is missing here."""
+
+
+def _realsense(device: Any) -> List[str]:
+    from rt_seg.cameras.realsense import stream_profiles
+    from rt_seg.cameras.realsense_device import describe, sdk
+
+    info = describe(device)
+    lines = [f"{info}    camera:=realsense_sdk serial_no:={info.serial}"]
+    for name in ("color", "depth"):
+        profiles = stream_profiles(device, getattr(sdk().stream, name))
+        lines += [f"    {name}: {', '.join(profiles)}"] if profiles else []
+    return lines
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Print the list; returns 1 when there is no camera."""
+    argparse.ArgumentParser(
+        prog="rosrun rt_seg list_cameras", description=__doc__, epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args(arguments)  # fmt: skip
+    from rt_seg.cameras.errors import CameraError
+    from rt_seg.cameras.realsense_device import connected_devices
+    from rt_seg.cameras.video import webcams
+
+    lines: List[str] = []
+    try:
+        for device in connected_devices():
+            lines += _realsense(device)
+    except (CameraError, RuntimeError) as error:
+        print(f"RealSense cameras cannot be listed: {error}")
+    lines += [f"{webcam}    camera:=webcam device:={webcam.split(' ')[0]}" for webcam in webcams()]
+    print("\n".join(lines) or "no camera is plugged in here; `rosrun rt_seg doctor` looks for the reason")
+    return 0 if lines else 1
