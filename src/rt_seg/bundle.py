@@ -15,7 +15,7 @@ FORMAT = 1
 
 MANIFEST = "bundle.yaml"
 RUNTIMES = ("openvino", "onnxruntime", "litert", "saved_model", "keras")
-CHANNELS = ("rgb",)
+CHANNELS = ("rgb", "rgbd")
 
 
 class BundleError(ValueError):
@@ -24,13 +24,23 @@ class BundleError(ValueError):
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What the network takes: RGB of height × width, normalised as (value / 255 - mean) / std per channel."""
+    """What the network takes: RGB of height × width, normalised as (value / 255 - mean) / std per channel.
+
+    With `channels` rgbd also the depth of each pixel; what is nearer or farther than `depth_range`, in metres, is no
+    reading. It is None for rgb.
+    """
 
     height: int
     width: int
     channels: str
     mean: Tuple[float, float, float]
     std: Tuple[float, float, float]
+    depth_range: Optional[Tuple[float, float]] = None
+
+    @property
+    def with_depth(self) -> bool:
+        """Whether the network takes depth beside the image."""
+        return self.channels == "rgbd"
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,7 @@ def _keys(data: Any, required: set, optional: set, where: str) -> Dict[str, Any]
 
 
 def _read_input(data: Any, where: str) -> InputSpec:
-    data = _keys(data, {"height", "width", "channels", "mean", "std"}, set(), where)
+    data = _keys(data, {"height", "width", "channels", "mean", "std"}, {"depth_range"}, where)
     for key in ("height", "width"):
         value = data[key]
         _require(type(value) is int and 32 <= value <= 8192, f"{where}: {key} {value!r} must be an integer 32..8192")
@@ -109,7 +119,19 @@ def _read_input(data: Any, where: str) -> InputSpec:
         )
         triples.append(tuple(float(v) for v in value))
     _require(all(v > 0 for v in triples[1]), f"{where}: std {data['std']!r} must be above 0")
-    return InputSpec(data["height"], data["width"], data["channels"], triples[0], triples[1])
+    depth_range = data.get("depth_range")
+    if data["channels"] == "rgb":
+        _require(depth_range is None, f"{where}: depth_range {depth_range!r} is for channels rgbd, and they are rgb")
+        return InputSpec(data["height"], data["width"], "rgb", triples[0], triples[1])
+    _require(
+        isinstance(depth_range, list)
+        and len(depth_range) == 2
+        and all(isinstance(v, (int, float)) for v in depth_range)
+        and 0 < depth_range[0] < depth_range[1],
+        f"{where}: depth_range {depth_range!r} must be two numbers, the nearest and the farthest reading in metres",
+    )
+    nearest, farthest = map(float, depth_range)
+    return InputSpec(data["height"], data["width"], "rgbd", triples[0], triples[1], (nearest, farthest))
 
 
 def _read_engine(data: Any, folder: Path, where: str) -> EngineFiles:

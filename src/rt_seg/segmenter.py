@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Tuple
 
 import cv2
 import numpy as np
@@ -28,6 +28,24 @@ def resize_image(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
     return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
+def network_depth(depth: np.ndarray, height: int, width: int, limits: Tuple[float, float]) -> np.ndarray:
+    """Depth at the network's size, float32 (height, width) metres, 0 where there is no reading.
+
+    Takes uint16 millimetres or float32 metres, (h, w). Readings are picked, never mixed: between the edge of a table
+    and the floor behind it there is nothing. No reading are 0, NaN, and what is outside of the `limits` in metres.
+    Raises ValueError for another type.
+    """
+    if depth.ndim != 2 or depth.dtype not in (np.uint16, np.float32):
+        raise ValueError(
+            f"depth of shape {depth.shape} and type {depth.dtype}; accepted: (height, width), uint16 millimetres or "
+            "float32 metres"
+        )
+    if depth.shape != (height, width):
+        depth = cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST)
+    metres = depth * np.float32(0.001) if depth.dtype == np.uint16 else depth
+    return cv2.copyTo(metres, cv2.inRange(metres, *limits), np.zeros((height, width), np.float32))
+
+
 class Segmenter:
     """Runs one model bundle. The live node and `evaluate` both use it, so their masks are equal bit for bit."""
 
@@ -41,15 +59,35 @@ class Segmenter:
         """Runtime and arithmetic in words."""
         return self._engine.description
 
-    def segment(self, rgb: np.ndarray, confidence: bool = False) -> Segmentation:
-        """Segment an RGB image, uint8 (H, W, 3), with `confidence` where wanted: it costs an exponential per class and
-        pixel. Raises ValueError for another shape or type."""
+    def segment(
+        self, rgb: np.ndarray, confidence: bool = False, depth: Optional[np.ndarray] = None
+    ) -> Segmentation:
+        """Segment an RGB image, uint8 (H, W, 3).
+
+        Args:
+            confidence: whether it is wanted, too: it costs an exponential per class and pixel.
+            depth: of the image's pixels, (H, W), uint16 millimetres or float32 metres, 0 or NaN without a reading. A
+                bundle of rgbd takes it, and goes on without where it is None; one of rgb does not look at it.
+
+        Raises ValueError for another shape or type.
+        """
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise ValueError(f"image of shape {rgb.shape} and type {rgb.dtype}; accepted: (height, width, 3) uint8 RGB")
         height, width = rgb.shape[:2]
-        logits = self._engine.logits(resize_image(rgb, self.bundle.input.height, self.bundle.input.width))
+        spec = self.bundle.input
+        if depth is not None:
+            depth = self._network_depth(depth, height, width)
+        logits = self._engine.logits(resize_image(rgb, spec.height, spec.width), depth)
         mask = class_ids(logits, height, width)
         return Segmentation(mask, confidences(logits, height, width) if confidence else None)
+
+    def _network_depth(self, depth: np.ndarray, height: int, width: int) -> Optional[np.ndarray]:
+        spec = self.bundle.input
+        if spec.depth_range is None:
+            return None
+        if depth.shape != (height, width):
+            raise ValueError(f"depth of shape {depth.shape} does not belong to the image, which has {height, width}")
+        return network_depth(depth, spec.height, spec.width, spec.depth_range)
 
     def close(self) -> None:
         """Release the network."""

@@ -62,6 +62,15 @@ def test_a_bundle_is_read_as_written(tmp_path):
     verify_files(bundle.engines[0], tmp_path)
 
 
+def test_a_bundle_with_depth_says_how_far_it_reaches(tmp_path):
+    manifest = _manifest()
+    assert not load_bundle(_write(tmp_path, manifest)).input.with_depth
+    manifest["input"].update(channels="rgbd", depth_range=[0.2, 10])
+    spec = load_bundle(_write(tmp_path, manifest)).input
+    assert spec.with_depth
+    assert spec.depth_range == (0.2, 10.0)
+
+
 def test_a_changed_model_file_is_refused_by_name(tmp_path):
     bundle = load_bundle(_write(tmp_path, _manifest()))
     (tmp_path / "model.xml").write_bytes(b"altered")
@@ -104,6 +113,9 @@ def _put(key, value):
         (lambda m: m["input"].update(height="64"), "height '64' must be an integer"),
         (lambda m: m["input"].update(channels="rgbx"), "channels 'rgbx' is not understood"),
         (lambda m: m["input"].update(std=[1, 0, 1]), "std .* must be above 0"),
+        (lambda m: m["input"].update(channels="rgbd"), "depth_range None must be two numbers"),
+        (lambda m: m["input"].update(channels="rgbd", depth_range=[3, 1]), r"depth_range \[3, 1\] must be two numbers"),
+        (lambda m: m["input"].update(depth_range=[1, 3]), "depth_range .* is for channels rgbd"),
     ],
 )
 def test_damaged_manifests_are_refused(tmp_path, damage, message):

@@ -1,6 +1,7 @@
 """A model bundle whose network is known by heart and takes no time: each pixel's class is its brightest channel.
 
-Or takes as much time as a test wants: `write_slow_bundle`.
+Or takes as much time as a test wants: `write_slow_bundle`. With depth, what is nearer than 1 m has the first class and
+what is farther the last; only where there is no reading the brightest channel decides.
 """
 import hashlib
 import tempfile
@@ -21,14 +22,17 @@ from rt_seg.engines import create_engine
 from rt_seg.labels import labels_from_dict
 
 HEIGHT, WIDTH = 48, 64
+DEPTH_RANGE = (0.2, 10.0)
 COLORS = ([255, 0, 0], [0, 255, 0], [0, 0, 255])
 
 
-def write_color_bundle(folder: Path, names=("red", "green", "blue"), name="color", products=0) -> Path:
+def write_color_bundle(
+    folder: Path, names=("red", "green", "blue"), name="color", products=0, with_depth=False
+) -> Path:
     """Write the bundle `name` with classes of these names.
 
-    uint8 (1, 48, 64, 3) in; the mean of each 8 x 8 block, as logits (1, 6, 8, 3), out. Before it answers the network
-    multiplies `products` matrices of 512 x 512, which change nothing.
+    uint8 (1, 48, 64, 3) in, and `with_depth` float32 (1, 48, 64, 1) metres; the mean of each 8 x 8 block, as logits
+    (1, 6, 8, 3), out. Before it answers the network multiplies `products` matrices of 512 x 512, which change nothing.
     """
     image = operations.parameter([1, HEIGHT, WIDTH, 3], np.uint8, name="image")
     blocks = operations.reshape(
@@ -43,8 +47,13 @@ def write_color_bundle(folder: Path, names=("red", "green", "blue"), name="color
             work = operations.matmul(work, square, False, False)
         trace = operations.reduce_mean(work, np.array([0, 1]), keep_dims=False)
         logits = operations.add(logits, operations.multiply(trace, operations.constant(np.float32(1e-12))))
+    inputs = [image]
+    if with_depth:
+        depth = operations.parameter([1, HEIGHT, WIDTH, 1], np.float32, name="depth")
+        inputs.append(depth)
+        logits = operations.add(logits, _votes_of_depth(depth))
     folder.mkdir(parents=True)
-    openvino.save_model(openvino.Model([logits], [image], "color"), str(folder / "model.xml"), compress_to_fp16=False)
+    openvino.save_model(openvino.Model([logits], inputs, "color"), str(folder / "model.xml"), compress_to_fp16=False)
     classes = [{"id": i, "name": label, "color": COLORS[i]} for i, label in enumerate(names)]
     labels = labels_from_dict({"classes": classes}, "color")
     files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("model.xml", "model.bin")}
@@ -53,13 +62,29 @@ def write_color_bundle(folder: Path, names=("red", "green", "blue"), name="color
         "name": name,
         "version": "1.0.0",
         "license": "MIT",
-        "input": {"height": HEIGHT, "width": WIDTH, "channels": "rgb", "mean": [0.0] * 3, "std": [1.0] * 3},
+        "input": {"height": HEIGHT, "width": WIDTH, "channels": "rgb", "mean": [0.0] * 3, "std": [1.0] * 3,
+                  **({"channels": "rgbd", "depth_range": list(DEPTH_RANGE)} if with_depth else {})},
         "labels": labels.to_dict(),
         "fingerprint": labels.fingerprint,
         "engines": [{"runtime": "openvino", "precision": "f32", "path": "model.xml", "sha256": files}],
     }
     (folder / "bundle.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
     return folder
+
+
+def _votes_of_depth(depth):
+    """(1, 6, 8, 3): a thousand for the first class where the farthest reading of a block is nearer than 1 m, and for
+    the last where it is farther."""
+    farthest = operations.max_pool(
+        operations.transpose(depth, np.array([0, 3, 1, 2])), [8, 8], [1, 1], [0, 0], [0, 0], [1, 1]
+    ).output(0)
+    farthest = operations.transpose(farthest, np.array([0, 2, 3, 1]))
+    one = operations.constant(np.float32(1.0))
+    far = operations.convert(operations.greater_equal(farthest, one), "f32")
+    read = operations.convert(operations.greater(farthest, operations.constant(np.float32(0.0))), "f32")
+    near = operations.subtract(read, far)
+    votes = operations.concat([near, operations.multiply(far, operations.constant(np.float32(0.0))), far], 3)
+    return operations.multiply(votes, operations.constant(np.float32(1000.0)))
 
 
 def write_slow_bundle(folder: Path, seconds: float) -> Path:

@@ -10,6 +10,7 @@ from rosbags.rosbag1 import Reader, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from rt_seg_training import predict_command
+from rt_seg_training.bag_depth import depth_topic
 from rt_seg_training.bag_prediction import MASK_TOPIC, OVERLAY_TOPIC, BagError, color_topic, predict_bag, rgb_of
 
 STORE = get_typestore(Stores.ROS1_NOETIC)
@@ -49,7 +50,7 @@ def bag(tmp_path):
     return path
 
 
-def _threshold(rgb):
+def _threshold(rgb, depth=None):
     mask = (rgb[..., 0] > 127).astype(np.uint8)
     return mask, np.repeat(mask[..., np.newaxis] * 255, 3, axis=-1).astype(np.uint8)
 
@@ -160,3 +161,45 @@ def test_a_bag_that_cannot_be_used_is_named_and_leaves_nothing(bag, tmp_path):
     with pytest.raises(BagError, match="first.bag: holds /segmentation/mask already"):
         predict_bag(tmp_path / "first.bag", output, _threshold)
     assert list(output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["16UC1", "32FC1", "compressedDepth"])
+def test_each_image_gets_the_depth_of_its_stamp_whenever_that_was_recorded(tmp_path, form):
+    path = tmp_path / "deep.bag"
+    name = DEPTH + ("/compressedDepth" if form == "compressedDepth" else "")
+    with Writer(path) as writer:
+        color = writer.add_connection(COLOR, IMAGE, typestore=STORE)
+        depth = writer.add_connection(name, COMPRESSED if form == "compressedDepth" else IMAGE, typestore=STORE)
+        messages = []
+        for number in range(5):
+            time = (100 + number) * 10**9 + 750_000_000
+            messages.append((time, color, STORE.serialize_ros1(_image(number, _picture(number), "rgb8"), IMAGE)))
+            if number == 3:
+                continue  # this one has none
+            millimetres = np.full((24, 32), 900 + number, np.uint16)
+            if form == "compressedDepth":
+                data = np.frombuffer(b"\0" * 12 + cv2.imencode(".png", millimetres)[1].tobytes(), np.uint8)
+                message = STORE.types[COMPRESSED](_header(number), "16UC1; compressedDepth png", data)
+            else:
+                pixels = millimetres if form == "16UC1" else millimetres / np.float32(1000)
+                message = _image(number, pixels, form, padding=8)
+            late = 400_000_000 if number % 2 else -300_000_000
+            messages.append((time + late, depth, STORE.serialize_ros1(message, depth.msgtype)))
+        for time, connection, data in sorted(messages, key=lambda entry: entry[0]):
+            writer.write(connection, time, data)
+    seen = []
+
+    def predict(rgb, depth):
+        seen.append(None if depth is None else round(float(depth.mean()) * (1000 if form == "32FC1" else 1)))
+        return _threshold(rgb)
+
+    assert predict_bag(path, tmp_path / "new.bag", predict, with_depth=True) == 5
+    assert seen == [900, 901, 902, None, 904]
+
+
+def test_the_depth_of_a_camera_is_that_of_the_same_camera():
+    topics = {f"/{camera}/{name}": IMAGE for camera in ("left", "right")
+              for name in ("color/image_raw", "aligned_depth_to_color/image_raw")}  # fmt: skip
+    assert depth_topic(topics, "/right/color/image_raw") == "/right/aligned_depth_to_color/image_raw"
+    assert depth_topic({DEPTH: IMAGE, "/usb_cam/image": IMAGE}, "/usb_cam/image") == DEPTH
+    assert depth_topic(topics, "/usb_cam/image") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -196,6 +197,41 @@ def test_altered_bundle_and_unknown_split_are_refused(tmp_path, bundle, capsys):
     (bundle / "model.bin").write_bytes(b"other")
     assert main(arguments) == 2
     assert "model.bin: SHA-256 is" in capsys.readouterr().err
+
+
+def test_a_model_that_takes_depth_is_given_that_of_the_set_and_without_it_on_demand(tmp_path, capsys):
+    sys.path.insert(0, str(ROOT / "test" / "ros"))
+    from color_bundle import write_color_bundle
+
+    from rt_seg_training.datasets.building import build_dataset
+
+    source = tmp_path / "deep"
+    for folder in ("rgb", "gt", "depth"):
+        (source / folder).mkdir(parents=True)
+    for name in ("a", "b"):
+        depth = np.full((48, 64), 700, np.uint16)
+        depth[:, 32:] = 2500
+        Image.fromarray(np.full((48, 64, 3), (0, 200, 0), np.uint8)).save(source / "rgb" / f"{name}.png")
+        Image.fromarray(np.where(depth < 1000, 0, 2).astype(np.uint8)).save(source / "gt" / f"{name}.png")
+        Image.fromarray(depth).save(source / "depth" / f"{name}.png")
+    folder = write_color_bundle(tmp_path / "bundle", with_depth=True)
+    labels = yaml.safe_load((folder / "bundle.yaml").read_text())["labels"]
+    (source / "labels.yaml").write_text(yaml.safe_dump(labels))
+    (source / "splits.yaml").write_text("train: [a]\nvalidation: [b]")
+    build_dataset("custom", source, data_dir=tmp_path / "built")
+    arguments = ["--bundle", str(folder), "--dataset", "deep", "--data-dir", str(tmp_path / "built")]
+    assert main([*arguments, "--output", str(tmp_path / "with")]) == 0
+    assert "bundle 'color' 1.0.0 at 64x48 with depth, OpenVINO" in capsys.readouterr().out
+    assert json.loads((tmp_path / "with" / "scores.json").read_text())["mean_iou"] > 0.9
+    assert 'alt="b: depth"' in (tmp_path / "with" / "report.html").read_text()
+    assert main([*arguments, "--without-depth", "--output", str(tmp_path / "without")]) == 0
+    scores = json.loads((tmp_path / "without" / "scores.json").read_text())
+    assert scores["mean_iou"] == 0 and scores["protocol"]["input"] == "colour"
+    assert "--bundle models/color --without-depth --dataset" in scores["protocol"]["command"]
+    shutil.rmtree(source / "depth")
+    build_dataset("custom", source, data_dir=tmp_path / "flat")
+    assert main([*arguments[:-1], str(tmp_path / "flat")]) == 2
+    assert "takes depth, and data set 'custom/deep' has none" in capsys.readouterr().err
 
 
 def test_missing_bundle_and_bad_options_end_with_one_line_and_code_2(tmp_path, capsys):

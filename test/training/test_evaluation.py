@@ -61,7 +61,7 @@ def test_the_worst_frames_are_kept_the_worst_first():
     assert result.worst[0].truth.tolist() == [[1] * 11 + [0] * 9]
 
 
-def test_depth_comes_in_metres_where_it_is_asked_for():
+def test_depth_comes_in_millimetres_where_it_is_asked_for():
     seen = []
 
     class TakesDepth(IsBright):
@@ -72,8 +72,8 @@ def test_depth_comes_in_metres_where_it_is_asked_for():
     evaluate_segmenter(
         TakesDepth(), [{**EXAMPLES[1], "depth": np.array([[[0], [1500], [4000]]], np.uint16)}], LABELS, with_depth=True
     )
-    assert seen[0].dtype == np.float32
-    assert seen[0].tolist() == [[0.0, 1.5, 4.0]]
+    assert seen[0].dtype == np.uint16
+    assert seen[0].tolist() == [[0, 1500, 4000]]
 
 
 def test_table_and_plain_numbers_mark_what_is_not_defined():

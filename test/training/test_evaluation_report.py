@@ -18,7 +18,7 @@ LABELS = LabelSet((Label(0, "road & <kerb>", (10, 20, 30)), Label(1, "car", (200
 
 
 class AllRoad:
-    def segment(self, rgb, confidence=False):
+    def segment(self, rgb, confidence=False, depth=None):
         return Segmentation(np.zeros(rgb.shape[:2], np.uint8), np.full(rgb.shape[:2], 0.5))
 
 
@@ -79,3 +79,16 @@ def test_the_figures_and_the_worst_frame_are_there_in_the_colours_of_the_classes
     assert truth[2, 2].tolist() == [255, 255, 255], "what is not counted is white"
     assert prediction[15, 15].tolist() == [10, 20, 30]
     assert abs(int(images["&lt;frame&gt;: image"][15, 15, 0]) - 90) < 4
+
+
+def test_frames_with_depth_are_shown_with_it(page):
+    assert "Image, truth, prediction" in page and "&lt;frame&gt;: depth" not in page
+    depth = np.full((30, 40), 700, np.uint16)
+    depth[:, 20:] = 0
+    label = np.zeros((30, 40), np.uint8)
+    example = {"image": np.full((30, 40, 3), 90, np.uint8), "label": label, "name": "a", "depth": depth}
+    result = evaluate_segmenter(AllRoad(), [example], LABELS, with_depth=True)
+    deep = html_report(result, "x", {})
+    picture = _images(deep)["a: depth"].astype(int)
+    assert picture[5, 5, 0] > picture[5, 5, 2] and not picture[5, 30].any()
+    assert "Image, depth (red 0.2 m to blue 5 m, black without a reading), truth, prediction" in deep

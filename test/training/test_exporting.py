@@ -3,17 +3,21 @@ import json
 
 import keras
 import numpy as np
+import openvino
 import pytest
 
 from rt_seg.bundle import load_bundle
 from rt_seg.confusion import confusion_matrix, mean_iou
 from rt_seg.labels import labels_from_dict
-from rt_seg.segmenter import Segmenter
+from rt_seg.segmenter import Segmenter, resize_image
 from rt_seg_training import accuracy_guard, export_command, exporting, trainer
 from rt_seg_training.configuration import TrainingConfiguration
+from rt_seg_training.labelled_frame import LabelledFrame
 from rt_seg_training.losses import upsample_logits
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+from rt_seg_training.nets.depth_fusion import DEPTH_RANGE, ChannelScale
 from rt_seg_training.nets.registry import build_net
+from rt_seg_training.openvino_form import first_depth_convolutions
 from rt_seg_training.pipeline import normalize
 
 CLASSES = [{"id": i, "name": name, "color": [i, i, i]} for i, name in enumerate(("floor", "peg", "hole"))]
@@ -45,7 +49,8 @@ def validation(run, images):
     frames = []
     for image in images:
         logits = upsample_logits(model(normalize(image[np.newaxis])), (192, 256))
-        frames.append((np.repeat(np.repeat(image, 2, axis=0), 2, axis=1), np.argmax(logits, axis=-1)[0]))
+        large = np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
+        frames.append(LabelledFrame(large, np.argmax(logits, axis=-1)[0]))
     return frames
 
 
@@ -88,7 +93,7 @@ def test_int8_bundle_is_a_quarter_of_the_size_and_says_what_it_loses(run, tmp_pa
     assert 0.1 < scores["OpenVINO int8"]["value"] < 1
     assert scores["OpenVINO int8"]["data"] == "probe validation" and scores["OpenVINO int8"]["frames"] == 3
     segmenter = Segmenter(load_bundle(tmp_path / "probe"), precision="f32")
-    matrix = sum(confusion_matrix(truth, segmenter.segment(image).mask, 3) for image, truth in validation)
+    matrix = sum(confusion_matrix(frame.mask, segmenter.segment(frame.color).mask, 3) for frame in validation)
     assert scores["OpenVINO int8"]["value"] == pytest.approx(mean_iou(matrix), abs=1e-4)
     assert load_bundle(tmp_path / "probe").training == {"dataset": "probe", "split": "train"}
     assert (tmp_path / "probe" / "history.csv").read_text() == "step,loss\n1,2\n"
@@ -116,7 +121,7 @@ def test_guard_frames_are_none_of_the_calibration_and_as_many_as_asked_for():
         for number, name in enumerate([b"a", "b", b"c", "d"])
     ]
     frames = accuracy_guard.disjoint_frames(examples, {"b"}, 2)
-    assert [int(truth[0, 0]) for _, truth in frames] == [0, 2]
+    assert [int(frame.mask[0, 0]) for frame in frames] == [0, 2]
     assert len(accuracy_guard.disjoint_frames(examples, {"a", "b", "c", "d"}, 2)) == 0
 
 
@@ -129,17 +134,89 @@ def test_half_a_point_is_accepted_and_more_is_not(exact, quantised, accepted):
     assert not accuracy_guard.is_accepted(accuracy_guard.FormScore("f32", float("nan")), forms[1])
 
 
-def test_a_network_with_depth_is_refused_before_anything_is_written(run, tmp_path, images):
-    folder = tmp_path / "deep"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def depth_run(tmp_path_factory):
+    """A run whose network hears depth: what scales it starts at zero, and is set to something here."""
+    folder = tmp_path_factory.mktemp("depth_run")
     TrainingConfiguration(
         dataset="x", train_split="train", validation_split="validation", net="ddrnet_23_slim_rgbd",
-        height=64, width=64, crop_height=64, crop_width=64, steps=1, run=str(folder), auxiliary_weight=0.0,
+        height=64, width=96, crop_height=64, crop_width=64, steps=1, run=str(folder), auxiliary_weight=0.0,
     ).save(folder / trainer.CONFIGURATION)  # fmt: skip
     (folder / trainer.LABELS).write_text(json.dumps(LABELS.to_dict()))
-    build_net("ddrnet_23_slim_rgbd", 64, 64, len(LABELS)).save_weights(folder / trainer.WEIGHTS)
-    with pytest.raises(exporting.ExportError, match="takes depth as a second input"):
-        _export(folder, tmp_path / "probe", images)
+    keras.utils.set_random_seed(3)
+    net = build_net("ddrnet_23_slim_rgbd", 64, 96, len(LABELS))
+    for layer in net.layers:
+        if isinstance(layer, ChannelScale):
+            layer.set_weights([np.full(weight.shape, 2.0) for weight in layer.get_weights()])
+    net.save_weights(folder / trainer.WEIGHTS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def depth_frames(depth_run):
+    """Frames of twice the size with slanted depth that has holes; the truth is what Keras says."""
+    model, _, _ = exporting.load_run(depth_run, 0, 0)
+    frames = []
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        image = np.repeat(np.repeat(random.integers(0, 256, (64, 96, 3), np.uint8), 2, axis=0), 2, axis=1)
+        depth = np.linspace(600, 3000, 96) + 500 * seed + random.integers(0, 40, (64, 96))
+        depth[random.random((64, 96)) < 0.2] = 0
+        depth = np.repeat(np.repeat(depth.astype(np.uint16), 2, axis=0), 2, axis=1)
+        metres = keras.ops.convert_to_tensor(depth[np.newaxis, ::2, ::2, np.newaxis] / np.float32(1000))
+        logits = upsample_logits(model([normalize(image[np.newaxis, ::2, ::2]), metres]), (128, 192))
+        frames.append(LabelledFrame(image, np.argmax(logits, axis=-1)[0], depth))
+    return frames
+
+
+def test_every_form_of_a_network_with_depth_computes_what_keras_computes_with_it_and_without(
+    depth_run, depth_frames, tmp_path
+):
+    parities = _export(
+        depth_run, tmp_path / "probe", [frame.color for frame in depth_frames], precision="f32", also=exporting.ALSO,
+        depths=[frame.depth for frame in depth_frames],
+    )  # fmt: skip
+    assert [parity.form for parity in parities] == ["SavedModel", "onnxruntime", "litert", "keras", "OpenVINO f32"]
+    assert all(parity.logit_difference < 1e-4 for parity in parities)
+    bundle = load_bundle(tmp_path / "probe")
+    assert (bundle.input.channels, bundle.input.depth_range) == ("rgbd", DEPTH_RANGE)
+    model, _, _ = exporting.load_run(depth_run, 0, 0)
+    frame = depth_frames[0]
+    image = normalize(resize_image(frame.color, 64, 96)[np.newaxis])
+    alone = np.argmax(upsample_logits(model([image, keras.ops.zeros((1, 64, 96, 1))]), (128, 192)), axis=-1)[0]
+    assert (alone != frame.mask).mean() > 0.02, "this network does not hear its depth"
+    for runtime in ("openvino", *exporting.ALSO):
+        segmenter = Segmenter(bundle, runtime=runtime, precision="f32")
+        assert (segmenter.segment(frame.color, depth=frame.depth).mask == frame.mask).mean() > 0.999, runtime
+        assert (segmenter.segment(frame.color).mask == alone).mean() > 0.999, runtime
+        segmenter.close()
+
+
+def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
+    depth_run, depth_frames, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(accuracy_guard, "LOSS_LIMIT", 0.9)
+    made = exporting.export_bundle(
+        depth_run, tmp_path / "probe", "probe", "1.0.0", "MIT", [frame.color for frame in depth_frames], "int8",
+        validation=depth_frames, depths=[frame.depth for frame in depth_frames],
+    )  # fmt: skip
+    scores = {score.form: score.mean_iou for score in made.scores}
+    assert list(scores) == ["OpenVINO f32", "OpenVINO int8", "OpenVINO int8 without depth"]
+    assert scores["OpenVINO f32"] == pytest.approx(1, abs=1e-3), "the guard did not give the frames their depth"
+    assert scores["OpenVINO int8 without depth"] < scores["OpenVINO int8"]
+    network = openvino.Core().read_model(str(tmp_path / "probe" / "model.xml"))
+    exact = first_depth_convolutions(network)
+    assert len(exact) == 1
+    stem = next(operation for operation in network.get_ops() if operation.get_friendly_name() == exact[0])
+    assert list(stem.input(1).get_shape()) == [16, 2, 3, 3], "of depth and validity"
+    assert stem.input_value(0).get_node().get_type_name() != "FakeQuantize"
+    assert sum(operation.get_type_name() == "FakeQuantize" for operation in network.get_ops()) > 50
+    assert Segmenter(load_bundle(tmp_path / "probe")).segment(depth_frames[0].color).mask.shape == (128, 192)
+
+
+def test_a_network_with_depth_is_not_exported_with_pictures_that_have_none(depth_run, depth_frames, tmp_path):
+    with pytest.raises(exporting.ExportError, match="takes depth, and 0 of 3 pictures have some"):
+        _export(depth_run, tmp_path / "probe", [frame.color for frame in depth_frames])
     assert not (tmp_path / "probe").exists()
 
 

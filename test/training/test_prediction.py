@@ -1,4 +1,5 @@
 """Pictures, videos and cameras in, masks and overlays out, with the shipped tabletop model."""
+import sys
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,9 @@ import pytest
 from rt_seg.bundle import load_bundle
 from rt_seg.segmenter import Segmenter
 from rt_seg_training import predict_command, prediction
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "ros"))
+from color_bundle import write_color_bundle  # noqa: E402
 
 BUNDLE = Path(__file__).parents[2] / "models" / "tabletop"
 
@@ -108,7 +112,7 @@ def test_a_missing_bundle_is_named(photos, tmp_path, capsys):
 def test_a_cameras_video_plays_at_the_pace_of_its_frames_and_ctrl_c_keeps_it(tmp_path):
     def frames():
         for seed in range(3):
-            yield cv2.cvtColor(_picture(seed), cv2.COLOR_BGR2RGB)
+            yield cv2.cvtColor(_picture(seed), cv2.COLOR_BGR2RGB), None
         raise KeyboardInterrupt
 
     # 0.1 s passes for each frame, as on a camera of 10 Hz; the clock is asked at the start and after each.
@@ -119,6 +123,43 @@ def test_a_cameras_video_plays_at_the_pace_of_its_frames_and_ctrl_c_keeps_it(tmp
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) / video.get(cv2.CAP_PROP_FPS) == pytest.approx(0.3)
     assert len(list((tmp_path / "out" / "camera0_masks").iterdir())) == 3
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["camera0_masks", "camera0_overlay.mp4"]
+
+
+@pytest.fixture
+def deep(tmp_path):
+    """A bundle that takes depth: nearer than 1 m is class 0, farther class 2, and without depth green is class 1."""
+    return write_color_bundle(tmp_path / "deep_bundle", with_depth=True)
+
+
+def test_the_depth_of_a_picture_is_that_of_its_name_and_its_folder_is_not_segmented(deep, tmp_path, capsys):
+    room = tmp_path / "room"
+    for folder in ("rgb", "depth", "gt"):
+        (room / folder).mkdir(parents=True)
+    green = np.full((48, 64, 3), (0, 200, 0), np.uint8)
+    for name in ("a_rgb", "b", "c"):
+        cv2.imwrite(str(room / "rgb" / f"{name}.png"), green)
+    cv2.imwrite(str(room / "depth" / "a_depth.png"), np.full((48, 64), 600, np.uint16))
+    cv2.imwrite(str(room / "depth" / "b.png"), np.full((48, 64), 3000, np.uint16))
+    cv2.imwrite(str(room / "gt" / "a_mask.png"), np.zeros((48, 64), np.uint8))
+    output = tmp_path / "out"
+    assert predict_command.main([str(deep), str(room), "--output", str(output)]) == 0
+    made = {path.name: cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in (output / "rgb").iterdir()}
+    assert set(made) == {
+        "a_rgb_mask.png", "a_rgb_overlay.jpg", "a_rgb_depth.png", "b_mask.png", "b_overlay.jpg", "b_depth.png",
+        "c_mask.png", "c_overlay.jpg",
+    }  # fmt: skip
+    assert [int(made[f"{name}_mask.png"].max()) for name in ("a_rgb", "b", "c")] == [0, 2, 1]
+    assert "takes depth, and 1 images had none" in capsys.readouterr().out
+    assert _run(room / "rgb" / "b.png", "--output", tmp_path / "flat") == 0
+    assert not (tmp_path / "flat" / "b_depth.png").exists(), "a model of colour alone looks at no depth"
+
+
+def test_depth_that_is_not_aligned_is_named(deep, tmp_path, capsys):
+    for folder, image in (("rgb", np.zeros((48, 64, 3), np.uint8)), ("depth", np.zeros((24, 32), np.uint16))):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "a.png"), image)
+    assert predict_command.main([str(deep), str(tmp_path / "rgb"), "--output", str(tmp_path / "out")]) == 1
+    assert "Depth must be aligned to colour" in capsys.readouterr().err
 
 
 def test_a_camera_that_is_not_there_is_named(tmp_path, capsys):

@@ -37,6 +37,19 @@ def test_the_sheet_shows_overlays_and_the_page_counts_every_frame(pegs, tmp_path
     assert "index.html" in capsys.readouterr().out
 
 
+def test_a_set_with_depth_shows_it_beside_the_overlay(pegs, tmp_path):
+    (pegs / "depth").mkdir()
+    cv2.imwrite(str(pegs / "depth" / "000.png"), np.full((30, 40), 600, np.uint16))
+    assert main([str(pegs), "--output", str(tmp_path / "out"), "--count", "2", "--columns", "1", "--width", "40"]) == 0
+    sheet = cv2.imread(str(tmp_path / "out" / "contact_sheet.png"))
+    assert sheet.shape == (2 * (30 + CAPTION_HEIGHT), 2 * 40, 3)
+    assert sheet[15, 60, 2] > sheet[15, 60, 0], "near is red"
+    assert not sheet[30 + CAPTION_HEIGHT + 15, 60].any(), "the last frame has no depth"
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert page.count('class="depth"') == 2
+    assert "Depth: red 0.2 m to blue 5 m" in page
+
+
 def test_a_set_that_cannot_be_used_is_an_error_that_names_it(pegs, tmp_path, capsys):
     (pegs / "gt" / "003.png").unlink()
     assert main([str(pegs), "--output", str(tmp_path / "out")]) == 1

@@ -9,7 +9,7 @@ import numpy as np
 from rt_seg.confusion import confusion_matrix, mean_iou
 from rt_seg.engines.class_id_head import class_ids
 from rt_seg.labels import LabelSet
-from rt_seg.segmenter import resize_image
+from rt_seg_training.labelled_frame import LabelledFrame
 
 LOSS_LIMIT = 0.003
 """Largest accepted loss of mean IoU by quantisation: 0.3 points."""
@@ -25,20 +25,15 @@ class FormScore:
 
 def score_logits(
     form: str,
-    logits_of: Callable[[np.ndarray], np.ndarray],
-    frames: Sequence[tuple[np.ndarray, np.ndarray]],
+    logits_of: Callable[[LabelledFrame], np.ndarray],
+    frames: Sequence[LabelledFrame],
     labels: LabelSet,
-    size: tuple[int, int],
 ) -> FormScore:
-    """Score a network on frames as the live node would run it.
-
-    `logits_of`: uint8 (H, W, 3) RGB of `size` (H, W) to float32 (h, w, C); `frames`: image uint8 (h, w, 3) of any size
-    with its truth, class ids (h, w).
-    """
+    """Score a network on frames of any size as the live node would run it; `logits_of` gives float32 (h, w, C)."""
     matrix = np.zeros((len(labels), len(labels) + 1), np.int64)
-    for image, truth in frames:
-        mask = class_ids(logits_of(resize_image(image, *size)), *truth.shape)
-        matrix += confusion_matrix(truth, mask, len(labels), labels.ignore_id)
+    for frame in frames:
+        mask = class_ids(logits_of(frame), *frame.mask.shape)
+        matrix += confusion_matrix(frame.mask, mask, len(labels), labels.ignore_id)
     return FormScore(form, mean_iou(matrix))
 
 
@@ -56,14 +51,16 @@ def is_accepted(exact: FormScore, quantised: FormScore) -> bool:
     return bool(exact.mean_iou - quantised.mean_iou <= LOSS_LIMIT)
 
 
-def disjoint_frames(examples: Iterable, calibration_names: set[str], count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The first `count` of `examples` (mappings with image, label, name) whose name calibration has not."""
-    frames: list[tuple[np.ndarray, np.ndarray]] = []
+def disjoint_frames(examples: Iterable, calibration_names: set[str], count: int) -> list[LabelledFrame]:
+    """The first `count` of `examples` (mappings with image, label, name, and depth if any) whose name calibration has
+    not."""
+    frames: list[LabelledFrame] = []
     for example in examples:
         name = example["name"]
         if (name.decode("utf-8") if isinstance(name, bytes) else str(name)) in calibration_names:
             continue
-        frames.append((example["image"], example["label"][..., 0]))
+        depth = example["depth"][..., 0] if "depth" in example else None
+        frames.append(LabelledFrame(example["image"], example["label"][..., 0], depth))
         if len(frames) == count:
             break
     return frames

@@ -4,6 +4,7 @@ Bags of ROS 1 are read and written by rosbags, which is pure Python: no ROS is n
 """
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 from rosbags.rosbag1 import Reader, ReaderError, Writer
 from rosbags.typesys import Stores, get_typestore
 from tqdm import tqdm
+
+from rt_seg_training.bag_depth import BagDepth, depth_topic
 
 MASK_TOPIC, OVERLAY_TOPIC = "/segmentation/mask", "/segmentation/overlay"
 """Those of the live node."""
@@ -85,15 +88,17 @@ def _image(store, header, pixels: np.ndarray, encoding: str):
 def predict_bag(
     source: Path,
     output: Path,
-    predict: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    predict: Callable[..., tuple[np.ndarray, np.ndarray]],
     topic: str | None = None,
+    with_depth: bool = False,
 ) -> int:
     """Write `output`, atomically: all messages of the bag `source` as they are, and for each colour image a mask
     (mono8) and an overlay (rgb8) with the image's header, recorded at the image's time; returns how many.
 
     Args:
-        predict: mask uint8 (H, W) and overlay uint8 (H, W, 3) of an RGB image.
+        predict: mask uint8 (H, W) and overlay uint8 (H, W, 3) of an RGB image, and of its depth, (H, W) or None.
         topic: the topic of the colour images; None finds it, see `color_topic`.
+        with_depth: give `predict` the aligned depth of the same stamp; else None.
 
     Raises BagError naming the bag.
     """
@@ -102,13 +107,16 @@ def predict_bag(
     temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
     count = 0
     try:
-        with Reader(source) as reader:
+        with contextlib.ExitStack() as more, Reader(source) as reader:
             topics = {connection.topic: connection.msgtype for connection in reader.connections}
             there = sorted({MASK_TOPIC, OVERLAY_TOPIC} & set(topics))
             if there:
                 raise BagError(f"{source}: holds {there[0]} already; segment the bag it was made from")
             chosen = color_topic(topics, topic)
             total = sum(c.msgcount for c in reader.connections if c.topic == chosen)
+            depth_name = depth_topic(topics, chosen) if with_depth else None
+            if depth_name is not None:
+                depths = BagDepth(more.enter_context(Reader(source)), depth_name, store)
             writer = Writer(temporary)
             writer.set_compression(Writer.CompressionFormat.LZ4)
             writer.compressor = _compress
@@ -130,7 +138,11 @@ def predict_bag(
                     if connection.topic != chosen:
                         continue
                     message = store.deserialize_ros1(data, connection.msgtype)
-                    results = zip(added, predict(rgb_of(message)), ("mono8", "rgb8"))
+                    rgb, depth = rgb_of(message), None
+                    if depth_name is not None:
+                        stamp = message.header.stamp
+                        depth = depths.at(stamp.sec * 10**9 + stamp.nanosec, time)
+                    results = zip(added, predict(rgb, depth), ("mono8", "rgb8"))
                     for target, pixels, encoding in results:
                         result = _image(store, message.header, pixels, encoding)
                         writer.write(target, time, store.serialize_ros1(result, IMAGE))

@@ -1,4 +1,7 @@
-"""A trained net as a file of ONNX, LiteRT or Keras: uint8 RGB (1, H, W, 3) in, normalised inside, logits out."""
+"""A trained net as a file of ONNX, LiteRT or Keras: uint8 RGB (1, H, W, 3) in, normalised inside, logits out.
+
+A net with depth takes that, float32 metres (1, H, W, 1), as its second input.
+"""
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from rt_seg_training.nets.depth_fusion import ChannelScale
 from rt_seg_training.pipeline import NORMALIZATION_MEAN, NORMALIZATION_STD
 
 SCALE_NUDGE = 1 + 1e-6
@@ -14,14 +18,20 @@ sample by more than a thousandth of a pixel."""
 
 
 def _deployment_model(model: keras.Model) -> keras.Model:
-    _, height, width, _ = model.input_shape
+    height, width = model.inputs[0].shape[1:3]
     image = keras.Input((height, width, 3), batch_size=1, dtype="uint8", name="image")
+    inputs, examples = [image], [np.zeros((1, height, width, 3), np.uint8)]
     mean = 255 * np.float32(NORMALIZATION_MEAN)
     std = 255 * np.float32(NORMALIZATION_STD)
     normalized = keras.ops.divide(keras.ops.subtract(keras.ops.cast(image, "float32"), mean), std)
-    deployment = keras.Model(image, model(normalized, training=False))
+    if len(model.inputs) == 1:
+        deployment = keras.Model(image, model(normalized, training=False))
+    else:
+        inputs.append(keras.Input((height, width, 1), batch_size=1, name="depth"))
+        examples.append(np.zeros((1, height, width, 1), np.float32))
+        deployment = keras.Model(inputs, model([normalized, inputs[1]], training=False))
     # Keras exports only what was called once.
-    deployment(np.zeros((1, height, width, 3), np.uint8))
+    deployment(examples if len(examples) > 1 else examples[0])
     return deployment
 
 
@@ -35,13 +45,17 @@ def write_keras(model: keras.Model, folder: Path) -> str:
     """Write the Keras file, which any Keras reads, into `folder`; returns its name."""
 
     def operations_of(layer, *arguments, **options):
-        # Layers of ours without weights leave what they compute: whoever loads the file does not have their classes.
+        # Layers of ours leave what they compute: whoever loads the file does not have their classes.
+        if isinstance(layer, ChannelScale):
+            return keras.ops.multiply(arguments[0], model.get_layer(layer.name).get_weights()[0])
+        if isinstance(layer, keras.layers.Lambda):
+            return layer.function(*arguments)
         ours = type(layer).__module__.startswith("rt_seg_training")
         return layer.call(*arguments, **options) if ours else layer(*arguments, **options)
 
     plain = keras.models.clone_model(model, call_function=operations_of)
     for layer in model.layers:
-        if layer.weights:
+        if layer.weights and not isinstance(layer, ChannelScale):
             plain.get_layer(layer.name).set_weights(layer.get_weights())
     _deployment_model(plain).save(str(folder / "model.keras"))
     return "model.keras"
@@ -57,8 +71,9 @@ def write_onnx(model: keras.Model, folder: Path) -> str:
     deployment.export(str(path), format="onnx", verbose=False)
     graph = onnx.load(str(path))
     # Keras leaves the batch open, whatever the model says.
+    shapes = {source.name: source.shape for source in deployment.inputs}
     for value, shape in (
-        (graph.graph.input[0], deployment.input_shape),
+        *((value, shapes[value.name]) for value in graph.graph.input),
         (graph.graph.output[0], deployment.output_shape),
     ):
         for dimension, size in zip(value.type.tensor_type.shape.dim, shape, strict=True):

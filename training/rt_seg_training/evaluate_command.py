@@ -30,7 +30,8 @@ EXAMPLE = """examples:
 A bundle is run by the code and the engine of the live node: the masks are the very ones. A training run is run by
 Keras, before any export; without --dataset and --split it is scored on its own validation split. The output folder gets
 scores.json and report.html, one file with the tables, the confusion matrix, the reliability curve, the curves of the
-training and the worst frames. No test-time augmentation: the node does none either."""
+training and the worst frames. No test-time augmentation: the node does none either. A model that takes depth is given
+that of the data set."""
 
 
 @dataclass
@@ -46,6 +47,7 @@ class _Model:
     input_size: tuple[int, int]
     trained_on: Mapping[str, Any]
     with_depth: bool = False
+    """Whether it gets the depth of the frames."""
 
 
 def label_difference(ours: LabelSet, theirs: LabelSet, our_name: str, their_name: str) -> str | None:
@@ -85,6 +87,7 @@ def _open_bundle(folder: Path, threads: int, precision: str) -> _Model:
         f"--bundle models/{bundle.name}",
         (bundle.input.width, bundle.input.height),
         bundle.training,
+        bundle.input.with_depth,
     )
 
 
@@ -143,7 +146,10 @@ def evaluate(
             f"labels differ: {difference}. Evaluate on a data set with the model's labels, or train on this one."
         )
     if model.with_depth and "depth" not in dataset.builder.info.features:
-        raise EvaluationError(f"{model.name} takes depth, and data set {dataset.name!r} has none; build it with depth/")
+        raise EvaluationError(
+            f"{model.name} takes depth, and data set {dataset.name!r} has none; build it with depth/, or score the "
+            "model on colour alone with --without-depth"
+        )
 
     import tensorflow_datasets as tfds
     from tqdm import tqdm
@@ -151,7 +157,7 @@ def evaluate(
     sizes = set()
 
     def stream():
-        for example in tfds.as_numpy(dataset.examples(split)):
+        for example in tfds.as_numpy(dataset.examples(split, depth=model.with_depth)):
             sizes.add(example["image"].shape[1::-1])
             yield example
 
@@ -166,6 +172,7 @@ def evaluate(
         "model": model.name,
         "engine": model.segmenter.description,
         "input_size": list(model.input_size),
+        "input": "colour and depth" if model.with_depth else "colour",
         "trained_on": dict(model.trained_on) or "not recorded",
         "dataset": dataset.name,
         "split": split,
@@ -189,7 +196,8 @@ def protocol_line(protocol: Mapping[str, Any]) -> str:
         trained = f"{trained['dataset']} {trained['split']}"
     return (
         f"protocol: {protocol['dataset']} {protocol['split']}, {protocol['frames']} frames of {sizes}; "
-        f"{protocol['model']} at {protocol['input_size'][0]}x{protocol['input_size'][1]}, {protocol['engine']}; "
+        f"{protocol['model']} at {protocol['input_size'][0]}x{protocol['input_size'][1]}"
+        f"{' with depth' if 'depth' in protocol['input'] else ''}, {protocol['engine']}; "
         f"trained on {trained}; one confusion matrix, no test-time augmentation"
     )
 
@@ -235,6 +243,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--split", help="such as validation, test, a+b or a[:10%%] (default: the run's own, or validation)"
     )
+    parser.add_argument(
+        "--without-depth", action="store_true", help="score a model that takes depth as if its camera had none"
+    )
     parser.add_argument("--data-dir", type=Path, help="folder of built data sets (default: ~/tensorflow_datasets)")
     parser.add_argument(
         "--precision", default="auto", choices=("auto", "f32", "bf16"),
@@ -273,6 +284,10 @@ def main(arguments: list[str] | None = None) -> int:
             model, folder = _open_run(options.run), options.run
             settings = model.segmenter.configuration
             name, split = options.dataset or settings.dataset, options.split or settings.validation_split
+        if options.without_depth:
+            if not model.with_depth:
+                raise EvaluationError(f"--without-depth: {model.name} takes no depth; leave the option out")
+            model.with_depth, model.argument = False, f"{model.argument} --without-depth"
         name = name or model.trained_on.get("dataset")
         if not name:
             raise EvaluationError("--dataset NAME is needed: this bundle does not record which one it was trained on")

@@ -29,19 +29,22 @@ class EvaluationError(ValueError):
 class AnySegmenter(Protocol):
     """What is evaluated: rt_seg.segmenter.Segmenter, or anything that answers as it does."""
 
-    def segment(self, rgb: np.ndarray, confidence: bool = False) -> Segmentation:
-        """The mask of an image, uint8 (H, W, 3) RGB, at its size, with confidence if wanted."""
+    def segment(self, rgb: np.ndarray, confidence: bool = False, **depth: np.ndarray) -> Segmentation:
+        """The mask of an image, uint8 (H, W, 3) RGB, at its size, with confidence if wanted; a segmenter that is given
+        depth takes it as `depth`, uint16 (H, W) millimetres."""
 
 
 @dataclass(frozen=True, order=True)
 class WorstFrame:
-    """A frame with its own mean IoU, its image (H, W, 3) uint8 RGB, truth and prediction (H, W) uint8 ids."""
+    """A frame with its own mean IoU, its image (H, W, 3) uint8 RGB, truth and prediction (H, W) uint8 ids, and the
+    depth that the segmenter was given, (H, W) uint16 millimetres."""
 
     mean_iou: float
     name: str
     image: np.ndarray = field(compare=False)
     truth: np.ndarray = field(compare=False)
     prediction: np.ndarray = field(compare=False)
+    depth: np.ndarray | None = field(default=None, compare=False)
 
 
 @dataclass
@@ -119,7 +122,7 @@ def evaluate_segmenter(
     """Score `segmenter` on all `examples` with one confusion matrix.
 
     Args:
-        segmenter: called with the image of an example, and with `with_depth` its `depth`, float32 (H,W) metres.
+        segmenter: called with the image of an example, and with `with_depth` its `depth`, uint16 (H,W) millimetres.
         examples: mappings with image, uint8 (H,W,3); label, integer ids (H,W) or (H,W,1); name, text or bytes; and
             for `with_depth` depth, uint16 (H,W) or (H,W,1) millimetres. That is what
             `tensorflow_datasets.as_numpy(dataset.examples(split))` yields.
@@ -137,7 +140,7 @@ def evaluate_segmenter(
         truth = label[..., 0] if label.ndim == 3 else label
         inputs = {}
         if with_depth:
-            inputs["depth"] = np.asarray(example["depth"]).reshape(image.shape[:2]).astype(np.float32) / 1000
+            inputs["depth"] = np.asarray(example["depth"]).reshape(image.shape[:2])
         found = segmenter.segment(image, confidence=True, **inputs)
         try:
             frame_matrix = result.scores.add(truth, found.mask)
@@ -150,7 +153,8 @@ def evaluate_segmenter(
             segmenter.segment(image, **inputs)
             result.seconds.append(time.perf_counter() - started)
         if frame_matrix.any():
-            frame = WorstFrame(confusion.mean_iou(frame_matrix), name, image, truth, found.mask)
+            own_score, depth = confusion.mean_iou(frame_matrix), inputs.get("depth")
+            frame = WorstFrame(own_score, name, image, truth, found.mask, depth)
             # A heap whose first is the best of the worst; the number decides between equals.
             heapq.heappush(worst, (-frame.mean_iou, number, frame))
             if len(worst) > WORST_FRAMES:

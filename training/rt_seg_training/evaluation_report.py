@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from rt_seg.labels import LabelSet
+from rt_seg.products.depth_picture import SHOWN, depth_picture
 from rt_seg_training.evaluation import Evaluation, WorstFrame
 from rt_seg_training.evaluation_figures import confusion_figure, curves_figure, reliability_figure
 
@@ -28,6 +29,7 @@ td:first-child, th:first-child, .words td { text-align: left; } tbody tr:nth-chi
 .legend span { margin-right: 1.2em; white-space: nowrap; } .warning { background: #fff3cd; padding: 0.6em 1em; }
 .bar { background: linear-gradient(#9ec5e8, #9ec5e8) no-repeat right / 0 100%; }
 img { max-width: 100%; } figure { margin: 1em 0; } figure img { width: 33%; margin-right: 0.3%; }
+figure.four img { width: 24.6%; }
 .side { display: flex; flex-wrap: wrap; gap: 2em; } .side img { max-width: 560px; } .quiet { color: #5b6772; }
 """
 
@@ -78,12 +80,16 @@ def _worst_frame(frame: WorstFrame, labels: LabelSet) -> str:
     table = labels.color_table
     table[labels.ignore_id] = IGNORED_COLOR
     image = _picture(_small(frame.image, cv2.INTER_AREA), ".jpg", f"{frame.name}: image")
+    depth = ""
+    if frame.depth is not None:
+        depth = _picture(_small(depth_picture(frame.depth), cv2.INTER_NEAREST), ".png", f"{frame.name}: depth")
     masks = [
         _picture(table[_small(mask, cv2.INTER_NEAREST)], ".png", f"{frame.name}: {words}")
         for mask, words in ((frame.truth, "truth"), (frame.prediction, "prediction"))
     ]
     caption = f"{escape(frame.name)}: mean IoU {100 * frame.mean_iou:.1f} %"
-    return f"<figure>{image}{''.join(masks)}<figcaption>{caption}</figcaption></figure>"
+    four = ' class="four"' if depth else ""
+    return f"<figure{four}>{image}{depth}{''.join(masks)}<figcaption>{caption}</figcaption></figure>"
 
 
 def _words(value: Any) -> str:
@@ -118,6 +124,9 @@ def html_report(
         for name, value in protocol.items()
     )
     legend = "".join(f"<span>{_swatch(label.color)} {escape(label.name)}</span>" for label in labels.labels)
+    shown = "Image, truth, prediction"
+    if any(frame.depth is not None for frame in result.worst):
+        shown = f"Image, depth (red {SHOWN[0]:g} m to blue {SHOWN[1]:g} m, black without a reading), truth, prediction"
     curves = _figure(curves_figure(history), "curves") if history else "There is no history.csv in the model's folder."
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style></head><body>
@@ -132,7 +141,7 @@ within 2 % of the image's diagonal of an outline (Cheng et al. 2021).</p>
 <div><h2>Reliability</h2>{_figure(reliability_figure(result.calibration), "reliability curve")}
 <p class="quiet">Below the line the segmenter is surer than it should be.</p></div></div>
 <h2>Training</h2><p>{curves}</p>
-<h2>Worst frames</h2><p class="quiet">Image, truth, prediction; the frames with the smallest mean IoU of their own.</p>
+<h2>Worst frames</h2><p class="quiet">{shown}; the frames with the smallest mean IoU of their own.</p>
 <p class="legend">{legend}<span>{_swatch(IGNORED_COLOR)} not counted</span></p>
 {"".join(_worst_frame(frame, labels) for frame in result.worst)}
 </body></html>

@@ -62,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     from rt_seg_training.datasets.errors import DatasetError
     from rt_seg_training.exporting import ExportError, export_bundle
     from rt_seg_training.model_card import model_card, training_data
+    from rt_seg_training.nets.registry import DEPTH_NETS
 
     try:
         run = options.run
@@ -76,12 +77,14 @@ def main(arguments: list[str] | None = None) -> int:
         split = options.split or configuration.train_split
         count = dataset.count(split)
         step = max(count // options.pictures, 1)
-        chosen = dataset.examples(split).shard(step, 0).take(options.pictures)
+        depth = configuration.net in DEPTH_NETS
+        chosen = dataset.examples(split, depth=depth).shard(step, 0).take(options.pictures)
         chosen = list(chosen.as_numpy_iterator())
         images = [example["image"] for example in chosen]
         names = {example["name"].decode("utf-8") for example in chosen}
         guard_split = configuration.validation_split
-        validation = disjoint_frames(dataset.examples(guard_split).as_numpy_iterator(), names, options.guard_frames)
+        examples = dataset.examples(guard_split, depth=depth).as_numpy_iterator()
+        validation = disjoint_frames(examples, names, options.guard_frames)
         name = options.name or options.output.resolve().name
         result = export_bundle(
             run,
@@ -98,6 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
             validation,
             f"{dataset.name} {guard_split}, frames that calibration did not see",
             training_data(configuration, dataset.count(configuration.train_split)),
+            [example["depth"][..., 0] for example in chosen] if depth else (),
         )
     except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """From a training run to a model bundle: OpenVINO and other forms, compared with Keras before anything is kept."""
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -11,13 +12,16 @@ from typing import Any, Callable, Collection, Iterable, Mapping, Sequence
 import numpy as np
 import yaml
 
-from rt_seg.bundle import FORMAT, MANIFEST, file_sha256, load_bundle
+from rt_seg.bundle import FORMAT, MANIFEST, InputSpec, file_sha256, load_bundle
 from rt_seg.engines import create_engine
+from rt_seg.engines.network_inputs import NetworkInputs
 from rt_seg.labels import LabelSet, load_labels
-from rt_seg.segmenter import Segmenter, resize_image
+from rt_seg.segmenter import Segmenter, network_depth, resize_image
 from rt_seg_training.accuracy_guard import FormScore, is_accepted, loss_words, score_logits
 from rt_seg_training.configuration import ConfigurationError, load_configuration
 from rt_seg_training.deployment_formats import write_keras, write_litert, write_onnx
+from rt_seg_training.labelled_frame import LabelledFrame
+from rt_seg_training.openvino_form import ExactRuns, deployment_network, quantize
 from rt_seg_training.pipeline import NORMALIZATION_MEAN, NORMALIZATION_STD
 
 PARITY_MISMATCH_LIMIT = 1e-3
@@ -73,45 +77,19 @@ def load_run(run: Path, height: int, width: int):
     return model, labels, configuration
 
 
-def _deployment_network(model, folder: Path):
-    """The OpenVINO network: uint8 RGB (1, H, W, 3) in, normalised inside, logits (1, h, w, C) out."""
-    import openvino
-    from openvino.preprocess import PrePostProcessor
+def _keras_logits(call: Callable, feeds: list[list[np.ndarray]]) -> np.ndarray:
+    """What a network of normalised inputs makes of the arrays that a deployed one takes, (n, h, w, C)."""
+    import keras
 
-    network = openvino.convert_model(str(folder))
-    # OpenVINO writes down where the SavedModel lay: a path of this machine that means nothing elsewhere.
-    network.set_rt_info(folder.name, ["conversion_parameters", "input_model"])
-    _, height, width, _ = model.input_shape
-    network.reshape([1, height, width, 3])
-    processor = PrePostProcessor(network)
-    processor.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
-    processor.input().preprocess().convert_element_type(openvino.Type.f32)
-    processor.input().preprocess().mean([255.0 * value for value in NORMALIZATION_MEAN])
-    processor.input().preprocess().scale([255.0 * value for value in NORMALIZATION_STD])
-    processor.input().model().set_layout(openvino.Layout("NHWC"))
-    return processor.build()
+    from rt_seg_training.pipeline import normalize
+
+    inputs = [[normalize(rgb), *map(keras.ops.convert_to_tensor, depth)] for rgb, *depth in feeds]
+    return np.concatenate([call(arrays if len(arrays) > 1 else arrays[0]) for arrays in inputs])
 
 
-def _quantize(network, images: list[np.ndarray]):
-    import nncf
-
-    return nncf.quantize(
-        network,
-        nncf.Dataset([image[np.newaxis] for image in images]),
-        subset_size=len(images),
-        preset=nncf.QuantizationPreset.MIXED,
-    )
-
-
-def _request(network):
-    import openvino
-
-    return openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-
-
-def _logits(network, images: list[np.ndarray]) -> np.ndarray:
-    compiled = _request(network)
-    return np.concatenate([compiled(image[np.newaxis])[0] for image in images])
+def _logits(network, feeds: list[list[np.ndarray]]) -> np.ndarray:
+    run = ExactRuns(network)
+    return np.concatenate([run(feed) for feed in feeds])
 
 
 def _compare(form: str, reference: np.ndarray, logits: np.ndarray) -> Parity:
@@ -143,9 +121,10 @@ def export_bundle(
     width: int = 0,
     also: Collection[str] = (),
     card: Callable[[Export], str] | None = None,
-    validation: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+    validation: Sequence[LabelledFrame] = (),
     validation_data: str = "",
     training: Mapping[str, Any] | None = None,
+    depths: Iterable[np.ndarray] = (),
 ) -> Export:
     """Write the bundle of a finished run into the folder `output`, atomically.
 
@@ -156,27 +135,27 @@ def export_bundle(
         height, width: input size in pixels; 0 takes that of the run.
         also: forms of `ALSO` that the bundle shall hold, too, in f32.
         card: makes the text of the bundle's README.md.
-        validation: images, uint8 (h, w, 3), and truth, class ids (h, w), none of which are among `images`.
+        validation: labelled frames, none of which are among `images`.
         validation_data: what these are, in words, for the scores in the manifest.
         training: what the weights were trained on, for the manifest.
+        depths: of the `images`, uint16 (h, w) millimetres, 0 without a reading; for a network that takes depth.
 
     Raises ExportError if the run is unusable, `output` is a folder without a bundle, an f32 form differs from Keras, or
     int8 is asked for and loses more than accuracy_guard.LOSS_LIMIT.
     """
     import openvino
 
-    from rt_seg_training.pipeline import normalize
-
     if output.exists() and not (output / MANIFEST).is_file():
         raise ExportError(f"{output}: exists and is not a model bundle; it is not overwritten. Name another --output")
     model, labels, _ = load_run(run, height, width)
-    if len(model.inputs) > 1:
+    spec = _input_spec(model)
+    images, depths = list(images), list(depths)
+    if spec.with_depth and len(depths) != len(images):
         raise ExportError(
-            f"{run}: its network {model.name} takes depth as a second input, and bundles hold networks of colour alone "
-            "so far. Train one of the other nets, or score and use the run itself: evaluate --run"
+            f"{run}: its network {model.name} takes depth, and {len(depths)} of {len(images)} pictures have some; name "
+            "a data set with depth"
         )
-    height, width = model.input_shape[1:3]
-    pictures = [resize_image(image, height, width) for image in images]
+    pictures = [_feed(spec, image, depth) for image, depth in itertools.zip_longest(images, depths)]
     if not pictures:
         raise ExportError("no pictures to calibrate and compare with; name a split that has some with --split")
     if precision == "int8" and not validation:
@@ -184,15 +163,15 @@ def export_bundle(
     output.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
-        reference = np.concatenate([model(normalize(picture[np.newaxis]), training=False) for picture in pictures])
+        reference = _keras_logits(lambda inputs: model(inputs, training=False), pictures)
         saved_folder = staging / "saved_model"
         model.export(str(saved_folder), verbose=False)
         parities = [_compare("SavedModel", reference, _saved_model_logits(saved_folder, pictures))]
-        network = _deployment_network(model, saved_folder)
+        network = deployment_network(model, saved_folder)
         parities.append(_compare("OpenVINO f32", reference, _logits(network, pictures)))
         for parity in parities:
             _require_parity(parity)
-        chosen, network, scores, note = _choose(network, precision, pictures, validation, labels)
+        chosen, network, scores, note = _choose(network, precision, pictures, validation, labels, spec)
         openvino.save_model(network, str(staging / "model.xml"), compress_to_fp16=chosen == "f16")
         if chosen != "f32":
             stored = openvino.Core().read_model(str(staging / "model.xml"))
@@ -211,11 +190,12 @@ def export_bundle(
             "version": version,
             "license": license_text,
             "input": {
-                "height": height,
-                "width": width,
-                "channels": "rgb",
-                "mean": list(NORMALIZATION_MEAN),
-                "std": list(NORMALIZATION_STD),
+                "height": spec.height,
+                "width": spec.width,
+                "channels": spec.channels,
+                "mean": list(spec.mean),
+                "std": list(spec.std),
+                **({"depth_range": list(spec.depth_range)} if spec.depth_range else {}),
             },
             "labels": labels.to_dict(),
             "fingerprint": labels.fingerprint,
@@ -246,7 +226,7 @@ def export_bundle(
         if (run / HISTORY).is_file():
             shutil.copyfile(run / HISTORY, staging / HISTORY)
         staging.chmod(0o755)
-        _check_head(staging, model, pictures[0])
+        _check_head(staging, pictures[0])
         _replace_folder(staging, output)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
@@ -254,29 +234,61 @@ def export_bundle(
     return result
 
 
-def _choose(exact, precision: str, pictures: list[np.ndarray], validation, labels: LabelSet):
+def _input_spec(model) -> InputSpec:
+    """What the deployed form of a Keras model takes."""
+    from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
+
+    height, width = model.inputs[0].shape[1:3]
+    if len(model.inputs) == 1:
+        return InputSpec(height, width, "rgb", NORMALIZATION_MEAN, NORMALIZATION_STD)
+    return InputSpec(height, width, "rgbd", NORMALIZATION_MEAN, NORMALIZATION_STD, DEPTH_RANGE)
+
+
+def _feed(spec: InputSpec, image: np.ndarray, depth: np.ndarray | None) -> list[np.ndarray]:
+    """The arrays that the deployed network takes of a picture of any size, as the live node makes them."""
+    if depth is not None and spec.depth_range is not None:
+        depth = network_depth(depth, spec.height, spec.width, spec.depth_range)
+    return NetworkInputs(spec).arrays(resize_image(image, spec.height, spec.width), depth)
+
+
+def _choose(
+    exact,
+    precision: str,
+    pictures: list[list[np.ndarray]],
+    validation: Sequence[LabelledFrame],
+    labels: LabelSet,
+    spec: InputSpec,
+):
     """The precision to ship, its network, the scores of f32 and of that one, and why auto left int8; see export_bundle.
 
     Raises ExportError for int8 that loses too much.
     """
-    size = pictures[0].shape[:2]
 
-    def score(form: str, network) -> FormScore:
-        request = _request(network)
-        return score_logits(form, lambda rgb: request(rgb[np.newaxis])[0][0], validation, labels, size)
+    def score(form: str, network, with_depth: bool = True) -> FormScore:
+        run = ExactRuns(network)
+
+        def logits(frame: LabelledFrame) -> np.ndarray:
+            return run(_feed(spec, frame.color, frame.depth if with_depth else None))[0]
+
+        return score_logits(form, logits, validation, labels)
+
+    def with_loss_of_depth(scores: list[FormScore], network) -> list[FormScore]:
+        if not spec.with_depth or not validation:
+            return scores
+        return [*scores, score(f"{scores[-1].form} without depth", network, with_depth=False)]
 
     exact_scores = [score("OpenVINO f32", exact)] if validation else []
     note = "" if validation or precision != "auto" else "no labelled frames, so what int8 loses is unknown"
     if precision == "int8" or (precision == "auto" and validation):
-        quantised = _quantize(exact, pictures)
+        quantised = quantize(exact, pictures)
         scores = [*exact_scores, score("OpenVINO int8", quantised)]
         if is_accepted(*scores):
-            return "int8", quantised, scores, note
+            return "int8", quantised, with_loss_of_depth(scores, quantised), note
         note = loss_words(*scores, len(validation))
         if precision == "int8":
             raise ExportError(f"{note}. Nothing was written; export with --precision auto or f16")
     if precision == "f32":
-        return "f32", exact, exact_scores, note
+        return "f32", exact, with_loss_of_depth(exact_scores, exact), note
     # The scores of f16 are those of its weights rounded, which the file will hold.
     with tempfile.TemporaryDirectory() as folder:
         import openvino
@@ -284,12 +296,14 @@ def _choose(exact, precision: str, pictures: list[np.ndarray], validation, label
         openvino.save_model(exact, f"{folder}/model.xml", compress_to_fp16=True)
         rounded = openvino.Core().read_model(f"{folder}/model.xml")
         scores = [*exact_scores, score("OpenVINO f16", rounded)] if validation else []
+        scores = with_loss_of_depth(scores, rounded)
     return "f16", exact, scores, note
 
 
-def _engine_logits(bundle_folder: Path, runtime: str, images: list[np.ndarray]) -> np.ndarray:
+def _engine_logits(bundle_folder: Path, runtime: str, feeds: list[list[np.ndarray]]) -> np.ndarray:
     engine = create_engine(load_bundle(bundle_folder), runtime)
-    logits = np.stack([engine.logits(image) for image in images])
+    pictures = [[array[0] for array in feed] for feed in feeds]
+    logits = np.stack([engine.logits(rgb, *(depth[..., 0] for depth in more)) for rgb, *more in pictures])
     engine.close()
     return logits
 
@@ -303,20 +317,19 @@ def _require_parity(parity: Parity) -> None:
         )
 
 
-def _saved_model_logits(folder: Path, images: list[np.ndarray]) -> np.ndarray:
+def _saved_model_logits(folder: Path, feeds: list[list[np.ndarray]]) -> np.ndarray:
     import tensorflow as tf
 
-    from rt_seg_training.pipeline import normalize
-
-    loaded = tf.saved_model.load(str(folder))
-    return np.concatenate([loaded.serve(normalize(image[np.newaxis])) for image in images])
+    loaded = tf.saved_model.load(str(folder))  # its weights live as long as it does
+    return _keras_logits(loaded.serve, feeds)
 
 
-def _check_head(bundle_folder: Path, model, picture: np.ndarray) -> None:
+def _check_head(bundle_folder: Path, feed: list[np.ndarray]) -> None:
     """Run the bundle as the live node will, at twice the input size, to prove that it loads and answers."""
-    height, width = picture.shape[:2]
+    height, width = feed[0].shape[1:3]
+    picture, *depth = [np.repeat(np.repeat(array[0], 2, axis=0), 2, axis=1) for array in feed]
     segmenter = Segmenter(load_bundle(bundle_folder))
-    mask = segmenter.segment(np.repeat(np.repeat(picture, 2, axis=0), 2, axis=1)).mask
+    mask = segmenter.segment(picture, depth=depth[0][..., 0] if depth else None).mask
     segmenter.close()
     if mask.shape != (2 * height, 2 * width):
         raise ExportError(f"the exported bundle answers with a mask of {mask.shape} for an image of twice its size")

@@ -3,12 +3,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from rt_seg.engines.class_id_head import class_ids, confidences
-from rt_seg.segmenter import Segmentation, resize_image
+from rt_seg.segmenter import Segmentation, network_depth, resize_image
 from rt_seg_training.exporting import load_run
+from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
 from rt_seg_training.nets.registry import DEPTH_NETS
 from rt_seg_training.pipeline import normalize
 
@@ -30,13 +30,12 @@ class KerasSegmenter:
         self._logits = tf.function(lambda *inputs: model(inputs if len(inputs) > 1 else inputs[0], training=False))
 
     def segment(self, rgb: np.ndarray, confidence: bool = False, depth: np.ndarray | None = None) -> Segmentation:
-        """Segment an image, uint8 (H, W, 3) RGB; `depth`: float32 (H, W) metres, 0 or None without a reading."""
+        """Segment an image, uint8 (H, W, 3) RGB; `depth`: (H, W), as rt_seg.segmenter.Segmenter takes it."""
         height, width = rgb.shape[:2]
         inputs = [normalize(resize_image(rgb, *self._size)[np.newaxis])]
         if self.with_depth:
-            depth = np.zeros(self._size, np.float32) if depth is None else depth
-            depth = cv2.resize(depth, self._size[::-1], interpolation=cv2.INTER_NEAREST)
-            inputs.append(depth[np.newaxis, ..., np.newaxis])
+            depth = np.zeros(self._size, np.uint16) if depth is None else depth
+            inputs.append(network_depth(depth, *self._size, DEPTH_RANGE)[np.newaxis, ..., np.newaxis])
         logits = self._logits(*inputs)[0].numpy()
         mask = class_ids(logits, height, width)
         return Segmentation(mask, confidences(logits, height, width) if confidence else None)

@@ -22,11 +22,15 @@ EXAMPLE = """examples:
   rosrun rt_seg predict models/tabletop photos/ drive.mp4 --output predictions
   rosrun rt_seg predict models/tabletop recording.bag
   rosrun rt_seg predict models/tabletop 0 --frames 300
+  rosrun rt_seg predict models/indoor realsense
 
 A picture a/b.jpg gives predictions/b_mask.png (class ids, one byte a pixel) and predictions/b_overlay.jpg; a video
 c.mp4 gives predictions/c_overlay.mp4 and, with --video-masks, predictions/c_masks/000000.png and so on. A rosbag d.bag
 gives predictions/d_segmented.bag: all its messages, and /segmentation/mask and /segmentation/overlay with the stamps
 and frame ids of its colour images. A number is a camera, which gives a video until Ctrl-C or for --frames.
+A model that takes depth finds that of a picture a/rgb/b.jpg in a/depth/b.png (16 bits, millimetres; it is shown in
+predictions/b_depth.png), that of a bag under the stamps of its colour images, and that of a RealSense camera with the
+source `realsense`. Without depth it goes on with colour alone. Folders depth/ and gt/ beside rgb/ are not segmented.
 What has its results already is left out, so an interrupted run goes on with the same command; --overwrite makes all
 anew."""
 
@@ -87,8 +91,9 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
     )
     parser.add_argument("bundle", type=Path, help="folder of the model bundle")
     parser.add_argument(
-        "sources", type=Path, nargs="+", metavar="SOURCE", help="pictures, videos, bags, folders of them; a camera's id"
-    )
+        "sources", type=Path, nargs="+", metavar="SOURCE",
+        help="pictures, videos, bags, folders of them; a camera's id, or realsense"
+    )  # fmt: skip
     parser.add_argument(
         "--output", type=Path, default=Path("predictions"), help="folder of results (default: %(default)s)"
     )
@@ -102,9 +107,10 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
 
     try:
         tasks = find_tasks(options.sources, options.output)
+        predict = Predictor(options.bundle, options.alpha, head)
         there, failures = predict_all(
             tasks,
-            Predictor(options.bundle, options.alpha, head),
+            predict,
             options.overwrite,
             options.video_masks,
             options.topic,
@@ -121,6 +127,8 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
         return 130
     for failure in failures:
         print(f"{program}: {failure}", file=sys.stderr)
+    if predict.without_depth:
+        print(f"{options.bundle}: takes depth, and {predict.without_depth} images had none: masks of colour alone")
     made = len(tasks) - there - len(failures)
     print(f"{options.output}: {made} made, {there} were there, {len(failures)} failed")
     return 1 if failures else 0

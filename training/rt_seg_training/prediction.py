@@ -10,11 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_seg_training.picture_depth import is_color, read_picture_depth
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 BAG_SUFFIX = ".bag"
 SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, BAG_SUFFIX)
 
+REALSENSE = "realsense"
+"""The source that is a connected RealSense, with its depth."""
 CAMERA_RATE = 30.0
 """Hz of a video made of a camera: a result is shown until the next one is there."""
 
@@ -59,7 +63,7 @@ def find_tasks(sources: list[Path], output: Path) -> list[Task]:
         if source.is_dir():
             found = [
                 path for path in sorted(source.rglob("*"))
-                if _kind(path) and path.is_file()
+                if _kind(path) and path.is_file() and is_color(path)
             ]  # fmt: skip
             if not found:
                 raise PredictionError(f"{source}: holds no pictures, videos or bags")
@@ -70,8 +74,9 @@ def find_tasks(sources: list[Path], output: Path) -> list[Task]:
                     f"{source}: neither a picture nor a video nor a bag; accepted are {', '.join(SUFFIXES)}"
                 )
             tasks.append(Task(source, output / source.stem, _kind(source)))
-        elif str(source).isdigit():
-            tasks.append(Task(source, output / f"camera{source}_{time.strftime('%Y%m%d_%H%M%S')}", "camera"))
+        elif str(source).isdigit() or str(source) == REALSENSE:
+            name = str(source) if str(source) == REALSENSE else f"camera{source}"
+            tasks.append(Task(source, output / f"{name}_{time.strftime('%Y%m%d_%H%M%S')}", "camera"))
         else:
             raise PredictionError(f"{source}: no such file or folder")
     earlier: dict[Path, Path] = {}
@@ -111,7 +116,10 @@ def _write(path: Path, image: np.ndarray) -> None:
 
 
 class Predictor:
-    """Masks and overlays by a bundle; with the `head` binary, of two classes only, else PredictionError."""
+    """Masks and overlays by a bundle; with the `head` binary, of two classes only, else PredictionError.
+
+    Attributes: with_depth, whether the bundle takes depth; without_depth, how many images it had to do without.
+    """
 
     def __init__(self, bundle_folder: Path, alpha: float, head: str | None = None) -> None:
         from rt_seg.bundle import load_bundle
@@ -125,12 +133,17 @@ class Predictor:
                 "binary_predict is for 2; use semantic_predict"
             )
         self.segmenter = Segmenter(bundle)
+        self.with_depth = bundle.input.with_depth
+        self.without_depth = 0
         self.palette = Palette(bundle.labels)
         self.alpha = alpha
 
-    def __call__(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mask (H, W) and overlay (H, W, 3) of a picture."""
-        mask = self.segmenter.segment(rgb).mask
+    def __call__(self, rgb: np.ndarray, depth: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Mask (H, W) and overlay (H, W, 3) of a picture; `depth` as Segmenter takes it."""
+        if depth is not None and depth.shape != rgb.shape[:2]:
+            depth = None  # not aligned: its pixels are not those of the picture
+        self.without_depth += self.with_depth and depth is None
+        mask = self.segmenter.segment(rgb, depth=depth).mask
         return mask, self.palette.blend(rgb, mask, self.alpha)
 
 
@@ -191,9 +204,15 @@ def predict_video(task: Task, predict: Predictor, masks: bool) -> None:
 
 
 def record_camera(
-    frames: Iterable[np.ndarray], target: Path, predict: Predictor, masks: bool, clock: Callable[[], float]
+    frames: Iterable[tuple[np.ndarray, np.ndarray | None]],
+    target: Path,
+    predict: Predictor,
+    masks: bool,
+    clock: Callable[[], float],
 ) -> None:
-    """Make the overlay video `target`_overlay.mp4 of a camera's frames (H, W, 3) RGB, which plays at their pace.
+    """Make the overlay video `target`_overlay.mp4 of a camera's frames, which plays at their pace.
+
+    `frames`: (H, W, 3) uint8 RGB, each with its depth or None.
 
     A frame is repeated until the next has come, at CAMERA_RATE by `clock`, in seconds. Ctrl-C ends the video, which is
     kept. Raises PredictionError.
@@ -205,10 +224,10 @@ def record_camera(
     temporary = result.with_name(f".unfinished.{result.name}")
     writer, written, started = None, 0, 0.0
     try:
-        for number, frame in enumerate(frames):
+        for number, (frame, depth) in enumerate(frames):
             if writer is None:
                 writer, started = _video_writer(temporary, result, frame, CAMERA_RATE), clock()
-            mask, overlay = predict(frame)
+            mask, overlay = predict(frame, depth)
             due = max(int((clock() - started) * CAMERA_RATE), written + 1)
             for _ in range(due - written):
                 writer.write(cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
@@ -226,12 +245,14 @@ def record_camera(
 def predict_camera(task: Task, predict: Predictor, masks: bool, frames: int) -> None:
     """Make the video of a camera, of so many `frames` or until Ctrl-C (0). Raises PredictionError."""
     from rt_seg.cameras.errors import CameraError
+    from rt_seg.cameras.realsense import RealSenseCamera, find_device
     from rt_seg.cameras.video import Video
 
     try:
-        camera = Video(int(str(task.source)))
+        realsense = str(task.source) == REALSENSE
+        camera = RealSenseCamera(find_device()) if realsense else Video(int(str(task.source)))
         try:
-            images = (frame.color for frame in camera)
+            images = ((frame.color, frame.depth) for frame in camera)
             limited = itertools.islice(images, frames) if frames else images
             record_camera(limited, task.target, predict, masks, time.monotonic)
         finally:
@@ -245,13 +266,26 @@ def predict_bag_file(task: Task, predict: Predictor, topic: str | None) -> None:
     from rt_seg_training.bag_prediction import BagError, predict_bag
 
     try:
-        predict_bag(task.source, task.result, predict, topic)
+        predict_bag(task.source, task.result, predict, topic, predict.with_depth)
     except BagError as error:
         raise PredictionError(str(error)) from error
 
 
 def predict_picture(task: Task, predict: Predictor) -> None:
-    """Make mask and overlay of a picture. Raises PredictionError."""
-    mask, overlay = predict(read_picture(task.source))
+    """Make mask and overlay of a picture, and a picture of its depth where the model looks at it.
+
+    Raises PredictionError.
+    """
+    from rt_seg.products.depth_picture import depth_picture
+    from rt_seg_training.datasets.errors import DatasetError
+
+    rgb = read_picture(task.source)
+    try:
+        depth = read_picture_depth(task.source, rgb.shape) if predict.with_depth else None
+    except DatasetError as error:
+        raise PredictionError(str(error)) from error
+    mask, overlay = predict(rgb, depth)
     _write(_append(task.target, "_mask.png"), mask)
+    if depth is not None:
+        _write(_append(task.target, "_depth.png"), depth_picture(depth))
     _write(task.result, overlay)

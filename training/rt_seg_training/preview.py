@@ -20,6 +20,7 @@ td, th {{ padding: 2px 10px; text-align: right; }} td.class {{ text-align: left;
 .bar {{ height: 1em; background: #47a; }}
 figure {{ display: inline-block; margin: 4px; position: relative; }} figcaption {{ font-size: 12px; }}
 figure img.color {{ position: absolute; left: 0; top: 0; opacity: 0; }} figure:hover img.color {{ opacity: 1; }}
+figure img.depth {{ margin-left: 2px; }}
 </style></head><body>
 <h1>{name}</h1>
 <p>{summary} Point at a picture to see it without its labels.</p>
@@ -66,7 +67,8 @@ def preview(
 ) -> tuple[Path, Path]:
     """Write `contact_sheet.png` and `index.html` (which needs no other file) of a custom data set into `output`.
 
-    Both show at most `count` frames, evenly spaced, `width` pixels wide; the class histogram counts every frame.
+    Both show at most `count` frames, evenly spaced, `width` pixels wide; the class histogram counts every frame. In a
+    set with depth each has the picture of its depth at its side.
     `alpha` is the share of the class colour in the overlay. Returns the two files. Raises DatasetError when the set
     cannot be used, ValueError for a number out of range, OSError when `output` cannot be written.
     """
@@ -74,6 +76,7 @@ def preview(
     from tqdm import tqdm
 
     from rt_seg.atomic_file import write_atomically
+    from rt_seg.products.depth_picture import SHOWN, depth_picture
     from rt_seg.products.overlay import Palette
     from rt_seg_training.contact_sheet import contact_sheet, evenly_spaced
     from rt_seg_training.datasets.custom.custom_source import read_custom
@@ -95,20 +98,27 @@ def preview(
         statistics.frames[:] += counts > 0
         if number in shown:
             overlay = palette.blend(frame.color, frame.mask, alpha, contours=True)
-            overlays.append((f"{pair.name} {split}", overlay))
+            depths = []
+            if data.has_depth:
+                depth = np.zeros(frame.mask.shape, np.uint16) if frame.depth is None else frame.depth
+                depths = [depth_picture(depth)]
+            # Side by side, and each as wide as it is without the other.
+            overlays.append((f"{pair.name} {split}", np.hstack([overlay, *depths])))
             size = (width, max(1, round(width * overlay.shape[0] / overlay.shape[1])))
             urls = [_data_url(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) for picture in
-                    (overlay, frame.color)]  # fmt: skip
+                    (overlay, frame.color, *depths)]  # fmt: skip
+            beside = "".join(f'<img class="depth" src="{url}" alt="depth">' for url in urls[2:])
             figures.append(
-                f'<figure><img src="{urls[0]}" alt=""><img class="color" src="{urls[1]}" alt="">'
+                f'<figure><img src="{urls[0]}" alt=""><img class="color" src="{urls[1]}" alt="">{beside}'
                 f"<figcaption>{html.escape(pair.name)} ({html.escape(split)})</figcaption></figure>"
             )
     sheet, page = output / "contact_sheet.png", output / "index.html"
-    write_atomically(sheet, encode(".png", contact_sheet(overlays, columns, width)))
+    write_atomically(sheet, encode(".png", contact_sheet(overlays, columns, width * (2 if data.has_depth else 1))))
     splits = ", ".join(f"{len(members)} {split}" for split, members in data.splits.items())
     text = PAGE.format(
         name=html.escape(data.path.name),
-        summary=f"{len(pairs)} frames ({html.escape(splits)}), {len(overlays)} shown.",
+        summary=f"{len(pairs)} frames ({html.escape(splits)}), {len(overlays)} shown."
+        + (f" Depth: red {SHOWN[0]:g} m to blue {SHOWN[1]:g} m, black without a reading." if data.has_depth else ""),
         rows=_histogram_rows(data.labels, statistics),
         figures="\n".join(figures),
     )
@@ -121,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="preview",
         description="Show a labelled data set (rgb/, gt/, labels.yaml; folder or zip): a contact sheet and an HTML "
-        "page with overlays and the share of each class.",
+        "page with overlays, depth if there is any, and the share of each class.",
         epilog="example: rosrun rt_seg preview my_images --output preview",
     )
     parser.add_argument("source", type=Path, metavar="PATH", help="folder or zip file of the data set")

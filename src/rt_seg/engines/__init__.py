@@ -6,7 +6,7 @@ new file and a line in `ENGINES`.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import List, Protocol
+from typing import List, Optional, Protocol
 
 import numpy as np
 
@@ -31,9 +31,12 @@ class Engine(Protocol):
     description: str
     """Runtime and arithmetic in words, for logs and diagnostics."""
 
-    def logits(self, rgb: np.ndarray) -> np.ndarray:
+    def logits(self, rgb: np.ndarray, depth: Optional[np.ndarray] = None) -> np.ndarray:
         """Logits, float32 (h, w, C), of an RGB image uint8 (H, W, 3) of the bundle's input size; the array may be
-        overwritten by the next call."""
+        overwritten by the next call.
+
+        `depth`: for bundles of rgbd, float32 (H, W) metres, 0 where there is no reading; None is no reading anywhere.
+        """
 
     def close(self) -> None:
         """Release what the runtime holds. The engine cannot be used afterwards."""

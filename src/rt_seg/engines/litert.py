@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import os
+from typing import Optional
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from rt_seg.bundle import Bundle, BundleError, EngineFiles
+from rt_seg.engines.network_inputs import NetworkInputs
 
 
 class LiteRTEngine:
@@ -20,18 +22,17 @@ class LiteRTEngine:
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise BundleError(f"{files.path}: LiteRT cannot load this model: {error}") from error
-        source = self._interpreter.get_input_details()[0]
-        expected = [1, bundle.input.height, bundle.input.width, 3]
-        actual = source["shape"].tolist()
-        if actual != expected:
-            raise BundleError(f"{files.path}: takes input {actual}, but the bundle says {expected}. Export it again.")
-        self._input = source["index"]
+        self._inputs = NetworkInputs(bundle.input)
+        sources = self._interpreter.get_input_details()
+        places = self._inputs.places([source["shape"].tolist() for source in sources], files.path)
+        self._tensors = [sources[place]["index"] for place in places]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self.description = f"LiteRT {files.precision} on CPU"
 
-    def logits(self, rgb: np.ndarray) -> np.ndarray:
-        """Logits, float32 (h, w, C), of an RGB image of the network's size."""
-        self._interpreter.set_tensor(self._input, np.ascontiguousarray(rgb)[np.newaxis])
+    def logits(self, rgb: np.ndarray, depth: Optional[np.ndarray] = None) -> np.ndarray:
+        """Logits, float32 (h, w, C), of an RGB image and its depth of the network's size."""
+        for tensor, array in zip(self._tensors, self._inputs.arrays(rgb, depth)):
+            self._interpreter.set_tensor(tensor, array)
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output)[0]
 

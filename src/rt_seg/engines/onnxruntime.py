@@ -1,12 +1,13 @@
 """The ONNX Runtime engine: TensorRT or CUDA where the installed build and this machine have them, else the CPU."""
 from __future__ import annotations
 
-from typing import List
+from typing import List, Optional
 
 import numpy as np
 import onnxruntime
 
 from rt_seg.bundle import Bundle, BundleError, EngineFiles
+from rt_seg.engines.network_inputs import NetworkInputs
 
 PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
 """Where to run, best first; each takes over what the one before cannot run."""
@@ -32,19 +33,16 @@ class OnnxRuntimeEngine:
             self._session = onnxruntime.InferenceSession(str(files.path), options, providers=providers())
         except Exception as error:  # the exceptions of ONNX Runtime share no base class of their own
             raise BundleError(f"{files.path}: ONNX Runtime cannot load this model: {error}") from error
-        source = self._session.get_inputs()[0]
-        expected = [1, bundle.input.height, bundle.input.width, 3]
-        if source.shape != expected:
-            raise BundleError(
-                f"{files.path}: takes input {source.shape}, but the bundle says {expected}. Export it again."
-            )
-        self._input = source.name
+        self._inputs = NetworkInputs(bundle.input)
+        sources = self._session.get_inputs()
+        places = self._inputs.places([source.shape for source in sources], files.path)
+        self._names = [sources[place].name for place in places]
         used = self._session.get_providers()[0].replace("ExecutionProvider", "")
         self.description = f"ONNX Runtime {onnxruntime.__version__} {files.precision} on {used}"
 
-    def logits(self, rgb: np.ndarray) -> np.ndarray:
-        """Logits, float32 (h, w, C), of an RGB image of the network's size."""
-        return self._session.run(None, {self._input: np.ascontiguousarray(rgb)[np.newaxis]})[0][0]
+    def logits(self, rgb: np.ndarray, depth: Optional[np.ndarray] = None) -> np.ndarray:
+        """Logits, float32 (h, w, C), of an RGB image and its depth of the network's size."""
+        return self._session.run(None, dict(zip(self._names, self._inputs.arrays(rgb, depth))))[0][0]
 
     def close(self) -> None:
         """Release the session."""

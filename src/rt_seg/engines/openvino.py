@@ -9,6 +9,7 @@ import numpy as np
 import openvino
 
 from rt_seg.bundle import Bundle, BundleError, EngineFiles
+from rt_seg.engines.network_inputs import NetworkInputs
 
 
 def matrix_units() -> bool:
@@ -50,10 +51,8 @@ class OpenVINOEngine:
             model = core.read_model(str(files.path))
         except RuntimeError as error:
             raise BundleError(f"{files.path}: OpenVINO cannot read this model: {error}") from error
-        expected = [1, bundle.input.height, bundle.input.width, 3]
-        actual = list(model.input(0).shape)
-        if actual != expected:
-            raise BundleError(f"{files.path}: takes input {actual}, but the bundle says {expected}. Export it again.")
+        self._inputs = NetworkInputs(bundle.input)
+        self._places = self._inputs.places([source.shape for source in model.inputs], files.path)
         reason = ""
         if precision == "auto":
             precision = preferred_precision()
@@ -72,9 +71,9 @@ class OpenVINOEngine:
         self.description = f"OpenVINO {version} {kinds.get(files.precision, precision)} on CPU{reason}"
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
 
-    def logits(self, rgb: np.ndarray) -> np.ndarray:
-        """Logits, float32 (h, w, C), of an RGB image of the network's size; valid until the next call."""
-        self._request.infer([np.ascontiguousarray(rgb)[np.newaxis]], share_inputs=True)
+    def logits(self, rgb: np.ndarray, depth: Optional[np.ndarray] = None) -> np.ndarray:
+        """Logits, float32 (h, w, C), of an RGB image and its depth of the network's size; valid until the next call."""
+        self._request.infer(dict(zip(self._places, self._inputs.arrays(rgb, depth))), share_inputs=True)
         return self._request.get_output_tensor(0).data[0]
 
     def close(self) -> None:

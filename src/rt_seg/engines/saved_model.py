@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from typing import Optional
 
 import numpy as np
 
@@ -12,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf  # noqa: E402
 
 from rt_seg.bundle import Bundle, BundleError, EngineFiles  # noqa: E402
+from rt_seg.engines.network_inputs import NetworkInputs  # noqa: E402
 
 
 def use_threads(threads: int) -> None:
@@ -37,23 +39,28 @@ class SavedModelEngine:
             raise BundleError("precision bf16: TensorFlow computes this network in f32; set precision auto or f32")
         use_threads(threads)
         mean, std = (tf.constant(255.0 * np.float32(values)) for values in (bundle.input.mean, bundle.input.std))
-        image = tf.TensorSpec((1, bundle.input.height, bundle.input.width, 3), tf.uint8)
+        self._inputs = NetworkInputs(bundle.input)
+        kinds = (tf.uint8, tf.float32)
+        expected = [tf.TensorSpec(shape, kind) for shape, kind in zip(self._inputs.shapes, kinds)]
         try:
             # Kept beside the function: its weights live as long as it does.
             self._model = tf.saved_model.load(str(files.path))
             serve = self._model.serve
-            self._logits = tf.function(
-                lambda rgb: serve((tf.cast(rgb, tf.float32) - mean) / std)
-            ).get_concrete_function(image)
+
+            def logits(rgb, *depth):
+                normalized = (tf.cast(rgb, tf.float32) - mean) / std
+                return serve([normalized, *depth] if depth else normalized)
+
+            self._logits = tf.function(logits).get_concrete_function(*expected)
         except (OSError, AttributeError, TypeError, ValueError) as error:
             raise BundleError(
-                f"{files.path}: TensorFlow cannot use this model for images of {image.shape.as_list()}: {error}"
+                f"{files.path}: TensorFlow cannot use this model for images of {self._inputs.shapes[0]}: {error}"
             ) from error
         self.description = f"TensorFlow {tf.__version__} {files.precision} on {device()}"
 
-    def logits(self, rgb: np.ndarray) -> np.ndarray:
-        """Logits, float32 (h, w, C), of an RGB image of the network's size."""
-        return self._logits(tf.constant(rgb[np.newaxis])).numpy()[0]
+    def logits(self, rgb: np.ndarray, depth: Optional[np.ndarray] = None) -> np.ndarray:
+        """Logits, float32 (h, w, C), of an RGB image and its depth of the network's size."""
+        return self._logits(*map(tf.constant, self._inputs.arrays(rgb, depth))).numpy()[0]
 
     def close(self) -> None:
         """Release the network."""

@@ -62,6 +62,7 @@ def _second_channel(channels):
     return channels[..., 1:2]
 
 
+@keras.saving.register_keras_serializable(package="rt_seg")
 def _one_channel(shape):
     return (*shape[:-1], 1)
 
