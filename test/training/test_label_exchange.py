@@ -1,6 +1,7 @@
 """Labels survive the way to another program and back, pixel by pixel, and files of those programs are read."""
+import base64
 import json
-import shutil
+import zipfile
 
 import cv2
 import numpy as np
@@ -63,12 +64,41 @@ def test_outlines_painted_in_order_give_the_mask(seed):
     np.testing.assert_array_equal(paint(Annotated("x", *mask.shape, outlines(mask, LABELS)), LABELS), mask)
 
 
-def test_a_zip_of_colour_masks_as_cvat_makes_it_is_read(parts, tmp_path):
-    out, back = tmp_path / "out", tmp_path / "back"
-    main_export(["voc", str(parts), "--output", str(out)])
-    archive = shutil.make_archive(str(tmp_path / "cvat"), "zip", out)
-    assert main_import(["voc", archive, "--images", str(parts / "rgb"), "--output", str(back)]) == 0
-    assert set(read_custom(back).labels.names) == set(LABELS.names)
+@pytest.mark.parametrize("form", FORMATS)
+def test_labels_come_back_through_a_zip_file(parts, tmp_path, form):
+    archive, back = tmp_path / "out.zip", tmp_path / "back"
+    assert main_export([form, str(parts), "--output", str(archive)]) == 0
+    labels = ["--labels", str(parts / "labels.yaml")]
+    assert main_import([form, str(archive), "--images", str(parts / "rgb"), "--output", str(back), *labels]) == 0
+    np.testing.assert_array_equal(cv2.imread(str(back / "gt" / "1.png"), cv2.IMREAD_UNCHANGED), _mask(1))
+
+
+def test_the_zip_of_colour_masks_is_what_cvat_reads_and_the_one_that_it_writes_is_read(parts, tmp_path):
+    archive = tmp_path / "for_cvat.zip"
+    main_export(["voc", str(parts), "--output", str(archive)])
+    with zipfile.ZipFile(archive) as members:
+        assert members.read("ImageSets/Segmentation/default.txt").split() == [b"0", b"1", b"2"]
+        assert b"part:128,0,0::" in members.read("labelmap.txt") and "SegmentationClass/0.png" in members.namelist()
+    # CVAT: the background has a colour in labelmap.txt, but is black; masks lie in the folders of the pictures.
+    with zipfile.ZipFile(tmp_path / "from_cvat.zip", "w") as members:
+        members.writestr("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,128,0::\npart:10,20,30::\n")
+        mask = np.zeros((60, 80, 3), np.uint8)
+        mask[10:20, 10:20] = (10, 20, 30)
+        members.writestr("SegmentationClass/some/folder/0.png", encode(".png", mask))
+    path, back = str(tmp_path / "from_cvat.zip"), tmp_path / "back"
+    assert main_import(["voc", path, "--images", str(parts / "rgb"), "--output", str(back)]) == 0
+    found = cv2.imread(str(back / "gt" / "0.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(found, (mask[..., 0] == 10).astype(np.uint8))
+
+
+def test_polygons_of_coco_have_corners_and_an_area_each(parts, tmp_path):
+    main_export(["coco-polygons", str(parts), "--output", str(tmp_path / "out")])
+    data = json.loads((tmp_path / "out" / "annotations.json").read_text())
+    assert {"background", "part", "hole", "clutter", "__ignore__"} == {entry["name"] for entry in data["categories"]}
+    assert all(entry["id"] > 0 for entry in data["categories"])
+    for annotation in data["annotations"]:
+        (polygon,) = annotation["segmentation"]
+        assert len(polygon) >= 6 and len(polygon) % 2 == 0 and annotation["area"] > 0
 
 
 def test_compressed_run_lengths_of_coco():
@@ -121,7 +151,43 @@ def test_masks_boxes_and_order_of_cvat(tmp_path):
     assert (mask > 0).sum() == 100
 
 
-@pytest.mark.parametrize("form, name", [("coco", "x.json"), ("cvat", "x.xml"), ("labelme", "x.json"), ("voc", "x.zip")])
+def test_an_ellipse_of_cvat_is_filled_and_a_line_is_refused(tmp_path, capsys):
+    text = (
+        '<annotations><image id="0" name="a.jpg" width="30" height="20">'
+        '<ellipse label="hole" cx="15" cy="10" rx="8" ry="4"/>{}</image></annotations>'
+    )
+    (tmp_path / "a.xml").write_text(text.format(""))
+    command = ["cvat", str(tmp_path / "a.xml"), *_picture(tmp_path)]
+    assert main_import(command) == 0
+    assert (_imported(tmp_path) == 1).sum() == pytest.approx(np.pi * 8 * 4, rel=0.25)
+    (tmp_path / "a.xml").write_text(text.format('<polyline label="edge" points="1,1;5,5"/>'))
+    assert main_import(command) == 1
+    assert "a.jpg has a polyline of 'edge'" in capsys.readouterr().err
+
+
+def test_circles_and_masks_of_labelme(tmp_path):
+    (tmp_path / "labels").mkdir()
+    part = np.zeros((4, 6), np.uint8)
+    part[1:3, 2:5] = 1
+    shapes = [
+        {"label": "disc", "shape_type": "circle", "points": [[20, 10], [20, 15]]},
+        {
+            "label": "blob", "shape_type": "mask", "points": [[3, 5], [8, 8]],
+            "mask": base64.b64encode(encode(".png", part)).decode("ascii"),
+        },
+    ]  # fmt: skip
+    data = {"shapes": shapes, "imagePath": "a.jpg", "imageHeight": 20, "imageWidth": 30}
+    (tmp_path / "labels" / "a.json").write_text(json.dumps(data))
+    assert main_import(["labelme", str(tmp_path / "labels"), *_picture(tmp_path)]) == 0
+    mask = _imported(tmp_path)
+    assert (mask == 1).sum() == pytest.approx(np.pi * 5.5**2, rel=0.1)
+    assert np.argwhere(mask == 2).tolist() == [[6, 5], [6, 6], [6, 7], [7, 5], [7, 6], [7, 7]]
+
+
+@pytest.mark.parametrize(
+    "form, name",
+    [("coco", "x.json"), ("cvat", "x.xml"), ("labelme", "x.json"), ("voc", "x.zip"), ("coco", "x.zip")],
+)
 def test_a_file_of_another_kind_is_named(tmp_path, capsys, form, name):
     folder = tmp_path / "labels"
     folder.mkdir()

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
-from rt_seg_training.label_exchange.annotations import IGNORE, Annotated, ExchangeError, Region
+from rt_seg_training.label_exchange.annotations import IGNORE, Annotated, ExchangeError, Region, outlines
 
 FILE = "annotations.json"
 
@@ -60,8 +62,14 @@ def _region(name: str, segmentation: object, height: int, width: int) -> Region:
 
 
 def read(path: Path) -> list[Annotated]:
-    """The frames of a COCO file, or of annotations.json in a folder; larger regions lie below. Raises ExchangeError."""
-    file = path / FILE if path.is_dir() else path
+    """The frames of a COCO file, or of the one in a folder; larger regions lie below. Raises ExchangeError."""
+    file = path
+    if path.is_dir():
+        # CVAT: annotations/instances_default.json
+        found_files = sorted(path.glob("*.json")) or sorted(path.glob("annotations/*.json"))
+        if len(found_files) != 1:
+            raise ExchangeError(f"{path}: must hold one .json file of COCO, and has {len(found_files)}; name the file")
+        file = found_files[0]
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         names = {category["id"]: category["name"] for category in data["categories"]}
@@ -82,23 +90,46 @@ def read(path: Path) -> list[Annotated]:
         raise ExchangeError(f"{file}: is not a COCO file ({type(error).__name__}: {error})") from error
 
 
-def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) -> None:
-    """Write annotations.json: one region of run lengths for each class of each (file name, mask). Raises OSError."""
-    numbers = {label.id: label.name for label in labels.labels if label.id} | {labels.ignore_id: IGNORE}
+def _box(mask: np.ndarray) -> list[int]:
+    rows, columns = np.nonzero(mask)
+    return [int(side) for side in (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)]
+
+
+def _run_lengths(mask: np.ndarray, labels: LabelSet) -> Iterator[dict]:
+    """One region of run lengths for each class of a mask."""
+    names = {label.id: label.name for label in labels.labels} | {labels.ignore_id: IGNORE}
+    for number in (int(number) for number in np.unique(mask) if number):
+        part = mask == number
+        segmentation = {"size": list(mask.shape), "counts": runs_from_mask(part)}
+        yield {"name": names[number], "area": int(part.sum()), "bbox": _box(part), "segmentation": segmentation}
+
+
+def _polygons(mask: np.ndarray, labels: LabelSet) -> Iterator[dict]:
+    """The outlines of a mask; `area` is what each covers, so that larger ones lie below when they are read again."""
+    for region in outlines(mask, labels):
+        (outline,) = region.polygons
+        covered = cv2.fillPoly(np.zeros_like(mask), [outline.astype(np.int32)], 1)
+        # COCO wants three corners at least; those of a single pixel are all the same.
+        corners = np.concatenate([outline, np.repeat(outline[-1:], max(0, 3 - len(outline)), axis=0)])
+        segmentation = [corners.ravel().tolist()]
+        yield {"name": region.name, "area": int(covered.sum()), "bbox": _box(covered), "segmentation": segmentation}
+
+
+def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet, polygons: bool = False) -> None:
+    """Write annotations.json of each (file name, mask): run lengths, which any mask has, or `polygons`.
+
+    COCO has no polygons with holes: what shows through one is a polygon of its own, over it, of the background where
+    that shows. Raises OSError.
+    """
+    numbers = {label.name: label.id for label in labels.labels if label.id} | {IGNORE: labels.ignore_id}
     images, annotations = [], []
     for image_id, (file_name, mask) in enumerate(frames, start=1):
-        height, width = mask.shape
-        images.append({"id": image_id, "file_name": file_name, "height": height, "width": width})
-        for number in (int(number) for number in np.unique(mask) if number):
-            rows, columns = np.nonzero(mask == number)
-            box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
-            annotations.append(
-                {
-                    "id": len(annotations) + 1, "image_id": image_id, "category_id": number, "iscrowd": 0,
-                    "area": len(rows), "bbox": [int(side) for side in box],
-                    "segmentation": {"size": [height, width], "counts": runs_from_mask(mask == number)},
-                }
-            )  # fmt: skip
-    categories = [{"id": number, "name": name} for number, name in numbers.items()]
+        images.append({"id": image_id, "file_name": file_name, "height": mask.shape[0], "width": mask.shape[1]})
+        for region in _polygons(mask, labels) if polygons else _run_lengths(mask, labels):
+            # Ids count from 1 elsewhere: the background, which only holes need, comes last.
+            category = numbers.setdefault(region.pop("name"), max(numbers.values()) + 1)
+            place = {"id": len(annotations) + 1, "image_id": image_id, "category_id": category, "iscrowd": 0}
+            annotations.append(place | region)
+    categories = [{"id": number, "name": name} for name, number in numbers.items()]
     data = {"images": images, "annotations": annotations, "categories": categories}
     write_atomically(folder / FILE, json.dumps(data).encode("utf-8"))

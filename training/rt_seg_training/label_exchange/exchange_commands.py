@@ -3,19 +3,55 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rt_seg_training.label_exchange.annotations import Annotated
 
 FORMATS = {
     "labelme": "a folder of labelme's JSON files",
-    "coco": "a COCO file: polygons or run lengths",
+    "coco": "a COCO file of run lengths or polygons, read either way and written as run lengths",
+    "coco-polygons": "the same, written as polygons",
     "cvat": "the XML file of CVAT for images",
-    "voc": "colour masks with labelmap.txt, folder or zip (CVAT: Segmentation mask)",
+    "voc": "colour masks with labelmap.txt (CVAT: Segmentation mask)",
 }
 
 
 def _module(name: str):
-    return importlib.import_module(f"rt_seg_training.label_exchange.{name}")
+    return importlib.import_module(f"rt_seg_training.label_exchange.{name.partition('-')[0]}")
+
+
+def _read(form: str, path: Path) -> list[Annotated]:
+    """The frames of a file or folder, or of a zip file of either. Raises ExchangeError."""
+    from rt_seg_training.label_exchange.annotations import ExchangeError
+
+    if path.suffix.lower() != ".zip":
+        return _module(form).read(path)
+    with tempfile.TemporaryDirectory(prefix="rt_seg_") as folder:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(folder)
+            return _module(form).read(Path(folder))
+        except (zipfile.BadZipFile, OSError, RuntimeError) as error:  # RuntimeError: it wants a password
+            raise ExchangeError(f"{path}: cannot be read as a zip file ({error})") from error
+        except ExchangeError as error:
+            raise ExchangeError(str(error).replace(folder, str(path))) from error
+
+
+def _write_zip(path: Path, folder: Path) -> None:
+    """Write the files of a folder as a zip file, whole or not at all. Raises OSError."""
+    from rt_seg.atomic_file import write_atomically
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+    write_atomically(path, buffer.getvalue())
 
 
 def import_labels(form: str, path: Path, images: Path, output: Path, labels_file: Path | None = None) -> int:
@@ -30,7 +66,7 @@ def import_labels(form: str, path: Path, images: Path, output: Path, labels_file
     from rt_seg_training.label_exchange.annotations import ExchangeError, labels_of, names_of, paint
     from rt_seg_training.labelled_frame import encode, write_labels
 
-    frames = _module(form).read(path)
+    frames = _read(form, path)
     if not frames:
         raise ExchangeError(f"{path}: names no pictures")
     if not images.is_dir():
@@ -56,8 +92,10 @@ def import_labels(form: str, path: Path, images: Path, output: Path, labels_file
 
 
 def export_labels(form: str, source_path: Path, output: Path) -> int:
-    """Write the labels of a custom data set to the folder `output`; the number of frames. Raises as import_labels."""
+    """Write the labels of a custom data set to `output`, a folder or a zip file; the number of frames.
 
+    Raises as import_labels.
+    """
     from rt_seg_training.datasets.custom.custom_source import read_custom
     from rt_seg_training.datasets.source import read_pair
 
@@ -66,7 +104,13 @@ def export_labels(form: str, source_path: Path, output: Path) -> int:
     for pair in (pair for members in source.splits.values() for pair in members):
         frames.append((pair.image.name, read_pair(pair, source)[1]))
     frames.sort(key=lambda frame: frame[0])
-    _module(form).write(output, frames, source.labels)
+    options = {"polygons": True} if form == "coco-polygons" else {}
+    if output.suffix.lower() != ".zip":
+        _module(form).write(output, frames, source.labels, **options)
+        return len(frames)
+    with tempfile.TemporaryDirectory(prefix="rt_seg_") as folder:
+        _module(form).write(Path(folder), frames, source.labels, **options)
+        _write_zip(output, Path(folder))
     return len(frames)
 
 
@@ -84,7 +128,7 @@ def main_import(arguments: list[str] | None = None) -> int:
         "Make a data set (rgb/, gt/, labels.yaml) of the labels of another program.",
         "example: rosrun rt_seg import_labels labelme labels --images photos --output my_images",
     )
-    parser.add_argument("path", type=Path, metavar="PATH", help="the labels")
+    parser.add_argument("path", type=Path, metavar="PATH", help="the labels: file, folder, or zip file of them")
     parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of the pictures")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the data set")
     parser.add_argument("--labels", type=Path, metavar="YAML", help="classes (default: background and those found)")
@@ -103,10 +147,10 @@ def main_export(arguments: list[str] | None = None) -> int:
     parser = _parser(
         "export_labels",
         "Write the labels of a data set (rgb/, gt/, labels.yaml) for another program.",
-        "example: rosrun rt_seg export_labels coco my_images --output for_coco",
+        "example: rosrun rt_seg export_labels voc my_images --output for_cvat.zip",
     )
     parser.add_argument("source", type=Path, metavar="PATH", help="folder or zip file of the data set")
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder to write")
+    parser.add_argument("--output", required=True, type=Path, metavar="PATH", help="folder, or zip file, to write")
     options = parser.parse_args(arguments)
     try:
         count = export_labels(options.format, options.source, options.output)

@@ -1,9 +1,7 @@
-"""VOC colour masks with a labelmap.txt: also what CVAT calls "Segmentation mask", as a folder or a zip file."""
+"""VOC colour masks with a labelmap.txt: also what CVAT calls "Segmentation mask"."""
 from __future__ import annotations
 
-import zipfile
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -15,11 +13,12 @@ from rt_seg_training.label_exchange.annotations import BACKGROUND_NAMES, IGNORE,
 
 LABELMAP = "labelmap.txt"
 MASKS = "SegmentationClass"
+LIST = "ImageSets/Segmentation/default.txt"
 IGNORE_COLOR = (224, 224, 192)
 """VOC's colour of pixels that are not scored."""
 
 
-def _colors(file: Any) -> dict[tuple[int, ...], str]:
+def _colors(file: Path) -> dict[tuple[int, ...], str]:
     names = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         if not line.strip() or line.startswith("#"):
@@ -30,22 +29,18 @@ def _colors(file: Any) -> dict[tuple[int, ...], str]:
         except ValueError as error:
             raise ExchangeError(f"{file}: {line!r}: expected name:red,green,blue::") from error
         names[(red, green, blue)] = name
-    return names | ({} if IGNORE_COLOR in names else {IGNORE_COLOR: IGNORE})
+    # What nobody labelled is black, even where labelmap.txt gives the background another colour, as CVAT's may.
+    return {IGNORE_COLOR: IGNORE, (0, 0, 0): BACKGROUND_NAMES[0]} | names
 
 
 def read(path: Path) -> list[Annotated]:
-    """The frames of a folder or zip file with labelmap.txt and SegmentationClass/. Raises ExchangeError."""
-    try:
-        root: Any = path if path.is_dir() else zipfile.Path(zipfile.ZipFile(path))
-    except (OSError, zipfile.BadZipFile) as error:
-        raise ExchangeError(f"{path}: must be a folder or zip file ({error})") from error
-    if not (root / LABELMAP).is_file() or not (root / MASKS).is_dir():
+    """The frames of a folder with labelmap.txt and SegmentationClass/. Raises ExchangeError."""
+    if not (path / LABELMAP).is_file() or not (path / MASKS).is_dir():
         raise ExchangeError(f"{path}: must hold {LABELMAP} and a folder {MASKS}/")
-    names = _colors(root / LABELMAP)
+    names = _colors(path / LABELMAP)
     frames = []
-    for file in sorted((root / MASKS).iterdir(), key=lambda entry: entry.name):
-        if PurePosixPath(file.name).suffix.lower() != ".png":
-            continue
+    # CVAT keeps the folders of the pictures.
+    for file in sorted((path / MASKS).rglob("*.png")):
         try:
             picture = read_image(file)
         except DatasetError as error:
@@ -62,7 +57,10 @@ def read(path: Path) -> list[Annotated]:
 
 
 def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) -> None:
-    """Write labelmap.txt and SegmentationClass/ of (file name, mask). Raises ExchangeError for two equal colours."""
+    """Write labelmap.txt, SegmentationClass/ of (file name, mask), and the list of the names, which CVAT wants.
+
+    Raises ExchangeError for two equal colours, OSError.
+    """
     from rt_seg_training.labelled_frame import encode
 
     colors = [label.color for label in labels.labels] + [IGNORE_COLOR]
@@ -72,6 +70,10 @@ def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) 
     table[labels.ignore_id] = IGNORE_COLOR
     lines = ["# label:color_rgb:parts:actions"]
     lines += [f"{label.name}:{','.join(map(str, label.color))}::" for label in labels.labels]
+    if any((mask == labels.ignore_id).any() for _, mask in frames):
+        lines.append(f"{IGNORE}:{','.join(map(str, IGNORE_COLOR))}::")
     write_atomically(folder / LABELMAP, ("\n".join(lines) + "\n").encode("utf-8"))
     for file_name, mask in frames:
         write_atomically(folder / MASKS / f"{Path(file_name).stem}.png", encode(".png", table[mask]))
+    stems = [Path(file_name).stem + "\n" for file_name, _ in frames]
+    write_atomically(folder / LIST, "".join(stems).encode("utf-8"))
