@@ -152,6 +152,12 @@ def test_grabcut_corrects_a_mask_that_is_there_without_a_box():
     assert _iou(target.document.mask > 0, PART) > 0.95
 
 
+def test_a_box_around_the_whole_picture_still_finds_the_object():
+    target = _target()
+    _drag(GrabCut(), target, (-5, -5), (200, 200))
+    assert _iou(target.document.mask > 0, PART) > 0.95
+
+
 def test_a_click_is_no_box_for_grabcut():
     target = _target()
     assert "drag a box" in _drag(GrabCut(), target, (50, 50))

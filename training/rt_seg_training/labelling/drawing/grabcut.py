@@ -11,8 +11,11 @@ from rt_seg_training.labelling.drawing.brush import stroke
 from rt_seg_training.labelling.drawing.tool import Line, Point, Slider, Target, Tool, box_line, box_of
 
 ROUNDS = 4
-MOST_PIXELS = 400_000
-"""Larger boxes are cut at a coarser scale: a second is the most that somebody waits between two strokes."""
+COARSE_PIXELS = 50_000
+"""A larger surrounding is cut at a coarser scale, then only along the edge at its own: a second is the most that
+somebody waits between two strokes."""
+FINE_PIXELS = 1_000_000
+"""Above this the edge stays as the coarser scale has it."""
 OBJECT, BACKGROUND = 1, 2
 
 
@@ -51,30 +54,47 @@ def grab_cut(color: np.ndarray, cut: Cut, present: np.ndarray) -> np.ndarray:
         inner[present[top:bottom, left:right]] = cv2.GC_PR_FGD
     else:
         inner[:] = cv2.GC_PR_FGD
-    state[cut.strokes == OBJECT] = cv2.GC_FGD
-    state[cut.strokes == BACKGROUND] = cv2.GC_BGD
+    if not ((state[rows, columns] & 1) == 0).any():
+        # A box around the whole picture leaves nothing to learn from but its rim.
+        state[:2] = state[-2:] = state[:, :2] = state[:, -2:] = cv2.GC_BGD
+    strokes = {cv2.GC_FGD: cut.strokes == OBJECT, cv2.GC_BGD: cut.strokes == BACKGROUND}
+    for value, drawn in strokes.items():
+        state[drawn] = value
     part, picture = state[rows, columns].copy(), np.ascontiguousarray(color[rows, columns])
-    shape = part.shape
-    scale = min(1.0, (MOST_PIXELS / part.size) ** 0.5)
-    if scale < 1:
-        size = (max(2, round(shape[1] * scale)), max(2, round(shape[0] * scale)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        part = cv2.resize(part, size, interpolation=cv2.INTER_NEAREST)
-    certain_background = (part == cv2.GC_BGD).any() or (part == cv2.GC_PR_BGD).any()
-    if not certain_background or not ((part == cv2.GC_FGD) | (part == cv2.GC_PR_FGD)).any():
-        return np.zeros(present.shape, bool)
-    cv2.setRNGSeed(0)  # GrabCut starts from a random clustering
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(picture, part, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
-    found = ((part == cv2.GC_FGD) | (part == cv2.GC_PR_FGD)).astype(np.uint8)
-    if scale < 1:
-        enlarged = cv2.resize(found.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
-        found = (enlarged > 0.5).astype(np.uint8)
+    scale = min(1.0, (COARSE_PIXELS / part.size) ** 0.5)
+    if scale == 1:
+        found = _cut(picture, part, ROUNDS)
+    else:
+        size = (max(2, round(part.shape[1] * scale)), max(2, round(part.shape[0] * scale)))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        coarse = cv2.resize(part, size, interpolation=cv2.INTER_NEAREST)
+        for value, drawn in strokes.items():  # thin ones, too
+            coarse[cv2.resize(drawn[rows, columns].astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0] = value
+        coarse = _cut(small, coarse, ROUNDS)
+        found = (cv2.resize(coarse.astype(np.float32), part.shape[::-1]) > 0.5).astype(np.uint8)
+        if part.size <= FINE_PIXELS:
+            width = 2 * int(np.ceil(2 / scale)) + 1
+            near_edge = cv2.morphologyEx(found, cv2.MORPH_GRADIENT, np.ones((width, width), np.uint8)) > 0
+            fine = np.where(found > 0, cv2.GC_FGD, cv2.GC_BGD).astype(np.uint8)
+            fine[near_edge] = np.where(found > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD)[near_edge]
+            fixed = (part == cv2.GC_BGD) | (part == cv2.GC_FGD)
+            fine[fixed] = part[fixed]
+            found = _cut(picture, fine, 1)
     result = np.zeros(present.shape, bool)
     result[rows, columns] = found > 0
     result[cut.strokes == OBJECT] = True
     result[cut.strokes == BACKGROUND] = False
     return result
+
+
+def _cut(picture: np.ndarray, state: np.ndarray, rounds: int) -> np.ndarray:
+    """(H, W) uint8 0/1 after some rounds from `state`, in OpenCV's four values."""
+    if not ((state & 1) == 1).any() or not ((state & 1) == 0).any():
+        return state & 1  # nothing to tell apart
+    cv2.setRNGSeed(0)  # GrabCut starts from a random clustering
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(picture, state, None, *models, rounds, cv2.GC_INIT_WITH_MASK)
+    return state & 1  # GC_FGD is 1, GC_PR_FGD is 3
 
 
 class GrabCut(Tool):
