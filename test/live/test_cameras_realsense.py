@@ -1,4 +1,5 @@
 """The RealSense camera on the real SDK, whose software_device takes the place of the hardware."""
+import json
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings  # noqa:
 from rt_seg.cameras.realsense_depth import read_filters, to_millimetres  # noqa: E402
 from rt_seg.cameras.realsense_device import describe, find_device, open_recording, reset  # noqa: E402
 from rt_seg.cameras.realsense_geometry import color_placement, intrinsics_of  # noqa: E402
+from rt_seg.ros.capture import main as capture  # noqa: E402
 
 SMALL = RealSenseSettings(WIDTH, HEIGHT, 30)
 
@@ -149,6 +151,14 @@ def test_a_recording_that_loops_goes_on_in_time(recording):
     camera.close()
     assert (np.diff(stamps) > 0).all()
     assert abs(stamps[-1] - time.time()) < 1.0
+
+
+def test_capture_takes_pictures_out_of_a_recording_of_the_sdk(recording, tmp_path):
+    options = [str(recording), "--output", str(tmp_path / "out"), "--width", str(WIDTH), "--height", str(HEIGHT)]
+    assert capture(options) == 0 and capture(options) == 0
+    (picture,) = (tmp_path / "out" / "rgb").iterdir()
+    np.testing.assert_array_equal(cv2.imread(str(picture))[..., ::-1], COLOR)
+    assert json.loads((tmp_path / "out" / "camera_info" / f"{picture.stem}.json").read_text())["width"] == WIDTH
 
 
 def test_a_file_that_is_no_recording_is_named(tmp_path):

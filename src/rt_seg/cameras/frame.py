@@ -44,6 +44,12 @@ class Intrinsics:
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
 
+def metres_to_millimetres(depth: np.ndarray) -> np.ndarray:
+    """Depth in float metres as uint16 millimetres; what is unknown (NaN), negative or beyond 65 m becomes 0."""
+    millimetres = np.nan_to_num(depth * np.float32(1000), nan=0.0)
+    return np.where((millimetres >= 0) & (millimetres < 65535.5), np.rint(millimetres), 0).astype(np.uint16)
+
+
 @dataclass(frozen=True)
 class Placement:
     """Where one coordinate frame is in another: translation in metres, rotation a unit quaternion x, y, z, w."""

@@ -90,6 +90,12 @@ def load_intrinsics(path: Path) -> Intrinsics:
         raise FolderError(f"{path}: {error}") from error
 
 
+def nominal_intrinsics(width: int, height: int) -> Intrinsics:
+    """Those of a nominal D435, for images of a camera that nobody has calibrated."""
+    focal = _NOMINAL_FOCAL * width
+    return Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
+
+
 class ImageFolder:
     """The frames of a colour folder, with depth (16-bit PNG, millimetres) and ground truth (8-bit PNG, class ids)."""
 
@@ -108,6 +114,11 @@ class ImageFolder:
         self._rate = rate
         self._intrinsics = load_intrinsics(intrinsics) if intrinsics is not None else None
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether the intrinsics of the frames are the camera's own, and not nominal ones."""
+        return self._intrinsics is not None
+
     def __len__(self) -> int:
         return len(self._color)
 
@@ -124,9 +135,7 @@ class ImageFolder:
                 _read(path, cv2.IMREAD_COLOR, np.uint8, 3, "a colour image"), cv2.COLOR_BGR2RGB
             )
             if intrinsics is None:
-                height, width = color.shape[:2]
-                focal = _NOMINAL_FOCAL * width
-                intrinsics = Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
+                intrinsics = nominal_intrinsics(color.shape[1], color.shape[0])
             _check_size(path, color, intrinsics)
             depth = ground_truth = None
             if self._depth is not None:

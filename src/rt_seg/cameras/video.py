@@ -106,6 +106,27 @@ class Video(_Capture):
             yield self._frame(image, time.time())
 
 
+class FrameByFrame(_Capture):
+    """All frames of a video file, as fast as they are read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), None)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames stamped in seconds from the film's start. Raises CameraSettingError when none can be decoded."""
+        self._capture = cv2.VideoCapture(self.description)
+        rate = self._capture.get(cv2.CAP_PROP_FPS) or 30.0
+        number = 0
+        while True:
+            read, image = self._capture.read()
+            if not read:
+                break
+            yield self._frame(image, number / rate)
+            number += 1
+        if not number:
+            raise CameraSettingError(f"{self.description}: no frame of it can be decoded as a video")
+
+
 class Webcam(_Capture):
     """Frames of a camera as they come: V4L2 devices by number or path, network cameras by address."""
 

@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 
 from rt_seg.atomic_file import write_atomically
-from rt_seg.cameras.frame import Intrinsics
+from rt_seg.cameras.frame import Intrinsics, metres_to_millimetres
 from rt_seg.labels import LabelError, LabelSet, load_labels
 
 MEGABYTE = 2**20
@@ -65,9 +65,7 @@ class FrameFolder:
             name = self._free_name(stamp)
             files = {f"gt/{name}.png": _png(mask)}
             if depth is not None:
-                millimetres = np.nan_to_num(depth * np.float32(1000), nan=0.0)
-                millimetres = np.where((millimetres >= 0) & (millimetres < 65535.5), np.rint(millimetres), 0)
-                files[f"depth/{name}.png"] = _png(millimetres.astype(np.uint16))
+                files[f"depth/{name}.png"] = _png(metres_to_millimetres(depth))
             if intrinsics is not None:
                 camera = {
                     "width": intrinsics.width,

@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-import numpy as np
 import rosbag
 import rospy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from rt_seg.cameras.frame import metres_to_millimetres
 from rt_seg.cameras.image_folder import FolderError, open_recording_folder
 from rt_seg.ros import camera_topics
 from rt_seg.ros.compressed_images import compressed_depth_to_metres, compressed_to_rgb
@@ -134,6 +134,4 @@ def _decode_color(message: CompressedImage) -> Image:
 
 
 def _decode_depth(message: CompressedImage) -> Image:
-    millimetres = np.nan_to_num(compressed_depth_to_metres(message), nan=0.0) * np.float32(1000.0)
-    millimetres = np.where(millimetres < 65535.5, np.rint(millimetres), 0)
-    return image_message(millimetres.astype(np.uint16), message.header)
+    return image_message(metres_to_millimetres(compressed_depth_to_metres(message)), message.header)

@@ -1,13 +1,17 @@
 """Out of a recording come the pictures worth labelling, each once."""
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from rt_seg_training.capture import main
+from rt_seg.capturing.key_presses import KeyPresses
+from rt_seg.ros.capture import main
 
 ROOT = Path(__file__).resolve().parents[2]
 AEROPLANE = Path(os.environ.get("RT_SEG_DATA") or ROOT.parent / "shared" / "data") / "realsense_d435"
@@ -69,6 +73,58 @@ def test_a_second_run_makes_what_is_missing_and_overwrites_nothing(stream, capsy
     assert (stream / "out" / "rgb" / "v_000010.png").read_bytes() == b"mine"
 
 
+def test_a_view_that_comes_back_is_not_kept_again(stream):
+    for number in range(5):
+        shutil.copy(stream / "color" / f"{number:03d}.png", stream / "color" / f"{20 + number:03d}.png")
+        shutil.copy(stream / "depth" / f"{number:03d}.png", stream / "depth" / f"{20 + number:03d}.png")
+    assert _capture(stream) == 0
+    assert len(_names(stream)) == 4
+
+
+def test_a_folder_with_color_depth_and_camera_in_it_is_enough(stream):
+    (stream / "color").rename(stream / "rgb")
+    assert main([str(stream), "--output", str(stream / "out"), "--prefix", "v", "--count", "2"]) == 0
+    assert _names(stream) == _names(stream, "depth") == ["v_000000.png", "v_000005.png"]
+    camera = json.loads((stream / "out" / "camera_info" / "v_000005.json").read_text())
+    assert camera["intrinsic_matrix"][0] == 60.0
+
+
+def test_a_disk_that_fills_leaves_no_half_picture_and_the_same_command_goes_on(stream):
+    # A limit on the size of files is to a program what a full disk is.
+    script = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1)); "
+    script += "from rt_seg.ros.capture import main; sys.exit(main(sys.argv[2:]))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [str(part) for part in (stream / "color", "--depth", stream / "depth", "--output", stream / "out")]
+    for limit, status in (("500", 1), ("-1", 0)):
+        done = subprocess.run([sys.executable, "-c", script, limit, *command, "--prefix", "v"], env=environment,
+                              timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+        assert done.returncode == status, done.stderr
+        assert b"Traceback" not in done.stderr
+        for path in (stream / "out").rglob("*.*"):
+            assert path.suffix in (".png", ".json") and cv2.imread(str(path), cv2.IMREAD_UNCHANGED) is not None
+    assert len(_names(stream)) == 4
+
+
+def test_the_lines_of_the_standard_input_ask_for_pictures_and_its_end_ends(monkeypatch):
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as lines:
+        monkeypatch.setattr(sys, "stdin", lines)
+        with KeyPresses() as keys:
+            assert not keys.asked()
+            os.write(writing, b"\n \n")
+            os.close(writing)
+            assert [keys.asked() for _ in range(3)] == [True] * 3
+            with pytest.raises(KeyboardInterrupt):
+                keys.asked()
+
+
+def test_without_ros_nothing_of_it_is_imported(stream):
+    script = "import sys; from rt_seg.ros.capture import main; main(sys.argv[1:]); assert 'rospy' not in sys.modules"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [str(stream / "color"), "--output", str(stream / "out")]
+    assert subprocess.run([sys.executable, "-c", script, *command], env=environment, timeout=60).returncode == 0
+
+
 def test_a_video_gives_its_views(stream):
     clip = stream / "clip.avi"
     writer = cv2.VideoWriter(str(clip), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
@@ -84,7 +140,9 @@ def test_a_video_gives_its_views(stream):
     "options, message",
     [
         (["--roi", "60", "0", "10", "10"], "is not within the image of 64x48"),
-        (["--rate", "-1"], "--rate and --change must be at least 0"),
+        (["--on-key"], "--on-key goes with topics, realsense, webcam"),
+        (["--prefix", "a/b"], "--prefix 'a/b': must be the start of a file name"),
+        (["--rate", "-1"], "--rate, --change and --count must be at least 0"),
     ],
 )
 def test_what_cannot_be_done_is_said(stream, capsys, options, message):
@@ -97,6 +155,12 @@ def test_a_file_that_is_no_video_is_named(tmp_path, capsys):
     (tmp_path / "clip.mp4").write_bytes(b"not a video")
     assert main([str(tmp_path / "clip.mp4"), "--output", str(tmp_path / "out")]) == 1
     assert "clip.mp4: no frame of it can be decoded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source, message", [("nowhere.mp4", "no such file or folder"), ("nowhere.bag", "no such bag")])
+def test_a_source_that_is_not_there_is_named(tmp_path, capsys, source, message):
+    assert main([str(tmp_path / source), "--output", str(tmp_path / "out")]) == 1
+    assert f"{source}: {message}" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not AEROPLANE.is_dir(), reason=f"real data: {AEROPLANE} is not there; set RT_SEG_DATA")
