@@ -9,6 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
+import cv2
 import numpy as np
 import rosgraph
 import rospy
@@ -22,8 +23,12 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from color_bundle import write_color_bundle  # noqa: E402
 from rostest_faults import wait_for  # noqa: E402
 
+from rt_seg.cameras.frame import Frame, Intrinsics  # noqa: E402
 from rt_seg.msg import LabelInfo  # noqa: E402
 from rt_seg.ros.conversions import image_message, mask_from_message  # noqa: E402
+from rt_seg.ros.recording import write_recording  # noqa: E402
+
+CAMERA = Intrinsics(64, 48, 60.0, 60.0, 32.0, 24.0)
 
 
 class CamerasTest(unittest.TestCase):
@@ -83,6 +88,33 @@ class CamerasTest(unittest.TestCase):
             launch = self.launch(folder, [{"name": "left"}, {"name": "right"}])
             output = launch.communicate(timeout=60)[0].decode("utf-8", "replace")
             self.assertIn("2 RealSense need serial numbers", output)
+
+    def test_cameras_of_two_kinds_stream_side_by_side(self):
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = str(write_color_bundle(Path(folder) / "color"))
+            film = cv2.VideoWriter(f"{folder}/film.avi", cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (64, 48))
+            frames = [Frame(np.full((48, 64, 3), 50, np.uint8), None, None, CAMERA, number / 10) for number in range(9)]
+            for frame in frames:
+                film.write(frame.color)
+            film.release()
+            write_recording(frames, Path(folder) / "scene.bag")
+            launch = self.launch(folder, [
+                {"name": "left", "source": "video", "bundle": bundle,
+                 "arguments": {"video": f"{folder}/film.avi", "loop": True}},
+                {"name": "right", "source": "recording", "bundle": bundle,
+                 "arguments": {"recording": f"{folder}/scene.bag", "loop": True}},
+            ])  # fmt: skip
+            masks = {}
+            for name in ("left", "right"):
+                rospy.Subscriber(f"/{name}/segmentation/mask", Image, lambda m, name=name: masks.update({name: m}))
+            try:
+                self.assertTrue(wait_for(lambda: len(masks) == 2, 60.0), f"masks of {list(masks)} only")
+                for name, mask in masks.items():
+                    self.assertEqual(mask.header.frame_id, f"{name}_color_optical_frame")
+            finally:
+                os.killpg(launch.pid, signal.SIGINT)
+                output = launch.communicate(timeout=30)[0].decode("utf-8", "replace")
+            self.assertNotIn("Traceback", output)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from rt_seg.cameras.errors import CameraError, CameraFault, CameraSettingError
 from rt_seg.ros.camera_diagnostics import CameraDiagnostics
 from rt_seg.ros.camera_publisher import CameraPublisher
 from rt_seg.ros.camera_topics import COLOR
+from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.settings import SettingsError, read_settings
 
 SOURCES = ("realsense_sdk", "webcam", "video", "simulated")
@@ -111,8 +112,9 @@ def run(settings: CameraSettings, open_source: Callable[[CameraSettings, bool], 
 
 
 def main() -> int:
-    """Run the node; returns 1 when its settings cannot be used."""
+    """Run the node; returns 1 when its settings cannot be used, or the ROS master was restarted."""
     rospy.init_node("camera")
+    master = MasterWatch()
     try:
         parameters = rospy.get_param("~", {})
         if isinstance(parameters.get("device"), int):
@@ -127,4 +129,4 @@ def main() -> int:
     except rospy.ROSException:
         if not rospy.is_shutdown():  # publishing on a topic closed by the shutdown is no failure
             raise
-    return 0
+    return int(master.lost)

@@ -18,6 +18,7 @@ from rt_seg.ros import camera_topics
 from rt_seg.ros.camera_frames import camera_transforms
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
 from rt_seg.ros.framesets import MESSAGE_TYPES, Frameset, RecordingError, read_framesets
+from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.publishing import create_publisher
 from rt_seg.ros.recording import CAMERA
 from rt_seg.ros.settings import SettingsError, read_settings
@@ -215,8 +216,10 @@ class Replay:
 
 
 def main() -> int:
-    """Run the node; returns the exit code: 0 at the end of the recording, 1 when it cannot be played."""
+    """Run the node; returns the exit code: 0 at the end of the recording, 1 when it cannot be played, or the ROS master
+    was restarted."""
     rospy.init_node("replay")
+    master = MasterWatch()
     try:
         settings = read_settings(ReplaySettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
         count = Replay(settings).run()
@@ -226,6 +229,6 @@ def main() -> int:
     except rospy.ROSException:
         if not rospy.is_shutdown():
             raise
-        return 0
+        return int(master.lost)
     rospy.loginfo(f"{settings.recording}: {count} framesets played")
-    return 0
+    return int(master.lost)

@@ -33,6 +33,7 @@ from rt_seg.ros.diagnostics import Diagnostics, StreamState
 from rt_seg.ros.frame_queue import FrameQueue
 from rt_seg.ros.frame_requests import FrameRequests
 from rt_seg.ros.frame_saver import FrameSaver
+from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.model import EngineSettings, Model, load_model
 from rt_seg.ros.outputs import Inputs, Outputs
 from rt_seg.ros.services import Services
@@ -345,8 +346,10 @@ def read_all_settings(parameters: dict, where: str) -> Tuple[SegmentationSetting
 
 
 def main() -> int:
-    """Run the node; returns the exit code: 0 after a shutdown, 1 when settings or model bundle cannot be used."""
+    """Run the node; returns the exit code: 0 after a shutdown, 1 when settings or model bundle cannot be used, or the
+    ROS master was restarted."""
     rospy.init_node("segmentation")
+    master = MasterWatch()
     try:
         settings, adjustable = read_all_settings(rospy.get_param("~", {}), f"node {rospy.get_name()}")
         model = load_model(settings.bundle, engine_settings(settings))
@@ -355,4 +358,4 @@ def main() -> int:
         return 1
     rospy.loginfo(f"model {model.title} from {model.bundle.folder}: {model.segmenter.description}")
     SegmentationNode(settings, adjustable, model).run()
-    return 0
+    return int(master.lost)

@@ -10,23 +10,25 @@ import roslaunch
 import rospkg
 import rospy
 import yaml
-from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from tf2_msgs.msg import TFMessage
 
+from rt_seg.cameras.frame import Placement
+from rt_seg.ros.camera_frames import static_transform
 from rt_seg.ros.model import bundle_folder
 from rt_seg.ros.settings import SettingsError, read_settings
 
-SOURCES = ("realsense", "none")
-KEYS = ("name", "source", "serial", "bundle", "extrinsic")
+SOURCES = ("realsense", "realsense_sdk", "webcam", "video", "recording", "simulated", "none")
+KEYS = ("name", "source", "serial", "bundle", "extrinsic", "arguments")
+OWN_ARGUMENTS = ("camera", "camera_name", "serial_no", "consumer", "result")
+"""Of camera.launch, what other keys give."""
 
 
 @dataclass(frozen=True)
 class Extrinsic:
-    """Pose of a camera's link frame in `parent`: metres, and a unit quaternion x, y, z, w."""
+    """Where a camera's link frame is in `parent`."""
 
     parent: str
-    translation: Tuple[float, float, float]
-    rotation: Tuple[float, float, float, float]
+    placement: Placement
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class CameraEntry:
     serial: str = ""
     bundle: str = "tabletop"
     extrinsic: Optional[Extrinsic] = None
+    arguments: Tuple[Tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,21 @@ def _read_extrinsic(value: Any, where: str) -> Extrinsic:
     rotation = _numbers(value["rotation"], 4, f"{where}: rotation")
     if abs(sum(item * item for item in rotation) - 1.0) > 0.01:
         raise SettingsError(f"{where}: rotation {list(rotation)} is no unit quaternion x y z w, as [0, 0, 0, 1] is")
-    return Extrinsic(str(value["parent"]), _numbers(value["translation"], 3, f"{where}: translation"), rotation)
+    translation = _numbers(value["translation"], 3, f"{where}: translation")
+    return Extrinsic(str(value["parent"]), Placement(translation, rotation))
+
+
+def _read_arguments(value: Any, where: str) -> Tuple[Tuple[str, str], ...]:
+    """Arguments of camera.launch, as text."""
+    if not isinstance(value, dict):
+        raise SettingsError(f"{where} is {value!r}; accepted are arguments of camera.launch, as {{width: 848}}")
+    for name, entry in value.items():
+        if not isinstance(name, str) or name in OWN_ARGUMENTS or not isinstance(entry, (str, int, float)):
+            raise SettingsError(
+                f"{where}: {name}: {entry!r} cannot be meant; accepted are arguments of camera.launch other than "
+                f"{', '.join(OWN_ARGUMENTS)}, with a text or a number"
+            )
+    return tuple((name, str(entry)) for name, entry in value.items())
 
 
 def read_cameras(path: Path) -> List[CameraEntry]:
@@ -79,7 +96,8 @@ def read_cameras(path: Path) -> List[CameraEntry]:
         unknown = sorted(set(entry) - set(KEYS)) if isinstance(entry, dict) else [repr(entry)]
         if unknown:
             raise SettingsError(f"{where}: unknown key {unknown[0]}; accepted are {', '.join(KEYS)}")
-        values = {"source": "realsense", "serial": "", "bundle": "tabletop", "extrinsic": None, **entry}
+        values = {"source": "realsense", "serial": "", "bundle": "tabletop", "extrinsic": None,
+                  "arguments": {}, **entry}  # fmt: skip
         for key in ("name", "source", "serial", "bundle"):
             if not isinstance(values.get(key), str):
                 raise SettingsError(f"{where}: {key} is {values.get(key)!r}; accepted is text (digits in quotes)")
@@ -89,15 +107,17 @@ def read_cameras(path: Path) -> List[CameraEntry]:
             raise SettingsError(f"{where}: source {values['source']!r} is not known; accepted are {', '.join(SOURCES)}")
         if values["extrinsic"] is not None:
             values["extrinsic"] = _read_extrinsic(values["extrinsic"], f"{where}: extrinsic")
+        values["arguments"] = _read_arguments(values["arguments"], f"{where}: arguments")
         cameras.append(CameraEntry(**values))
     names = [camera.name for camera in cameras]
     if len(set(names)) != len(names):
         raise SettingsError(f"{path}: the names {', '.join(names)} must differ")
-    drivers = [camera.serial for camera in cameras if camera.source == "realsense"]
+    drivers = [camera.serial for camera in cameras
+               if camera.source in ("realsense", "realsense_sdk") and "sdk_recording" not in dict(camera.arguments)]
     if len(drivers) > 1 and ("" in drivers or len(set(drivers)) != len(drivers)):
         raise SettingsError(
             f"{path}: {len(drivers)} RealSense need serial numbers that differ, and have {drivers}; "
-            "rs-enumerate-devices lists them"
+            "`rosrun rt_seg list_cameras` and rs-enumerate-devices show them"
         )
     return cameras
 
@@ -111,20 +131,20 @@ def launch_files(cameras: List[CameraEntry], settings: StartSettings, package: P
         files.append((str(package / "launch" / "segmentation.launch"), segmentation))
         driver = [f"camera:={camera.source}", f"camera_name:={camera.name}"]
         driver += [f"serial_no:={camera.serial}"] if camera.serial else []
+        if camera.source == "recording":
+            node = f"/{camera.name}/segmentation"
+            driver += [f"mode:={settings.mode}", f"consumer:={node}", f"result:={node}/mask"]
+        driver += [f"{name}:={value}" for name, value in camera.arguments]
         files.append((str(package / "launch" / "camera.launch"), driver))
     return files
 
 
 def transforms(cameras: List[CameraEntry]) -> TFMessage:
     """The extrinsics as static transforms."""
-    message = TFMessage()
-    for camera in cameras:
-        if camera.extrinsic is not None:
-            entry = TransformStamped(child_frame_id=f"{camera.name}_link")
-            entry.header.stamp, entry.header.frame_id = rospy.Time.now(), camera.extrinsic.parent
-            entry.transform = Transform(Vector3(*camera.extrinsic.translation), Quaternion(*camera.extrinsic.rotation))
-            message.transforms.append(entry)
-    return message
+    return TFMessage(
+        [static_transform(camera.extrinsic.parent, f"{camera.name}_link", camera.extrinsic.placement)
+         for camera in cameras if camera.extrinsic is not None]
+    )  # fmt: skip
 
 
 def main() -> int:
@@ -142,7 +162,11 @@ def main() -> int:
     files = launch_files(cameras, settings, package)
     # Signals are roslaunch's here: it ends the nodes that it started.
     parent = roslaunch.parent.ROSLaunchParent(rospy.get_param("/run_id"), files, is_core=False)
-    parent.start()
+    try:
+        parent.start()
+    except roslaunch.RLException as error:
+        rospy.logfatal(f"{settings.cameras}: roslaunch refuses it: {error}")
+        return 1
     rospy.loginfo(f"started {', '.join(camera.name for camera in cameras)}")
     try:
         parent.spin()

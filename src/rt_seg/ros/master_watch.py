@@ -1,0 +1,69 @@
+"""Notices that the ROS master is gone, or came back without knowing this node, which rospy itself does not."""
+from __future__ import annotations
+
+import http.client
+import threading
+import xmlrpc.client
+from typing import Optional
+
+import rosgraph
+import rospy
+
+PERIOD = 2.0
+"""Seconds between two looks at the master."""
+
+
+class MasterWatch:
+    """Looks at the master now and then, in a thread of its own. While it is away, what is connected goes on. When it is
+    back as another one, which knows neither the topics nor the parameters of this node, the node ends: whoever started
+    it starts it anew, with its parameters."""
+
+    def __init__(self) -> None:
+        """Begin to look; after rospy.init_node."""
+        self._uri = rosgraph.get_master_uri()
+        self._pid: Optional[int] = None
+        self._away = False
+        self.lost = False
+        """Whether the node was ended because the master no longer knows it."""
+        threading.Thread(target=self._run, name="master", daemon=True).start()
+
+    def _run(self) -> None:
+        while not rospy.is_shutdown():
+            self._look()
+            rospy.rostime.wallsleep(PERIOD)
+
+    def _look(self) -> None:
+        name = rospy.get_name()
+        master = rosgraph.Master(name)
+        try:
+            pid = master.getPid()
+            if self._pid not in (None, pid) or not self._knows(master, name):
+                self._end(name)
+            self._pid = pid
+        except (OSError, rosgraph.MasterException, http.client.HTTPException, xmlrpc.client.Error):
+            if not self._away:
+                rospy.logerr(
+                    f"the ROS master at {self._uri} does not answer: nodes that are connected go on, no others can "
+                    "join; is roscore at work?"
+                )
+            self._away = True
+        else:
+            if self._away and not self.lost:
+                rospy.logwarn(f"the ROS master at {self._uri} answers again")
+            self._away = False
+
+    @staticmethod
+    def _knows(master: rosgraph.Master, name: str) -> bool:
+        try:
+            master.lookupNode(name)
+        except rosgraph.MasterError:
+            return rospy.is_shutdown()  # a node that is shut down unregisters itself before it ends
+        return True
+
+    def _end(self, name: str) -> None:
+        self.lost = True
+        rospy.logfatal(
+            f"the ROS master at {self._uri} was restarted and does not know {name} any more: ending; start the launch "
+            "file again"
+        )
+        rospy.signal_shutdown("the ROS master was restarted")
