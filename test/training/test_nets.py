@@ -5,6 +5,7 @@ import pytest
 
 from rt_seg_training.losses import SegmentationCrossEntropy
 from rt_seg_training.nets.binary_head import BinaryLogits
+from rt_seg_training.nets.depth_fusion import FOCAL_LENGTH, DepthChannels
 from rt_seg_training.nets.registry import DEPTH_NETS, NETS, build_net
 
 each_net = pytest.mark.parametrize("name", NETS)
@@ -74,29 +75,58 @@ def test_the_u_net_is_small_and_of_depthwise_convolutions():
     assert any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in model.layers)
 
 
-def _with_depth(scale):
-    """ddrnet_23_slim_rgbd, whose depth branch counts `scale`, and ddrnet_23_slim with the weights of its layers."""
-    fused, plain = (build_net(name, 64, 96, 3) for name in ("ddrnet_23_slim_rgbd", "ddrnet_23_slim"))
+def _with_colour_weights(name):
+    """The network with depth `name`, and ddrnet_23_slim with the weights of the layers that both have."""
+    with_depth, plain = (build_net(net, 64, 96, 3) for net in (name, "ddrnet_23_slim"))
     for layer in plain.layers:
-        layer.set_weights(fused.get_layer(layer.name).get_weights() if layer.weights else [])
-    for name in ("depth_quarter_scale", "depth_eighth_scale"):
-        layer = fused.get_layer(name)
-        layer.set_weights([np.full(weight.shape, scale, np.float32) for weight in layer.get_weights()])
-    return fused, plain
+        layer.set_weights(with_depth.get_layer(layer.name).get_weights() if layer.weights else [])
+    return with_depth, plain
 
 
-@pytest.mark.parametrize("nothing", [0.0, np.nan, 60.0])
-def test_without_a_reading_the_network_with_depth_computes_what_the_one_without_does(nothing):
-    fused, plain = _with_depth(1.0)
-    depth = np.full((2, 64, 96, 1), nothing, np.float32)
-    np.testing.assert_array_equal(fused([_image(), depth]), plain(_image()))
-    assert not np.allclose(fused([_image(), _depth()]), plain(_image()), atol=1e-3)
+@pytest.mark.parametrize("name", ["ddrnet_23_slim_rgbd", "ddrnet_23_slim_rgbd_stem"])
+def test_without_a_reading_the_network_with_depth_computes_what_the_one_without_does(name):
+    with_depth, plain = _with_colour_weights(name)
+    expected = plain(_image())
+    for nothing in (0.0, np.nan, 60.0):
+        depth = np.full((2, 64, 96, 1), nothing, np.float32)
+        np.testing.assert_array_equal(with_depth([_image(), depth]), expected, err_msg=f"depth {nothing}")
+    assert not np.allclose(with_depth([_image(), _depth()]), expected, atol=1e-3)
 
 
-def test_a_fresh_depth_branch_changes_nothing_and_costs_few_weights():
-    fused, plain = _with_depth(0.0)
-    np.testing.assert_array_equal(fused([_image(), _depth()]), plain(_image()))
-    assert plain.count_params() < fused.count_params() < 1.05 * plain.count_params()
+def test_the_network_of_depth_alone_does_not_look_at_the_image():
+    model = build_net("ddrnet_23_slim_depth", 64, 96, 3)
+    np.testing.assert_array_equal(model([_image(), _depth()]), model([_image(seed=5), _depth()]))
+    assert not np.allclose(model([_image(), _depth()]), model([_image(), _depth(seed=5)]), atol=1e-3)
+
+
+def multiply_adds(model):
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    return sum(int(np.prod(layer.output.shape[1:])) * int(np.prod(layer.kernel.shape[:3])) for layer in convolutions)
+
+
+def test_the_depth_branch_costs_less_than_15_percent_of_the_multiply_adds_at_480x640():
+    fused, plain = (build_net(name, 480, 640, 13) for name in ("ddrnet_23_slim_rgbd", "ddrnet_23_slim"))
+    assert 1.0 < multiply_adds(fused) / multiply_adds(plain) < 1.15
+    assert fused.count_params() < 1.02 * plain.count_params()
+
+
+def test_slants_tell_a_floor_from_a_wall_at_any_size_and_distance_and_through_holes():
+    for height, width in ((240, 320), (480, 640)):
+        row = (np.arange(height) + 0.5 - height / 2) / (FOCAL_LENGTH * width)
+        column = (np.arange(width) + 0.5 - width / 2) / (FOCAL_LENGTH * width)
+        below = row[3 * height // 4]
+        scenes = {
+            "wall": (np.full((height, width), 3.0), 0.0, 0.0),
+            "floor": (np.broadcast_to(1.2 / np.maximum(row, 0.01)[:, None], (height, width)), 0.0, -1 / below),
+            "wall at the left": (np.broadcast_to(-1.0 / np.minimum(column, -0.01), (height, width)), 1 / 0.3, 0.0),
+        }
+        for name, (depth, right, down) in scenes.items():
+            holes = np.random.default_rng(0).random(depth.shape) < 0.3
+            depth = np.where(holes | (depth > 9), 0, depth).astype(np.float32)[None, ..., None]
+            channels = keras.ops.convert_to_numpy(DepthChannels()(depth))
+            place = channels[0, 3 * height // 4, int(width * (0.5 - 0.3 * FOCAL_LENGTH)), 2:]
+            expected = [slope / np.hypot(1, slope) for slope in (right, down)]
+            np.testing.assert_allclose(place, expected, atol=0.06, err_msg=f"{name} at {width}x{height}")
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,13 @@ def test_the_13_classes_gather_the_40_by_name():
     assert {name: parent[name] for name in expected} == expected
 
 
+def test_the_13_classes_of_the_40_are_those_of_the_published_table():
+    published = "12 5 6 1 4 9 10 12 13 6 8 6 13 10 6 13 6 7 7 5 7 3 2 6 11 7 7 7 7 7 7 6 7 7 7 7 7 7 6 7"
+    assert [number + 1 for number in CLASS_13_OF_40] == [int(number) for number in published.split()], (
+        "class13Mapping.mat of github.com/ankurhanda/nyuv2-meta-data"
+    )
+
+
 @pytest.mark.parametrize("classes", [40, 13])
 def test_a_built_official_file_holds_its_pixels_classes_and_millimetres(official, tmp_path, classes):
     folder, images, depths, labels, of_raw = official

@@ -10,6 +10,7 @@ from rt_seg.labels import labels_from_dict
 from rt_seg_training import exporting, trainer
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+from rt_seg_training.nets.registry import build_net
 from rt_seg_training.pipeline import normalize
 from rt_seg_training.warm_start import WarmStartError, load_exported_network, warm_start
 
@@ -79,17 +80,23 @@ def test_a_head_for_other_classes_stays_random_and_all_else_is_taken(bundle_fold
     assert warm_start(model, bundle_folder, _batches(1)) == ["head_2_conv"]
 
 
+@pytest.mark.parametrize("name", ["ddrnet_23_slim_rgbd", "ddrnet_23_slim_rgbd_stem"])
+def test_a_network_with_depth_starts_as_the_colour_network_of_the_bundle(trained, bundle_folder, name):
+    model = build_net(name, 64, 96, len(LABELS))
+    fresh = warm_start(model, bundle_folder, _batches(1))
+    assert fresh and all(layer.startswith("depth_") for layer in fresh)
+    batch = _batches(1)[0]
+    expected = np.asarray(trained(batch, training=False)[0])
+    without_depth = np.asarray(model([batch, np.zeros((4, 64, 96, 1), np.float32)], training=False))
+    assert np.abs(without_depth - expected).max() < 1e-3 * np.abs(expected).max()
+
+
 def test_a_bundle_of_another_network_is_refused(bundle_folder, monkeypatch):
     from rt_seg_training import warm_start as module
 
-    monkeypatch.setattr(module, "ddrnet_23_slim", _other_network)
+    monkeypatch.setattr(module, "build_net", lambda name, *size: build_net("unet_mobilenet_v3", *size))
     with pytest.raises(WarmStartError, match="is not the network to be trained"):
         load_exported_network(load_bundle(bundle_folder))
-
-
-def _other_network(height, width, class_count):
-    image = keras.Input((height, width, 3))
-    return keras.Model(image, keras.layers.Conv2D(class_count, 3, padding="same")(image), name="other")
 
 
 def test_pictures_are_needed(bundle_folder):

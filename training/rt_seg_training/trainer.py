@@ -45,7 +45,7 @@ from rt_seg_training.precision import layer_policy
 from rt_seg_training.reports import Curves, ProgressBar, TensorBoardReport, panels
 from rt_seg_training.training_step import compile_step
 from rt_seg_training.validation import mask_predictor, score, scorer
-from rt_seg_training.warm_start import WarmStartError, is_bundle, warm_start
+from rt_seg_training.warm_start import WARM_NETS, WarmStartError, is_bundle, warm_start
 
 WEIGHTS = "model.weights.h5"
 """The weights of the best mean IoU on the validation split, which export takes."""
@@ -179,14 +179,14 @@ def _replace_weights(model: keras.Model, path: Path) -> None:
 def _apply_initial_weights(configuration: TrainingConfiguration, model: keras.Model, batches: tf.data.Dataset) -> None:
     start = Path(configuration.initial_weights)
     if is_bundle(start):
-        if configuration.net != "ddrnet_23_slim":
+        if configuration.net not in WARM_NETS:
             raise ConfigurationError(
-                f"initial_weights: {start} is a bundle, which gives weights to the net ddrnet_23_slim only, "
+                f"initial_weights: {start} is a bundle, which gives weights to the nets {', '.join(WARM_NETS)}, "
                 f"not to {configuration.net}; name a run folder or '' for random weights"
             )
-        images = (image.numpy() for image, _ in batches.take(WARM_START_BATCHES))
+        inputs = (inputs for inputs, _ in batches.take(WARM_START_BATCHES).as_numpy_iterator())
         try:
-            fresh = warm_start(model, start, images)
+            fresh = warm_start(model, start, inputs)
         except (BundleError, WarmStartError) as error:
             raise ConfigurationError(f"initial_weights: {error}") from error
     else:

@@ -14,7 +14,10 @@ import keras
 import numpy as np
 
 from rt_seg.bundle import Bundle, BundleError, load_bundle, verify_files
-from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+from rt_seg_training.nets.registry import DEPTH_NETS, build_net
+
+WARM_NETS = ("ddrnet_23_slim", *DEPTH_NETS)
+"""Networks that can start from a bundle: those with layers of DDRNet-23-slim, each of which bears the same name."""
 
 _ROUNDS = 24
 """Rounds of refinement of the graph labels; enough to carry the ends of the graph to its middle."""
@@ -25,9 +28,20 @@ class WarmStartError(ValueError):
 
 
 class _Graph:
-    """Convolutions and poolings of a network with their nearest neighbours of that kind, whatever lies between."""
+    """Convolutions and poolings of a network with their nearest neighbours of that kind, whatever lies between.
+
+    Poolings of the input itself do not count: those within a layer that prepares depth are no layers of their own.
+    """
 
     def __init__(self, kinds: dict[Any, tuple], before: dict[Any, set]) -> None:
+        of_input: set = set()
+        while True:
+            more = {n for n, kind in kinds.items() if kind[0] == "pooling" and before[n] <= of_input} - of_input
+            if not more:
+                break
+            of_input |= more
+        kinds = {node: kind for node, kind in kinds.items() if node not in of_input}
+        before = {node: before[node] - of_input for node in kinds}
         self.kinds = kinds
         self.before = before
         self.after: dict[Any, set] = {node: set() for node in kinds}
@@ -179,7 +193,7 @@ def _assign_normalization(layer: keras.layers.BatchNormalization, scale: np.ndar
     layer.set_weights([scale, shift, np.zeros_like(scale), np.full_like(scale, 1.0 - layer.epsilon)])
 
 
-def _measure_normalization(model: keras.Model, images: Iterable[np.ndarray]) -> None:
+def _measure_normalization(model: keras.Model, inputs: Iterable[Any]) -> None:
     """Give every batch normalisation the statistics of its input, changing nothing of what it computes at inference.
 
     Training normalises by the statistics of the batch, so gamma and beta have to hold what the folded form lacks.
@@ -187,9 +201,9 @@ def _measure_normalization(model: keras.Model, images: Iterable[np.ndarray]) -> 
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     probe = keras.Model(model.inputs, [layer.input for layer in layers])
     count, sums, squares = 0, [0.0] * len(layers), [0.0] * len(layers)
-    for batch in images:
+    for batch in inputs:
         count += 1
-        for index, value in enumerate(probe([batch], training=False)):
+        for index, value in enumerate(probe(batch, training=False)):
             value = np.asarray(value, np.float64)
             sums[index] = sums[index] + value.mean(axis=(0, 1, 2))
             squares[index] = squares[index] + (value**2).mean(axis=(0, 1, 2))
@@ -212,8 +226,9 @@ def is_bundle(path: Path) -> bool:
 def load_exported_network(bundle: Bundle) -> keras.Model:
     """The bundle's network as a Keras model that computes the same at inference (int8 activations apart).
 
-    The model takes normalised images (1, height, width, 3) float32 of the bundle's input size. Raises BundleError for
-    an unusable bundle, WarmStartError for another network than DDRNet-23-slim.
+    The model takes normalised images (1, height, width, 3) float32 of the bundle's input size, and after them depth if
+    the bundle's network does. Raises BundleError for an unusable bundle, WarmStartError for another network than
+    DDRNet-23-slim, with depth or without.
     """
     import openvino
 
@@ -222,7 +237,8 @@ def load_exported_network(bundle: Bundle) -> keras.Model:
         raise BundleError(f"{bundle.folder}: holds no OpenVINO model to take weights from")
     verify_files(files, bundle.folder)
     exported = openvino.Core().read_model(str(files.path))
-    model = ddrnet_23_slim(bundle.input.height, bundle.input.width, len(bundle.labels))
+    name = "ddrnet_23_slim" if len(exported.inputs) == 1 else "ddrnet_23_slim_rgbd"
+    model = build_net(name, bundle.input.height, bundle.input.width, len(bundle.labels))
     operations = {operation.get_friendly_name(): operation for operation in exported.get_ordered_ops()}
     wanted, given = _keras_graph(model).labels(), _openvino_graph(operations).labels()
     if set(wanted) != set(given):
@@ -232,20 +248,21 @@ def load_exported_network(bundle: Bundle) -> keras.Model:
     return model
 
 
-def warm_start(model: keras.Model, folder: Path, images: Iterable[np.ndarray]) -> list[str]:
+def warm_start(model: keras.Model, folder: Path, batches: Iterable[Any]) -> list[str]:
     """Copy the weights of the bundle in `folder` into `model`, layer by layer where name and shape agree.
 
-    `images`: batches of normalised training pictures (B, h, w, 3) float32, a hundred pictures or so, to measure the
-    batch normalisation with. Returns the names of the layers that keep their random weights: a head for another number
-    of classes, the auxiliary head. Raises BundleError or WarmStartError.
+    `batches`: training inputs, a hundred pictures or so, to measure the batch normalisation with: normalised pictures
+    (B, h, w, 3) float32, or pairs of them and depth (B, h, w, 1) in metres. Returns the names of the layers that keep
+    their random weights: a head for another number of classes, the auxiliary head, what reads depth if the bundle's
+    network does not. Raises BundleError or WarmStartError.
     """
     exported = load_exported_network(load_bundle(folder))
-    batches = list(images)
-    if not batches:
+    pairs = [batch if isinstance(batch, tuple) else (batch, np.zeros_like(batch[..., :1])) for batch in batches]
+    if not pairs:
         raise WarmStartError("no pictures to measure the batch normalisation with")
-    sized = ddrnet_23_slim(*batches[0].shape[1:3], exported.output_shape[-1])
+    sized = build_net(exported.name, *pairs[0][0].shape[1:3], exported.output_shape[-1])
     sized.set_weights(exported.get_weights())
-    _measure_normalization(sized, batches)
+    _measure_normalization(sized, [list(pair)[: len(sized.inputs)] for pair in pairs])
     fresh = []
     given = {layer.name: layer for layer in sized.layers}
     for layer in model.layers:

@@ -175,23 +175,31 @@ def _depth_branch(channels, stem_channels: int):
 
 
 def _ddrnet(
-    size: _Size, name: str, height: int, width: int, class_count: int, auxiliary_head: bool, with_depth: bool = False
+    size: _Size, name: str, height: int, width: int, class_count: int, auxiliary_head: bool, depth_at: str = ""
 ) -> keras.Model:
+    """`depth_at`: "" without depth, "branch" of its own, "stem" with colour, "image" in the place of colour."""
     stem_channels, high_channels = size.stem_channels, 2 * size.stem_channels
     image = keras.Input((height, width, 3), name="image")
-    inputs = image
-    if with_depth:
+    inputs, channels = image, None
+    if depth_at:
         depth = keras.Input((height, width, 1), name="depth")
         inputs = [image, depth]
         channels = DepthChannels(name="depth_channels")(depth)
-        depth_quarter, depth_eighth = _depth_branch(channels, stem_channels)
-    x = _relu(_convolve_normalize(image, stem_channels, 3, 2, "stem1", use_bias=True), "stem1_relu")
+    if depth_at == "image":
+        x = _convolve(channels, stem_channels, 3, 2, "depth_stem1")
+    else:
+        x = _convolve(image, stem_channels, 3, 2, "stem1", use_bias=True)
+    if depth_at == "stem":
+        # Two sums of products added are those of one convolution over all channels, and colour keeps its own weights.
+        x = keras.layers.Add(name="stem1_add")([x, _convolve(channels, stem_channels, 3, 2, "depth_stem1")])
+    x = _relu(_normalize(x, "stem1_bn"), "stem1_relu")
     x = _relu(_convolve_normalize(x, stem_channels, 3, 2, "stem2", use_bias=True), "stem2_relu")
     x = _relu(_basic_stage(x, stem_channels, 1, "layer1", size.blocks[0]), "layer1_relu")
-    if with_depth:
+    if depth_at == "branch":
+        depth_quarter, depth_eighth = _depth_branch(channels, stem_channels)
         x = add_depth(x, depth_quarter, share_of_readings(channels, 4, "depth_share_quarter"), "depth_quarter")
     x = _relu(_basic_stage(x, high_channels, 2, "layer2", size.blocks[1]), "layer2_relu")
-    if with_depth:
+    if depth_at == "branch":
         x = add_depth(x, depth_eighth, share_of_readings(channels, 8, "depth_share_eighth"), "depth_eighth")
 
     low_input = high_input = x
@@ -257,6 +265,22 @@ def ddrnet_23_slim_rgbd(height: int, width: int, class_count: int, auxiliary_hea
     """Build DDRNet-23-slim with a depth branch that joins the colour branch at 1/4 and 1/8 (see depth_fusion).
 
     The inputs are [image, depth]: the image of `ddrnet_23_slim`, and (batch, height, width, 1) float32 metres, 0 where
-    there is no reading. Layers that both networks have bear the same names; with depth all zero, both compute the same.
+    there is no reading. Layers that both networks have bear the same names; without any reading both compute the same.
     """
-    return _ddrnet(_Size(32, 64), "ddrnet_23_slim_rgbd", height, width, class_count, auxiliary_head, with_depth=True)
+    return _ddrnet(_Size(32, 64), "ddrnet_23_slim_rgbd", height, width, class_count, auxiliary_head, "branch")
+
+
+def ddrnet_23_slim_rgbd_stem(height: int, width: int, class_count: int, auxiliary_head: bool = False) -> keras.Model:
+    """Build DDRNet-23-slim whose first convolution reads colour and depth together: a baseline, see README of indoor.
+
+    The inputs are those of `ddrnet_23_slim_rgbd`.
+    """
+    return _ddrnet(_Size(32, 64), "ddrnet_23_slim_rgbd_stem", height, width, class_count, auxiliary_head, "stem")
+
+
+def ddrnet_23_slim_depth(height: int, width: int, class_count: int, auxiliary_head: bool = False) -> keras.Model:
+    """Build DDRNet-23-slim that reads depth in the place of colour: what depth knows alone, for comparison.
+
+    The inputs are those of `ddrnet_23_slim_rgbd`; the image is not looked at.
+    """
+    return _ddrnet(_Size(32, 64), "ddrnet_23_slim_depth", height, width, class_count, auxiliary_head, "image")

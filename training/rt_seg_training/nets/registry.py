@@ -10,12 +10,14 @@ if TYPE_CHECKING:
 _FILES = {
     "ddrnet_23_slim": "ddrnet",
     "ddrnet_23_slim_rgbd": "ddrnet",
+    "ddrnet_23_slim_rgbd_stem": "ddrnet",
+    "ddrnet_23_slim_depth": "ddrnet",
     "ddrnet_23": "ddrnet",
     "ddrnet_39": "ddrnet",
     "unet_mobilenet_v3": "unet",
 }
 NETS = tuple(_FILES)
-DEPTH_NETS = ("ddrnet_23_slim_rgbd",)
+DEPTH_NETS = ("ddrnet_23_slim_rgbd", "ddrnet_23_slim_rgbd_stem", "ddrnet_23_slim_depth")
 """Networks with two inputs: image, and depth (batch, height, width, 1) in float32 metres, 0 without a reading."""
 HEADS = ("semantic", "binary")
 
