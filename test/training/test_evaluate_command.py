@@ -228,6 +228,12 @@ def test_a_model_that_takes_depth_is_given_that_of_the_set_and_without_it_on_dem
     scores = json.loads((tmp_path / "without" / "scores.json").read_text())
     assert scores["mean_iou"] == 0 and scores["protocol"]["input"] == "colour"
     assert "--bundle models/color --without-depth --dataset" in scores["protocol"]["command"]
+    assert main([*arguments, "--depth-fault", "holes", "--output", str(tmp_path / "holes")]) == 0
+    spoilt = json.loads((tmp_path / "holes" / "scores.json").read_text())
+    assert spoilt["protocol"]["depth_fault"] == "holes" and "--depth-fault holes" in spoilt["protocol"]["command"]
+    assert scores["mean_iou"] < spoilt["mean_iou"] < 1.0
+    assert main([*arguments, "--without-depth", "--depth-fault", "holes"]) == 2
+    assert "is given no depth; leave the option out" in capsys.readouterr().err
     shutil.rmtree(source / "depth")
     build_dataset("custom", source, data_dir=tmp_path / "flat")
     assert main([*arguments[:-1], str(tmp_path / "flat")]) == 2

@@ -16,6 +16,7 @@ import yaml
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
+from rt_seg_training.depth_faults import FAULTS, with_fault
 from rt_seg_training.evaluation import AnySegmenter, Evaluation, EvaluationError, evaluate_segmenter
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class _Model:
     trained_on: Mapping[str, Any]
     with_depth: bool = False
     """Whether it gets the depth of the frames."""
+    depth_fault: str | None = None
+    """Of depth_faults.FAULTS: what is done to that depth."""
 
 
 def label_difference(ours: LabelSet, theirs: LabelSet, our_name: str, their_name: str) -> str | None:
@@ -159,6 +162,9 @@ def evaluate(
     def stream():
         for example in tfds.as_numpy(dataset.examples(split, depth=model.with_depth)):
             sizes.add(example["image"].shape[1::-1])
+            if model.depth_fault is not None:
+                depth, name = example["depth"][..., 0], example["name"].decode("utf-8")
+                example = {**example, "depth": with_fault(model.depth_fault, depth, example["image"], name)}
             yield example
 
     result = evaluate_segmenter(
@@ -173,6 +179,7 @@ def evaluate(
         "engine": model.segmenter.description,
         "input_size": list(model.input_size),
         "input": "colour and depth" if model.with_depth else "colour",
+        "depth_fault": model.depth_fault,
         "trained_on": dict(model.trained_on) or "not recorded",
         "dataset": dataset.name,
         "split": split,
@@ -197,7 +204,8 @@ def protocol_line(protocol: Mapping[str, Any]) -> str:
     return (
         f"protocol: {protocol['dataset']} {protocol['split']}, {protocol['frames']} frames of {sizes}; "
         f"{protocol['model']} at {protocol['input_size'][0]}x{protocol['input_size'][1]}"
-        f"{' with depth' if 'depth' in protocol['input'] else ''}, {protocol['engine']}; "
+        f"{' with depth' if 'depth' in protocol['input'] else ''}"
+        f"{' (' + protocol['depth_fault'] + ')' if protocol['depth_fault'] else ''}, {protocol['engine']}; "
         f"trained on {trained}; one confusion matrix, no test-time augmentation"
     )
 
@@ -246,6 +254,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--without-depth", action="store_true", help="score a model that takes depth as if its camera had none"
     )
+    parser.add_argument(
+        "--depth-fault", choices=tuple(FAULTS),
+        help="score with spoilt depth: holes over 30 %% of each frame, or the noise, lost edges and range of a D435",
+    )  # fmt: skip
     parser.add_argument("--data-dir", type=Path, help="folder of built data sets (default: ~/tensorflow_datasets)")
     parser.add_argument(
         "--precision", default="auto", choices=("auto", "f32", "bf16"),
@@ -288,6 +300,11 @@ def main(arguments: list[str] | None = None) -> int:
             if not model.with_depth:
                 raise EvaluationError(f"--without-depth: {model.name} takes no depth; leave the option out")
             model.with_depth, model.argument = False, f"{model.argument} --without-depth"
+        if options.depth_fault is not None:
+            if not model.with_depth:
+                raise EvaluationError(f"--depth-fault: {model.name} is given no depth; leave the option out")
+            model.depth_fault = options.depth_fault
+            model.argument = f"{model.argument} --depth-fault {options.depth_fault}"
         name = name or model.trained_on.get("dataset")
         if not name:
             raise EvaluationError("--dataset NAME is needed: this bundle does not record which one it was trained on")
