@@ -15,7 +15,7 @@ from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.labelled_frame import LabelledFrame
 from rt_seg_training.losses import upsample_logits
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
-from rt_seg_training.nets.depth_fusion import DEPTH_RANGE, ChannelScale
+from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
 from rt_seg_training.nets.registry import build_net
 from rt_seg_training.openvino_form import first_depth_convolutions
 from rt_seg_training.pipeline import normalize
@@ -136,7 +136,7 @@ def test_half_a_point_is_accepted_and_more_is_not(exact, quantised, accepted):
 
 @pytest.fixture(scope="module")
 def depth_run(tmp_path_factory):
-    """A run whose network hears depth: what scales it starts at zero, and is set to something here."""
+    """A run of a network with depth, of random weights."""
     folder = tmp_path_factory.mktemp("depth_run")
     TrainingConfiguration(
         dataset="x", train_split="train", validation_split="validation", net="ddrnet_23_slim_rgbd",
@@ -144,11 +144,7 @@ def depth_run(tmp_path_factory):
     ).save(folder / trainer.CONFIGURATION)  # fmt: skip
     (folder / trainer.LABELS).write_text(json.dumps(LABELS.to_dict()))
     keras.utils.set_random_seed(3)
-    net = build_net("ddrnet_23_slim_rgbd", 64, 96, len(LABELS))
-    for layer in net.layers:
-        if isinstance(layer, ChannelScale):
-            layer.set_weights([np.full(weight.shape, 2.0) for weight in layer.get_weights()])
-    net.save_weights(folder / trainer.WEIGHTS)
+    build_net("ddrnet_23_slim_rgbd", 64, 96, len(LABELS)).save_weights(folder / trainer.WEIGHTS)
     return folder
 
 
@@ -208,7 +204,7 @@ def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
     exact = first_depth_convolutions(network)
     assert len(exact) == 1
     stem = next(operation for operation in network.get_ops() if operation.get_friendly_name() == exact[0])
-    assert list(stem.input(1).get_shape()) == [16, 2, 3, 3], "of depth and validity"
+    assert list(stem.input(1).get_shape()) == [16, 4, 3, 3], "of depth, validity and slants"
     assert stem.input_value(0).get_node().get_type_name() != "FakeQuantize"
     assert sum(operation.get_type_name() == "FakeQuantize" for operation in network.get_ops()) > 50
     assert Segmenter(load_bundle(tmp_path / "probe")).segment(depth_frames[0].color).mask.shape == (128, 192)

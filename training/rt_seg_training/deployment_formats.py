@@ -9,7 +9,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from rt_seg_training.nets.depth_fusion import ChannelScale
 from rt_seg_training.pipeline import NORMALIZATION_MEAN, NORMALIZATION_STD
 
 SCALE_NUDGE = 1 + 1e-6
@@ -46,8 +45,6 @@ def write_keras(model: keras.Model, folder: Path) -> str:
 
     def operations_of(layer, *arguments, **options):
         # Layers of ours leave what they compute: whoever loads the file does not have their classes.
-        if isinstance(layer, ChannelScale):
-            return keras.ops.multiply(arguments[0], model.get_layer(layer.name).get_weights()[0])
         if isinstance(layer, keras.layers.Lambda):
             return layer.function(*arguments)
         ours = type(layer).__module__.startswith("rt_seg_training")
@@ -55,7 +52,7 @@ def write_keras(model: keras.Model, folder: Path) -> str:
 
     plain = keras.models.clone_model(model, call_function=operations_of)
     for layer in model.layers:
-        if layer.weights and not isinstance(layer, ChannelScale):
+        if layer.weights:
             plain.get_layer(layer.name).set_weights(layer.get_weights())
     _deployment_model(plain).save(str(folder / "model.keras"))
     return "model.keras"
