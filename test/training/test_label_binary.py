@@ -1,4 +1,4 @@
-"""Masks without hands: from depth, from an empty scene, from a model."""
+"""Masks without hands: from depth, from an empty scene, from a model, from the frame before."""
 import json
 import os
 from pathlib import Path
@@ -209,3 +209,33 @@ def test_the_aeroplane_of_a_real_d435_is_labelled_as_by_hand(refine_width, least
         mask = refine(color, label_by_depth(depth, StandingOutSettings()), refine_width)
         by_hand = cv2.fillPoly(np.zeros(depth.shape, np.uint8), [np.array(corners, np.int32)], 1)
         assert _iou(mask > 0, by_hand > 0) >= least, name
+
+
+def test_masks_made_by_hand_are_carried_on_to_the_frames_after_them(captures, tmp_path, capsys):
+    (captures / "gt").mkdir()
+    (captures / "gt" / "000.png").write_bytes(encode(".png", _scene()[1].astype(np.uint8)))
+    assert main([str(captures), "--auto", "propagate"]) == 0, "where there is a mask, that stays"
+    assert _iou(_masks(captures)[1] > 0, _scene()[1]) > 0.97
+    assert main([str(captures), "--output", str(tmp_path / "set"), "--auto", "propagate"]) == 1
+    said = capsys.readouterr().err
+    assert "000.png: no mask to carry over, for it is the first frame" in said
+    assert "001.png: no mask to carry over, for 000, the frame before, has none" in said
+
+
+@pytest.mark.skipif(not AEROPLANE.is_dir(), reason=f"real data: {AEROPLANE} is not there; set RT_SEG_DATA")
+def test_one_mask_by_hand_labels_the_film_of_a_real_d435(tmp_path):
+    """Every sixth frame, so that the camera moves far between them."""
+    for name in ("rgb", "gt"):
+        (tmp_path / name).mkdir()
+    for number in range(0, 49, 6):
+        (tmp_path / "rgb" / f"{number:06d}.jpg").write_bytes((AEROPLANE / "color" / f"{number:06d}.jpg").read_bytes())
+    by_hand = {
+        name: cv2.fillPoly(np.zeros((480, 640), np.uint8), [np.array(corners, np.int32)], 1)
+        for name, corners in POLYGONS.items()
+    }
+    (tmp_path / "gt" / "000000.png").write_bytes(encode(".png", by_hand["000000"]))
+    assert main([str(tmp_path), "--auto", "propagate"]) == 0
+    found = cv2.imread(str(tmp_path / "gt" / "000024.png"), cv2.IMREAD_UNCHANGED)
+    assert _iou(found > 0, by_hand["000024"] > 0) > 0.85
+    found = cv2.imread(str(tmp_path / "gt" / "000048.png"), cv2.IMREAD_UNCHANGED)
+    assert _iou(found > 0, by_hand["000049"] > 0) > 0.80, "a frame earlier than the one labelled by hand"

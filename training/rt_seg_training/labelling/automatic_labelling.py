@@ -1,4 +1,4 @@
-"""Foreground masks without hands: from depth, from a picture of the empty scene, or from a model."""
+"""Foreground masks without hands: from depth, an empty scene, a model, or the mask of the frame before."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from rt_seg.labels import LabelSet
-from rt_seg_training.labelling.captures import Capture, LabellingError, copy_into_set, find_captures, mask_file
+from rt_seg_training.labelling.captures import (
+    Capture,
+    LabellingError,
+    copy_into_set,
+    find_captures,
+    mask_file,
+    read_class_ids,
+)
 from rt_seg_training.labelling.depth_plane import StandingOutSettings
 
 SHEET = "contact_sheet.png"
@@ -77,6 +84,28 @@ def by_bundle(folder: Path, settings: StandingOutSettings) -> Method:
     return label
 
 
+def by_propagation(folder: Path, output: Path, labels: LabelSet) -> Method:
+    """Label what optical flow makes of the mask that the frame before has in `output`. Raises LabellingError."""
+    from rt_seg_training.datasets.images import read_image
+    from rt_seg_training.labelling.propagation import propagate
+
+    captures = find_captures(folder)
+    before = dict(zip((capture.name for capture in captures[1:]), captures))
+
+    def label(capture: Capture, color: np.ndarray) -> np.ndarray:
+        previous = before.get(capture.name)
+        if previous is None or not mask_file(output, previous).exists():
+            frame = "it is the first frame" if previous is None else f"{previous.name}, the frame before, has none"
+            raise LabellingError(f"{capture.color}: no mask to carry over, for {frame}; label one by hand")
+        color_before = read_image(previous.color)
+        if color_before.shape != color.shape:
+            raise LabellingError(f"{capture.color}: has another size than {previous.color}, the frame before")
+        mask = read_class_ids(mask_file(output, previous), color_before.shape, labels)
+        return propagate(color_before, mask, color)
+
+    return label
+
+
 def label_folder(
     folder: Path, output: Path, labels: LabelSet, method: Method, refine_width: int = 0, overwrite: bool = False
 ) -> Outcome:
@@ -104,8 +133,9 @@ def label_folder(
     made, failures, labelled = 0, [], []
     for capture in tqdm(captures, unit="frame", leave=False, disable=None):
         target = mask_file(output, capture)
-        color_file = output / "rgb" / capture.color.name if copying else capture.color
-        if target.exists() and color_file.exists() and not overwrite:
+        if target.exists() and not overwrite:
+            if copying:
+                copy_into_set(capture, output)  # where it was interrupted in between, or the mask came another way
             labelled.append((capture, target))
             continue
         try:

@@ -12,13 +12,14 @@ from rt_seg_training.labelling.automatic_labelling import (
     by_background,
     by_bundle,
     by_depth,
+    by_propagation,
     label_folder,
 )
 from rt_seg_training.labelling.captures import LabellingError
 from rt_seg_training.labelling.depth_plane import StandingOutSettings
 from rt_seg_training.labelling.label_files import binary_labels, labels_in
 
-METHODS = ("depth", "background", "bundle")
+METHODS = ("depth", "background", "bundle", "propagate")
 
 
 def _labels(options: argparse.Namespace, output: Path) -> LabelSet:
@@ -41,8 +42,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="label_binary",
         description="Make the foreground mask of an object in each picture of rgb/ (or color/): in a window, with "
         "GrabCut, contours, outline, brush and colour tolerance; or without hands, by --auto: what stands out from the "
-        "dominant plane of depth/, what differs from a picture of the empty scene, or what a model finds. The window "
-        "begins with the first picture that has no mask, writes by itself, and shows its keys; --auto leaves a contact "
+        "dominant plane of depth/, what differs from a picture of the empty scene, what a model finds, or the mask of "
+        "the frame before, moved by optical flow (label some by hand, then the rest of the film). The window begins "
+        "with the first picture that has no mask, writes by itself, and shows its keys; --auto leaves a contact "
         "sheet to look at before you train.",
         epilog="examples: rosrun rt_seg label_binary captures --output my_images --name cup --propagate;  "
         "rosrun rt_seg label_binary captures --output my_images --name cup --auto depth",
@@ -88,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _method(options: argparse.Namespace) -> Method:
+def _method(options: argparse.Namespace, output: Path, labels: LabelSet) -> Method:
     if options.objects < 0 or options.refine < 0 or options.height <= 0 or options.threshold <= 0:
         raise LabellingError("--objects and --refine must be at least 0, --height and --threshold above 0")
     settings = StandingOutSettings(
@@ -98,6 +100,8 @@ def _method(options: argparse.Namespace) -> Method:
         objects=options.objects,
         at_border=options.at_border,
     )
+    if options.auto == "propagate":
+        return by_propagation(options.folder, output, labels)
     if options.auto == "depth":
         return by_depth(settings)
     if options.auto == "background":
@@ -110,9 +114,10 @@ def _method(options: argparse.Namespace) -> Method:
 
 
 def _label_without_hands(options: argparse.Namespace, output: Path) -> int:
-    outcome = label_folder(
-        options.folder, output, _labels(options, output), _method(options), options.refine, options.overwrite
-    )
+    labels = _labels(options, output)
+    method = _method(options, output, labels)
+    refine_width = 0 if options.auto == "propagate" else options.refine  # propagation has decided the edge by itself
+    outcome = label_folder(options.folder, output, labels, method, refine_width, options.overwrite)
     for failure in outcome.failures:
         print(f"label_binary: {failure}", file=sys.stderr)
     print(
