@@ -28,6 +28,8 @@ from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings  # noqa:
 from rt_seg.ros import camera_node  # noqa: E402
 from rt_seg.ros.camera_node import CameraSettings  # noqa: E402
 from rt_seg.ros.camera_topics import DEPTH  # noqa: E402
+from rt_seg.ros.conversions import color_to_rgb  # noqa: E402
+from rt_seg.ros.framesets import read_framesets  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
 try:
@@ -98,6 +100,17 @@ class CameraTest(unittest.TestCase):
         again = subprocess.run(record, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
         self.assertEqual(again.returncode, 1)
         self.assertIn("nothing is overwritten", again.stdout.decode())
+        packed = [*record[:3], str(bag.parent / "packed"), "--camera", "front", "--compressed", "--free", "1"]
+        recorder = subprocess.Popen(packed, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True)
+        self.assertTrue(wait_for(lambda: list(bag.parent.glob("packed_*")), 30.0), "no bag")
+        time.sleep(2.0)
+        os.killpg(recorder.pid, signal.SIGINT)
+        recorder.wait(timeout=20)
+        framesets = list(read_framesets(bag.parent / "packed", "front", 30.0))
+        self.assertGreater(len(framesets), 10)
+        colors = [color_to_rgb(message) for frameset in framesets for topic, message in frameset.messages
+                  if topic == "color/image_raw"]  # fmt: skip
+        self.assertTrue(all(abs(int(color[20, 20, 2]) - 200) < 8 for color in colors))
         began = time.monotonic()
         os.killpg(launch.pid, signal.SIGINT)
         output = launch.communicate(timeout=30)[0].decode("utf-8", "replace")

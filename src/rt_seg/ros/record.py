@@ -4,6 +4,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import List, Optional
@@ -13,9 +14,9 @@ from rt_seg.ros.camera_topics import COLOR, COLOR_COMPRESSED, COLOR_INFO, DEPTH,
 EXAMPLE = """examples:
   rosrun rt_seg record recordings/kitchen
   rosrun rt_seg record recordings/kitchen --seconds 60 --split 1000 --compression lz4
-  rosrun rt_seg record recordings/radio --compressed        # what image_transport's plug-ins have compressed
+  rosrun rt_seg record recordings/long --compressed         # JPEG and PNG: a tenth of the room
 
-Play it with: roslaunch rt_seg live.launch recording:=$PWD/recordings/kitchen_0.bag"""
+Play it, all its parts, with: roslaunch rt_seg live.launch recording:=$PWD/recordings/kitchen"""
 
 
 def topics(camera: str, compressed: bool) -> List[str]:
@@ -66,6 +67,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         print(f"record: {folder} cannot be made: {error.strerror}", file=sys.stderr)
+        return 1
+    free = shutil.disk_usage(str(folder)).free // 2**20
+    if free < options.free:
+        print(f"record: {free} MB are free in {folder}, and {options.free} shall stay free (--free); make room",
+              file=sys.stderr)  # fmt: skip
         return 1
     import rosgraph
 
