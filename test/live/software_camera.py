@@ -21,7 +21,7 @@ class SoftwareCamera:
     """A device of the SDK that is fed here: depth taken from `baseline` metres beside colour."""
 
     def __init__(self, unit=0.001, baseline=0.0, lens=None, size=(WIDTH, HEIGHT), rate=30):
-        """`lens`: intrinsics of colour, where they are not those of an ideal lens."""
+        """`lens`: intrinsics of both, where they are not those of `ideal_lens`."""
         self.size, self.rate = size, rate
         self.device = rs.software_device()
         self.unit = unit
@@ -33,7 +33,7 @@ class SoftwareCamera:
             video = rs.video_stream()
             video.type, video.index, video.uid, video.fmt, video.bpp = stream, 0, uid, pixel, bytes_of_pixel
             (video.width, video.height), video.fps = self.size, rate
-            video.intrinsics = lens if lens is not None and name == "color" else ideal_lens(*size)
+            video.intrinsics = lens or ideal_lens(*size)
             self.profiles[name] = self.sensors[name].add_video_stream(video)
         between = rs.extrinsics()
         between.rotation, between.translation = [1, 0, 0, 0, 1, 0, 0, 0, 1], [baseline, 0.0, 0.0]

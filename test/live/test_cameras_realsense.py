@@ -1,5 +1,7 @@
 """The RealSense camera on the real SDK, whose software_device takes the place of the hardware."""
+import itertools
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -14,12 +16,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from software_camera import FOCAL, HEIGHT, WIDTH, SoftwareCamera, Unpluggable, ideal_lens, record  # noqa: E402
 
 from rt_seg.cameras.errors import CameraError, CameraFault  # noqa: E402
+from rt_seg.cameras.image_folder import open_recording_folder  # noqa: E402
 from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings  # noqa: E402
 from rt_seg.cameras.realsense_depth import read_filters, to_millimetres  # noqa: E402
 from rt_seg.cameras.realsense_device import describe, find_device, open_recording, reset  # noqa: E402
 from rt_seg.cameras.realsense_geometry import color_placement, intrinsics_of  # noqa: E402
 from rt_seg.ros.capture import main as capture  # noqa: E402
+from rt_seg.simulation import simulate_recording  # noqa: E402
 
+DATA = Path(os.environ.get("RT_SEG_DATA", Path(__file__).resolve().parents[2] / ".." / "shared" / "data"))
 SMALL = RealSenseSettings(WIDTH, HEIGHT, 30)
 
 def taken(software, count, color, depth, settings=SMALL, **options):
@@ -57,6 +62,44 @@ def test_frames_have_colour_depth_intrinsics_and_stamps_of_the_computers_clock()
     assert abs(stamps[-1] - time.time()) < 10.0
     steps = np.diff(stamps) * 30
     np.testing.assert_allclose(steps, np.rint(steps), atol=1e-2)
+
+
+def recorded_frames():
+    if not (DATA / "realsense_d435").is_dir():
+        pytest.skip("the real recording is not here")
+    return list(itertools.islice(open_recording_folder(DATA / "realsense_d435", 30.0), 3))
+
+
+def simulated_frames():
+    return list(simulate_recording(3, 3, 30.0, None, 160, 120))
+
+
+@pytest.mark.parametrize("source", [recorded_frames, simulated_frames])
+def test_real_and_simulated_frames_come_through_the_sdk_as_they_were(source):
+    sent = source()
+    camera = sent[0].intrinsics
+    lens = rs.intrinsics()
+    lens.width, lens.height, lens.fx, lens.fy = camera.width, camera.height, camera.fx, camera.fy
+    lens.ppx, lens.ppy, lens.model, lens.coeffs = camera.cx, camera.cy, rs.distortion.none, [0.0] * 5
+    size = (camera.width, camera.height)
+    software = SoftwareCamera(lens=lens, size=size)
+    opened = RealSenseCamera(software.device, RealSenseSettings(*size, 30), patience=10.0)
+    frames = iter(opened)
+    got = []
+    for number in range(12):
+        software.send(sent[number % 3].color, sent[number % 3].depth, number / 30)
+        got += [next(frames)] if number > 1 else []
+    opened.close()
+    assert got[-1].intrinsics.fx == pytest.approx(camera.fx)
+    for frame in got:
+        matches = [kept for kept in sent if np.array_equal(kept.color, frame.color)]
+        assert matches, "colour was changed on its way"
+        if frame.depth is not None:
+            both = (frame.depth > 0) & (matches[0].depth > 0)
+            # The SDK's alignment rounds pixels; what it keeps is the depth that was sent there or beside.
+            assert both.mean() > 0.5 * (matches[0].depth > 0).mean()
+            assert (frame.depth[both] == matches[0].depth[both]).mean() > 0.6
+    assert any(frame.depth is not None for frame in got)
 
 
 def test_depth_is_moved_to_where_colour_sees_it():
