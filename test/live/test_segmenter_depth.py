@@ -1,5 +1,6 @@
 """The segmenter with a network that takes depth, known by heart: nearer than 1 m is class 0, farther is class 2."""
 import dataclasses
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -108,3 +109,22 @@ def test_an_enlarged_image_takes_its_depth_along(segmenter):
     image = cv2.resize(GREEN, (WIDTH // 2, HEIGHT // 2))
     mask = segmenter.segment(image, depth=np.full(image.shape[:2], 500, np.uint16)).mask
     assert (mask == 0).all()
+
+
+def _benchmark():
+    path = Path(__file__).parents[2] / "benchmarks" / "depth.py"
+    spec = importlib.util.spec_from_file_location("depth_benchmark", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+def test_benchmark_of_depth_prints_a_row_for_each_form_with_its_ratio(bundle, tmp_path, capsys):
+    color = write_color_bundle(tmp_path / "color")
+    assert _benchmark()([str(bundle.folder), str(color), "--repeats", "2"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].startswith("color 1.0.0: rgb 48x64") and printed[2].startswith("color 1.0.0: rgbd 48x64")
+    rows = [line for line in printed if line.rstrip().endswith("x") and "ms" in line]
+    assert len(rows) == 4 and rows[0].endswith("1.00x")
+    assert _benchmark()([str(color), str(color)]) == 2
+    assert "takes no depth; name one that takes it" in capsys.readouterr().err

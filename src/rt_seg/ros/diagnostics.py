@@ -16,6 +16,9 @@ WARN_SILENCE, STALE_SILENCE = 2.0, 10.0
 """Seconds without a colour image."""
 STAMP_AGES = (-1.0, 5.0)
 """Seconds that a stamp may lie behind the clock; more means that two clocks differ."""
+MODEL_INPUT = "model input"
+"""Key of what the model was given since the last message: one of the texts of `model_input`."""
+COLOR, COLOR_AND_DEPTH, DEPTH_MISSING = "color", "color and depth", "color alone, depth is missing"
 LEAST_DEPTH_SHARE = 0.5
 """Share of the colour images that find their depth, below which this is worth a warning."""
 
@@ -30,6 +33,7 @@ class StreamState(NamedTuple):
     enabled: bool
     uses_depth: bool
     depth_alive: bool
+    model_takes_depth: bool
     last_failure: Optional[str]
     inferences: Tuple[float, ...]
     arrival_age: Optional[float]
@@ -46,7 +50,10 @@ def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int,
     if rates["failed"] > 0:
         return DiagnosticStatus.ERROR, state.last_failure or "failing"
     if state.uses_depth and not state.depth_alive:
-        return DiagnosticStatus.WARN, "no depth; working with colour alone"
+        adds = ", and the model takes it" if state.model_takes_depth else ""
+        return DiagnosticStatus.WARN, f"no depth{adds}; working with colour alone"
+    if state.model_takes_depth and not state.uses_depth:
+        return DiagnosticStatus.WARN, "the model takes depth and ~use_depth is false; working with colour alone"
     if rates["depth_refused"] > 0:
         return DiagnosticStatus.WARN, state.last_failure or "depth refused"
     age = state.arrival_age
@@ -57,7 +64,15 @@ def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int,
         return DiagnosticStatus.WARN, _why_unpaired(rates)
     if rates["segmented"] == 0 and rates["unwanted"] > 0:
         return DiagnosticStatus.OK, "nobody subscribes to a result"
-    return DiagnosticStatus.OK, f"{rates['segmented']:.1f} masks a second"
+    adds = " from colour and depth" if state.model_takes_depth else ""
+    return DiagnosticStatus.OK, f"{rates['segmented']:.1f} masks a second{adds}"
+
+
+def model_input(state: StreamState, rates: Dict[str, float]) -> str:
+    """What most of the last images gave the model."""
+    if not state.model_takes_depth:
+        return COLOR
+    return DEPTH_MISSING if rates["without_depth"] > 0.5 * rates["segmented"] else COLOR_AND_DEPTH
 
 
 def _why_unpaired(rates: Dict[str, float]) -> str:
@@ -114,6 +129,7 @@ class Diagnostics:
         status.add("color rate (Hz)", f"{rates['color_received']:.1f}")
         status.add("depth rate (Hz)", f"{rates['depth_received']:.1f}")
         status.add("mask rate (Hz)", f"{rates['segmented']:.1f}")
+        status.add(MODEL_INPUT, model_input(state, rates))
         if rates["color_received"] > 0:
             status.add("share of color with depth", f"{min(rates['paired'] / rates['color_received'], 1.0):.2f}")
         if state.inferences:

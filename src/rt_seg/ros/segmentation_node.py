@@ -87,6 +87,7 @@ class SegmentationNode:
         self._enabled = True
         self._camera_info: Optional[CameraInfo] = None
         self._segmented = self._failed = self._depth_refused = self._unwanted = self._rate_limited = 0
+        self._without_depth = 0
         self._last_failure: Optional[str] = None
         self._inferences: Deque[float] = deque(maxlen=RECENT)
         self._arrival_age: Optional[float] = None
@@ -218,10 +219,13 @@ class SegmentationNode:
             rgb = color_to_rgb(color) if isinstance(color, Image) else compressed_to_rgb(color)
             info = self._camera_info_for(rgb)
             uses_depth = bool(asked) or judges or self._outputs.wants_depth
-            depth = self._depth_for(pair.depth, rgb, uses_depth)
+            takes_depth = self._model.bundle.input.with_depth
+            depth = self._depth_for(pair.depth, rgb, uses_depth or takes_depth)
+            self._without_depth += takes_depth and depth is None
             inputs = Inputs(color.header, rgb, info, self._intrinsics_of(info) if uses_depth else None, depth)
             converted = time.monotonic()
-            segmentation = self._model.segmenter.segment(rgb, judges or self._outputs.wants_confidence)
+            with_confidence = judges or self._outputs.wants_confidence
+            segmentation = self._model.segmenter.segment(rgb, with_confidence, depth)
             inferred = time.monotonic()
             results = self._outputs.publish(inputs, segmentation, with_objects=bool(asked))
             ended = time.monotonic()
@@ -307,6 +311,7 @@ class SegmentationNode:
             segmented=self._segmented,
             failed=self._failed,
             depth_refused=self._depth_refused,
+            without_depth=self._without_depth,
             unwanted=self._unwanted,
             rate_limited=self._rate_limited,
         )
@@ -316,6 +321,7 @@ class SegmentationNode:
             enabled=self._enabled,
             uses_depth=self._settings.use_depth,
             depth_alive=self._queue.depth_alive,
+            model_takes_depth=self._model.bundle.input.with_depth,
             last_failure=self._last_failure,
             inferences=tuple(self._inferences),
             arrival_age=self._arrival_age,

@@ -10,6 +10,7 @@ from typing import Any, Deque, Dict, List, Optional
 
 import numpy as np
 import rospy
+from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import Image
 
 from rt_seg.confusion import class_iou, confusion_matrix, mean_iou
@@ -17,6 +18,7 @@ from rt_seg.labels import Label, LabelSet
 from rt_seg.msg import LabelInfo
 from rt_seg.products.overlay import Palette
 from rt_seg.products.snapshot import compose_snapshot, write_png
+from rt_seg.ros import diagnostics
 from rt_seg.ros.camera_topics import COLOR, GROUND_TRUTH, RECEIVE_BUFFER
 from rt_seg.ros.conversions import ConversionError, color_to_rgb, mask_from_message
 from rt_seg.ros.settings import SettingsError, read_settings
@@ -60,6 +62,7 @@ class Status:
         self._matrix: Optional[np.ndarray] = None
         self._pixels: Optional[np.ndarray] = None
         self._failure: Optional[str] = None
+        self._model_input = diagnostics.COLOR
         self._window: List[float] = []
         self._window_start = time.monotonic()
         self.latencies: Deque[float] = deque(maxlen=LATENCIES)
@@ -78,6 +81,9 @@ class Status:
                 topic, Image, self._receive, name, queue_size=4, buff_size=RECEIVE_BUFFER, tcp_nodelay=True
             )
         rospy.Subscriber("labels", LabelInfo, self._receive_labels, queue_size=1)
+        # The node's name, by its topics; diagnostic_updater leaves the slash out.
+        self._node = self.topics["mask"].rpartition("/")[0].strip("/")
+        rospy.Subscriber("/diagnostics", DiagnosticArray, self._receive_diagnostics, queue_size=10)
 
     def _receive_labels(self, message: LabelInfo) -> None:
         labels = labels_of(message)
@@ -87,6 +93,12 @@ class Status:
                 self._matrix = np.zeros((len(labels), len(labels) + 1), np.int64)
                 self._pixels = None
                 self.scored = 0
+
+    def _receive_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == f"{self._node}: stream":
+                values = {item.key: item.value for item in status.values}
+                self._model_input = values.get(diagnostics.MODEL_INPUT, diagnostics.COLOR)
 
     def _receive(self, message: Image, name: str) -> None:
         arrival, now = time.monotonic(), rospy.Time.now()
@@ -146,6 +158,8 @@ class Status:
             parts = [f"{len(window) / elapsed:.1f} masks/s", f"latency p50 {p50:.0f} ms, p95 {p95:.0f} ms"]
             if self.scored and self._matrix is not None:
                 parts.append(f"mIoU {mean_iou(self._matrix):.3f} over {self.scored} frames")
+            if self._model_input != diagnostics.COLOR:
+                parts.append(f"from {self._model_input}")
             if self._pixels is not None and self._labels is not None:
                 parts.append(self._shares(self._pixels, self._labels))
             if self._failure:

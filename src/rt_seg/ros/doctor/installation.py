@@ -96,7 +96,8 @@ def check_bundles(folders: List[Path]) -> List[Finding]:
         except BundleError as error:
             findings.append(Finding(BAD, f"model {folder.name}", str(error), "copy or export the bundle again"))
         else:
-            classes = f"{bundle.version}, {len(bundle.labels)} classes, files as exported"
+            channels = "colour and depth" if bundle.input.with_depth else "colour"
+            classes = f"{bundle.version}, {len(bundle.labels)} classes from {channels}, files as exported"
             findings.append(Finding(OK, f"model {folder.name}", classes))
     if not findings:
         findings.append(
