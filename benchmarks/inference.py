@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Time from a camera frame to the class of every pixel: the live engine against Keras, alternately, in one process.
+"""Time from a camera frame to the class of every pixel: all engines against Keras, alternately, in one process.
 
 The baseline is the way of the program that this package replaces: a float frame resized to the network's input,
-`model.predict`, arg-max, and the ids enlarged to the frame's size. Both sides run the weights of the same bundle.
+`model.predict`, arg-max, and the ids enlarged to the frame's size. All sides run the weights of the same bundle. The
+forms for the sizes are made of them by the code of `export`, and kept for the next time.
 """
 from __future__ import annotations
 
@@ -12,20 +13,36 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "training")]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "training"), str(ROOT / "benchmarks")]
 
-EXAMPLE = """example:
-  benchmarks/inference.py models/tabletop --sizes 480x640 720x1280 --repeats 30
+SIZES = ((240, 320), (360, 480), (480, 640), (720, 1280))
+QUICK = {"sizes": [(480, 640)], "repeats": 10, "frames": 8}
+EXAMPLE = """examples:
+  benchmarks/inference.py --quick                              # 480x640 alone, a few repeats
+  benchmarks/inference.py models/tabletop --sizes 480x640 --engines openvino onnxruntime
 
-A row gives the median and 95th percentile of the time of one frame, how many times faster than the baseline that
-is, and the share of pixels with the class that Keras gives when its logits are resized before the arg-max, the exact
-way. Every engine that the bundle holds has a row: `export ... --also onnxruntime litert saved_model keras`. The second
-table has processes of their own for each engine: seconds from their start to the first mask, and peak memory."""
+Columns: median and 95th percentile of the time of one frame; how many times faster than model.predict and than a
+tf.function that is; the share of pixels with the class that Keras gives when its logits are resized before the arg-max,
+the exact way; seconds from the start of a process of its own to the first mask, and the peak memory of that process;
+and the mean IoU on frames of CamVid's validation set, for a bundle of its classes, where RT_SEG_DATA names the folder
+that holds it as camvid/val and camvid/valannot."""
 
 CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8")
+CAMVID_CLASSES = 11
+
+
+class Way(NamedTuple):
+    """One way from a frame to ids: its name, the function, and for the start in a process what to run there."""
+
+    name: str
+    ids: Callable
+    start: tuple[str, ...]
+    """Folder, runtime and precision, or empty."""
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -59,15 +76,31 @@ def cpu() -> str:
     return f"{model}, {os.cpu_count()} cores, {features}"
 
 
-def first_mask(folder: Path, runtime: str) -> None:
+def precision_rule() -> str:
+    """What this CPU decides about the arithmetic of OpenVINO, in words."""
+    from rt_seg.engines.openvino import matrix_units
+
+    if matrix_units():
+        return "CPU with amx_bf16: what is not int8 is computed in bf16"
+    return "CPU without amx_bf16: what is not int8 is computed in f32, for bf16 would be emulated, and slower"
+
+
+def first_mask(folder: Path, runtime: str, precision: str) -> None:
     """Segment one black image and print the seconds since this process started and its peak memory in MB."""
     import numpy as np
 
     from rt_seg.bundle import load_bundle
-    from rt_seg.segmenter import Segmenter
 
     bundle = load_bundle(folder)
-    Segmenter(bundle, runtime).segment(np.zeros((bundle.input.height, bundle.input.width, 3), np.uint8))
+    black = np.zeros((bundle.input.height, bundle.input.width, 3), np.uint8)
+    if runtime == "predict":
+        import keras
+
+        keras.saving.load_model(str(bundle.engine("keras").path), compile=False).predict(black[np.newaxis], verbose=0)
+    else:
+        from rt_seg.segmenter import Segmenter
+
+        Segmenter(bundle, runtime, precision=precision).segment(black)
     # Field 22: the start of the process in clock ticks since that of the machine.
     fields = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
@@ -77,38 +110,91 @@ def first_mask(folder: Path, runtime: str) -> None:
     print(seconds, int(status.partition("VmHWM:")[2].split()[0]) / 1024)
 
 
-def print_accuracy(folder: Path, frames: int, labels, segments: dict[str, Callable]) -> None:
-    """Print the mean IoU of each way on evenly spread validation frames of CamVid in the layout of SegNet."""
+def start_columns(start: tuple[str, ...]) -> str:
+    """Seconds to the first mask and peak memory of a process of its own."""
+    if not start:
+        return f"{'-':>7} {'-':>7}"
+    command = [sys.executable, __file__, "--first-mask", *start]
+    child = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds, megabytes = map(float, child.stdout.split())
+    return f"{seconds:5.2f} s {megabytes:4.0f} MB"
+
+
+def camvid_frames(count: int, split: str) -> list[tuple]:
+    """Evenly spread images, uint8 RGB, with their truth; none where RT_SEG_DATA does not hold CamVid."""
     import cv2
 
+    folder = Path(os.environ.get("RT_SEG_DATA") or "/nonexistent") / "camvid"
+    paths = sorted((folder / split).glob("*.png"))
+    return [
+        (
+            cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB),
+            cv2.imread(str(folder / f"{split}annot" / path.name), cv2.IMREAD_GRAYSCALE),
+        )
+        for path in paths[:: max(len(paths) // count, 1)][:count]
+    ]
+
+
+def mean_iou(ids: Callable, frames: list[tuple], labels) -> float:
+    """Mean IoU of a way from an image to ids, 0..1; NaN without frames."""
     from rt_seg_training.metrics import Scores
 
-    images = sorted((folder / "val").glob("*.png"))
-    images = images[:: max(len(images) // frames, 1)][:frames]
-    if not images:
-        raise ValueError(f"{folder / 'val'}: holds no PNG images; name the folder of CamVid with val and valannot")
-    scores = {name: Scores(labels) for name in segments}
-    for path in images:
-        image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-        truth = cv2.imread(str(folder / "valannot" / path.name), cv2.IMREAD_GRAYSCALE)
-        for name, segment in segments.items():
-            scores[name].add(truth, segment(image))
-    print(f"\n{'way':66} {'mean IoU':>9}  on {len(images)} frames of CamVid val")
-    for name, score in scores.items():
-        print(f"{name:66} {score.mean_iou:9.4f}")
+    scores = Scores(labels)
+    for image, truth in frames:
+        scores.add(truth, ids(image))
+    return scores.mean_iou if frames else float("nan")
 
 
-def print_starts(folder: Path, runtimes: list[str]) -> None:
-    """Print the table of first masks, the median of three processes of each engine."""
-    print(f"\n{'engine':14} {'first mask':>12} {'peak memory':>13}")
-    for runtime in runtimes:
-        command = [sys.executable, __file__, str(folder), "--first-mask", runtime]
-        results = []
-        for _ in range(3):
-            child = subprocess.run(command, capture_output=True, text=True, check=True)
-            results.append(tuple(map(float, child.stdout.split())))
-        seconds, megabytes = sorted(results)[1]
-        print(f"{runtime:14} {seconds:10.2f} s {megabytes:10.0f} MB", flush=True)
+def ways_of(network, bundles: list, runtimes: list[str]) -> list[Way]:
+    """Keras twice, then every engine in every precision that this machine computes; the default engine with
+    confidence is the last."""
+    import tensorflow as tf
+
+    from rt_seg.engines.openvino import matrix_units
+    from rt_seg.segmenter import Segmenter
+    from rt_seg_training.pipeline import normalize
+
+    input_size = network.input_shape[1:3]
+
+    def resized_ids(predict, image):
+        """The way of the original: arg-max of the coarse logits, and its ids enlarged."""
+        batch = normalize(tf.image.resize(image, input_size, antialias=True))[tf.newaxis]
+        ids = tf.argmax(predict(batch), axis=-1)[..., tf.newaxis]
+        return tf.cast(tf.image.resize(ids, image.shape[:2], "nearest"), tf.uint8).numpy()[0, ..., 0]
+
+    compiled = tf.function(lambda image: network(image, training=False))
+    with_keras = [bundle for bundle in bundles if bundle.engine("keras")]
+    keras_start = (str(with_keras[0].folder), "predict", "auto") if with_keras else ()
+    ways = [
+        Way("Keras predict, arg-max, resized ids",
+            lambda image: resized_ids(lambda batch: network.predict(batch, verbose=0), image), keras_start),
+        Way("Keras in a tf.function, the same", lambda image: resized_ids(compiled, image), ()),
+    ]  # fmt: skip
+    segmenters = []
+    for bundle in bundles:
+        for entry in bundle.engines:
+            # bf16 without matrix units is emulated, and several times slower than f32.
+            both = entry.runtime == "openvino" and matrix_units()
+            for precision in ("bf16", "f32") if both else ("auto",):
+                if entry.runtime in runtimes:
+                    segmenter = Segmenter(bundle, entry.runtime, precision=precision)
+                    segmenters.append(segmenter)
+                    start = (str(bundle.folder), entry.runtime, precision)
+                    ways.append(Way(segmenter.description, lambda image, one=segmenter: one.segment(image).mask, start))
+    if segmenters:
+        first = segmenters[0]
+        ways.append(Way("the first of them, with confidence", lambda image: first.segment(image, True).mask, ()))
+    return ways
+
+
+def exact_ids(network, image):
+    """Ids of Keras's logits, resized before the arg-max."""
+    import tensorflow as tf
+
+    from rt_seg_training.pipeline import normalize
+
+    batch = normalize(tf.image.resize(image, network.input_shape[1:3], antialias=True))[tf.newaxis]
+    return tf.argmax(tf.image.resize(network(batch, training=False), image.shape[:2]), axis=-1).numpy()[0]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,82 +202,92 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
-    parser.add_argument("--sizes", type=_size, nargs="+", default=[(480, 640)], metavar="HxW", help="of the frame")
-    parser.add_argument("--repeats", type=int, default=20, help="timed frames of each way (default: %(default)s)")
-    parser.add_argument("--camvid", type=Path, metavar="DIR", help="score the engines on DIR/val, DIR/valannot")
-    parser.add_argument("--frames", type=int, default=20, help="frames to score on (default: %(default)s)")
-    parser.add_argument("--first-mask", metavar="RUNTIME", help=argparse.SUPPRESS)
+    parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "camvid", help="model bundle")
+    parser.add_argument("--sizes", type=_size, nargs="+", metavar="HxW", help="of frame and network (default: four)")
+    parser.add_argument("--engines", nargs="+", metavar="RUNTIME", help="these alone (default: all)")
+    parser.add_argument("--repeats", type=int, help="timed frames of each way (default: 30)")
+    parser.add_argument("--frames", type=int, help="frames to score on (default: 20)")
+    parser.add_argument("--quick", action="store_true", help="480x640, few repeats and frames: a minute or two")
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "rt_seg" / "benchmarks", metavar="DIR",
+                        help="keeps the forms (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--first-mask", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # TensorFlow leaves oneDNN off on CPUs without AVX-512; the baseline shall be as fast as it can be.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if options.first_mask:
-        first_mask(options.bundle, options.first_mask)
+        first_mask(Path(options.first_mask[0]), *options.first_mask[1:])
         return 0
-
-    import numpy as np
-    import tensorflow as tf
+    for name, standard in {"sizes": list(SIZES), "repeats": 30, "frames": 20}.items():
+        if getattr(options, name) is None:
+            setattr(options, name, QUICK[name] if options.quick else standard)
 
     from rt_seg.bundle import BundleError, load_bundle
-    from rt_seg.segmenter import Segmenter
-    from rt_seg_training.pipeline import normalize
+    from rt_seg.engines import ENGINES
+    from rt_seg_training.exporting import ExportError
     from rt_seg_training.warm_start import WarmStartError, load_exported_network
 
+    runtimes = options.engines or list(ENGINES)
+    unknown = sorted(set(runtimes) - set(ENGINES))
+    if unknown:
+        parser.error(f"--engines: {', '.join(unknown)} is not known; accepted are {', '.join(ENGINES)}")
     try:
         bundle = load_bundle(options.bundle)
-        segmenters = {entry.runtime: Segmenter(bundle, entry.runtime) for entry in bundle.engines}
-        segmenter = Segmenter(bundle)
-        model = load_exported_network(bundle)
-    except (BundleError, WarmStartError) as error:
+        print_tables(options, bundle, load_exported_network(bundle), runtimes)
+    except (BundleError, ExportError, WarmStartError) as error:
         print(f"inference: {error}", file=sys.stderr)
         return 2
-    input_size = (bundle.input.height, bundle.input.width)
-
-    def prepared(frame: np.ndarray) -> tf.Tensor:
-        return normalize(tf.image.resize(frame, input_size, antialias=True))[tf.newaxis]
-
-    compiled = tf.function(lambda image: model(image, training=False))
-    print(f"{cpu()}\n{bundle.name} {bundle.version}, input {input_size[0]}x{input_size[1]}, {segmenter.description}\n")
-    print(f"{'frame':>9}  {'way':66} {'median':>9} {'95 %':>9} {'ratio':>7} {'equal ids':>10}")
-    for height, width in options.sizes:
-        coarse = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
-        frame = tf.cast(tf.image.resize(coarse, (height, width), "bicubic"), tf.uint8).numpy()
-
-        def old_way(predict, frame=frame, size=(height, width)):
-            ids = tf.argmax(predict(prepared(frame)), axis=-1)[..., tf.newaxis]
-            return tf.image.resize(ids, size, "nearest").numpy()[0, ..., 0]
-
-        ways = {
-            "Keras predict, arg-max, resized ids": lambda: old_way(lambda image: model.predict(image, verbose=0)),
-            "Keras in a tf.function, the same": lambda: old_way(compiled),
-        }
-        for other in segmenters.values():
-            ways[other.description] = lambda frame=frame, other=other: other.segment(frame).mask
-        ways["default engine, with confidence"] = lambda frame=frame: segmenter.segment(frame, confidence=True).mask
-        exact = tf.argmax(tf.image.resize(compiled(prepared(frame)), (height, width)), axis=-1).numpy()[0]
-        times = measure_alternately(ways, options.repeats)
-        baseline = np.median(next(iter(times.values())))
-        for name, seconds in times.items():
-            median, late = np.median(seconds), np.percentile(seconds, 95)
-            equal = (ways[name]() == exact).mean()
-            print(
-                f"{f'{height}x{width}':>9}  {name:66} {median * 1e3:6.1f} ms {late * 1e3:6.1f} ms "
-                f"{baseline / median:6.2f}x {equal:10.2%}"
-            )
-    if options.camvid is not None:
-        segments = {other.description: lambda image, other=other: other.segment(image).mask
-                    for other in segmenters.values()}  # fmt: skip
-        segments["Keras in a tf.function, logits resized before the arg-max"] = lambda image: tf.argmax(
-            tf.image.resize(compiled(prepared(image)), image.shape[:2]), axis=-1
-        ).numpy()[0].astype(np.uint8)
-        try:
-            print_accuracy(options.camvid, options.frames, bundle.labels, segments)
-        except ValueError as error:
-            print(f"inference: {error}", file=sys.stderr)
-            return 2
-    print_starts(options.bundle, list(segmenters))
     return 0
+
+
+def print_tables(options: argparse.Namespace, bundle, whole, runtimes: list[str]) -> None:
+    """Print the machine, and a table for each size. Raises BundleError, ExportError."""
+    import numpy as np
+    from sized_forms import sized_bundles, sized_network
+
+    from rt_seg.segmenter import resize_image
+    from rt_seg_training.accuracy_guard import LOSS_LIMIT
+
+    shipped = bundle.engine("openvino")
+    print(f"{cpu()}\n{bundle.name} {bundle.version}, shipped in {shipped.precision}: `export` takes int8 where that "
+          f"loses at most {100 * LOSS_LIMIT:g} points of mean IoU\n{precision_rule()}")  # fmt: skip
+    scores_camvid = len(bundle.labels) == CAMVID_CLASSES
+    frames = camvid_frames(options.frames, "val") if scores_camvid else []
+    print(f"mean IoU: {f'{len(frames)} frames of CamVid val' if frames else 'none: '}", end="")
+    reason = "RT_SEG_DATA names no folder with camvid/val" if scores_camvid else "the classes are not those of CamVid"
+    print("" if frames else reason)
+    pictures = [image for image, _ in camvid_frames(64, "train")] if frames else []
+    pictures = pictures or [_clouds(seed) for seed in range(4)]
+    for height, width in options.sizes:
+        network = sized_network(whole, height, width)
+        exact, quantized = sized_bundles(bundle, whole, height, width, pictures, runtimes, options.cache)
+        if shipped.precision == "int8" and (bundle.input.height, bundle.input.width) == (height, width):
+            quantized = bundle
+        ways = ways_of(network, [quantized, exact], runtimes)
+        frame = resize_image(pictures[0], height, width)
+        times = measure_alternately({way.name: partial(way.ids, frame) for way in ways}, options.repeats)
+        medians = [float(np.median(times[way.name])) for way in ways]
+        truth = exact_ids(network, frame)
+        print(f"\n{f'{height}x{width}':62} {'median':>9} {'95 %':>9} {'/predict':>8} {'/tf.func':>8} {'equal':>8} "
+              f"{'start':>7} {'peak':>7} {'mIoU':>7}")  # fmt: skip
+        for way, median in zip(ways, medians, strict=True):
+            late = np.percentile(times[way.name], 95)
+            equal = (way.ids(frame) == truth).mean()
+            print(
+                f"{way.name:62} {median * 1e3:6.1f} ms {late * 1e3:6.1f} ms {medians[0] / median:7.2f}x "
+                f"{medians[1] / median:7.2f}x {equal:8.2%} {start_columns(way.start)} "
+                f"{mean_iou(way.ids, frames, bundle.labels):7.4f}",
+                flush=True,
+            )
+
+
+def _clouds(seed: int):
+    """A picture without sharp edges, where there is no real one."""
+    import cv2
+    import numpy as np
+
+    coarse = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), np.uint8)
+    return cv2.resize(coarse, (640, 480), interpolation=cv2.INTER_CUBIC)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 The rate is that of a 3×3 convolution of 256 channels in the same runtime, measured in turns with the network, in the
 arithmetic of the network and in f32: int8 where the network is quantised, else that which the engine takes here. Above
 the floor lie memory traffic, thin layers and the large resolutions.
-The second table says for each resolution what its convolutions take beside their floor.
+The second table says for each group of layers what its convolutions take beside their floor, and what all else takes.
 """
 from __future__ import annotations
 
@@ -19,15 +19,54 @@ sys.path.insert(0, str(ROOT / "src"))
 PROBE_CHANNELS, PROBE_HEIGHT, PROBE_WIDTH = 256, 30, 40
 
 
-def multiply_adds(model) -> dict[tuple[int, int], int]:
-    """Multiply-adds of the convolutions of an OpenVINO model by height and width of what they compute."""
-    found: dict[tuple[int, int], int] = {}
+GROUPS = {
+    "stem": "1/2, and the first of 1/4",
+    "layer 1": "the rest of 1/4",
+    "layer 2": "1/8, before the branches part",
+    "high-resolution branch": "1/8, beside layers 3 to 5",
+    "layer 3": "1/16",
+    "layer 4": "1/32",
+    "layer 5 and pyramid": "1/64 and coarser",
+    "head": "1/8, after the pyramid",
+}
+"""Groups of DDRNet's convolutions and where they lie, by the resolution of what they compute."""
+
+
+def groups_of(model) -> dict[str, str]:
+    """The group of each convolution of an OpenVINO model, by the convolution's name."""
+    input_height = model.input(0).shape[1]
+    levels, before = {}, {}
+    for node in model.get_ordered_ops():
+        name = node.get_friendly_name()
+        sources = {value.get_node().get_friendly_name() for value in node.input_values()}
+        before[name] = set().union(*({source} & set(levels) | before[source] for source in sources))
+        if node.get_type_name() == "Convolution":
+            levels[name] = input_height / node.output(0).shape[2]
+    names = list(levels)
+    parting = next((name for name in names if levels[name] > 12), None)
+    groups, stem = {}, 0
+    for name, level in levels.items():
+        if level < 6:
+            stem += 1
+            groups[name] = "stem" if stem <= 2 else "layer 1"
+        elif level < 12:
+            coarsest = max((levels[other] for other in before[name]), default=0)
+            is_before = parting is None or name in before[parting]
+            groups[name] = "head" if coarsest > 48 else "layer 2" if is_before else "high-resolution branch"
+        else:
+            groups[name] = "layer 3" if level < 24 else "layer 4" if level < 48 else "layer 5 and pyramid"
+    return groups
+
+
+def multiply_adds(model) -> dict[str, int]:
+    """Multiply-adds of the convolutions of an OpenVINO model by group."""
+    groups, found = groups_of(model), dict.fromkeys(GROUPS, 0)
     for node in model.get_ops():
         if node.get_type_name() == "Convolution":
             _, outputs, height, width = node.output(0).shape
             weights = node.input_value(1).shape
-            size = (height, width)
-            found[size] = found.get(size, 0) + height * width * outputs * weights[1] * weights[2] * weights[3]
+            count = height * width * outputs * weights[1] * weights[2] * weights[3]
+            found[groups[node.get_friendly_name()]] += count
     return found
 
 
@@ -52,32 +91,28 @@ def _probe(quantized: bool):
     return openvino.Model([result], [image], "probe")
 
 
-def seconds_by_size(model, settings: dict, image, repeats: int) -> dict[tuple[int, int], float]:
-    """Median seconds of the convolutions of a model by height and width of what they compute, as OpenVINO counts."""
+def seconds_by_group(model, settings: dict, image, repeats: int) -> dict[str, float]:
+    """Median seconds of the convolutions of a model by group, and of all else under "", as OpenVINO counts."""
     import numpy as np
     import openvino
 
-    sizes = {
-        node.get_friendly_name(): tuple(node.output(0).shape)[2:]
-        for node in model.get_ops()
-        if node.get_type_name() == "Convolution"
-    }
+    groups = groups_of(model)
     compiled = openvino.Core().compile_model(model, "CPU", {**settings, "PERF_COUNT": True})
-    executed: dict[str, tuple[int, int]] = {}
+    executed: dict[str, str] = {}
     for node in compiled.get_runtime_model().get_ops():
         for name in str(node.get_rt_info()["originalLayersNames"].value).split(","):
-            if name in sizes:
-                executed[node.get_friendly_name()] = sizes[name]
+            # A node may hold what was fused into its convolution, but never two convolutions.
+            if name in groups:
+                executed[node.get_friendly_name()] = groups[name]
     request = compiled.create_infer_request()
     rounds = []
     for _ in range(repeats):
         request.infer([image])
-        found: dict[tuple[int, int], float] = dict.fromkeys(sizes.values(), 0.0)
+        found = dict.fromkeys((*GROUPS, ""), 0.0)
         for entry in request.profiling_info:
-            if entry.node_name in executed:
-                found[executed[entry.node_name]] += entry.real_time.total_seconds()
+            found[executed.get(entry.node_name, "")] += entry.real_time.total_seconds()
         rounds.append(found)
-    return {size: float(np.median([found[size] for found in rounds])) for size in rounds[0]}
+    return {group: float(np.median([found[group] for found in rounds])) for group in rounds[0]}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -110,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
     probes = {
         name: core.compile_model(_probe(name == "int8"), "CPU", {**settings, "INFERENCE_PRECISION_HINT": hint})
         .create_infer_request()
-        for name, hint in {"f32": "f32", arithmetic: precision}.items()
+        for name, hint in {"f32": "f32", precision: precision, arithmetic: precision}.items()
     }  # fmt: skip
     image = np.zeros((bundle.input.height, bundle.input.width, 3), np.uint8)
     sample = np.ones((1, PROBE_CHANNELS, PROBE_HEIGHT, PROBE_WIDTH), np.float32)
@@ -127,20 +162,22 @@ def main(arguments: list[str] | None = None) -> int:
     rates = {name: PROBE_HEIGHT * PROBE_WIDTH * PROBE_CHANNELS**2 * 9 / min(times[name]) for name in probes}
     rate = rates[arithmetic]
     model = core.read_model(str(files.path))
-    by_size = multiply_adds(model)
-    measured = seconds_by_size(model, settings, image[np.newaxis], options.repeats)
-    total = sum(by_size.values())
+    by_group = multiply_adds(model)
+    measured = seconds_by_group(model, settings, image[np.newaxis], options.repeats)
+    total = sum(by_group.values())
     median = float(np.median(times["network"]))
     print(f"{core.get_property('CPU', 'FULL_DEVICE_NAME')}, {bundle.name} {bundle.version}, {engine.description}")
     print(f"network  {total / 1e9:7.2f} G multiply-adds")
-    print("rate     " + ", ".join(f"{value / 1e9:7.1f} G/s in {name}" for name, value in rates.items()))
-    print(f"floor    {total / rate * 1e3:7.1f} ms")
-    print(f"engine   {median * 1e3:7.1f} ms (median), {median * rate / total:.2f} times the floor\n")
-    print(f"{'resolution':>10} {'G':>7} {'share':>7} {'floor':>9} {'measured':>11}")
-    for (height, width), count in sorted(by_size.items(), reverse=True):
-        share = count / total
-        print(f"{f'{height}x{width}':>10} {count / 1e9:7.3f} {share:7.1%} {count / rate * 1e3:6.1f} ms "
-              f"{measured[height, width] * 1e3:8.1f} ms")  # fmt: skip
+    for name, value in rates.items():
+        print(f"floor    {total / value * 1e3:7.1f} ms in {name}, at {value / 1e9:.1f} G multiply-adds a second")
+    print(f"engine   {median * 1e3:7.1f} ms (median), {median * rate / total:.2f} times the floor in {arithmetic}\n")
+    print(f"{'layers':24} {'where':32} {'G':>6} {'share':>7} {'floor':>9} {'measured':>11} {'times':>6}")
+    for group, count in by_group.items():
+        if count:
+            floor, seconds = count / rate, measured[group]
+            print(f"{group:24} {GROUPS[group]:32} {count / 1e9:6.3f} {count / total:7.1%} {floor * 1e3:6.1f} ms "
+                  f"{seconds * 1e3:8.1f} ms {seconds / floor:6.2f}")  # fmt: skip
+    print(f"{'all else':24} {'adding, resizing, quantising':32} {'':24} {measured[''] * 1e3:8.1f} ms")
     return 0
 
 

@@ -1,5 +1,6 @@
 """The benchmarks run and print what they promise."""
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -14,18 +15,33 @@ def _load(name):
     return module
 
 
-def test_inference_prints_a_row_for_each_way_with_ratios_against_the_first(capsys):
-    assert _load("inference").main(["--sizes", "120x160", "--repeats", "1"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    rows = [line for line in lines if line.lstrip().startswith("120x160")]
-    assert len(rows) == 4
-    assert rows[0].split("ms")[-1].split()[0] == "1.00x"
-    shares = [float(row.split()[-1].rstrip("%")) for row in rows]
-    assert min(shares[2:]) > 90.0, "the live engine does not give the classes of the network it was exported from"
-    runtime, seconds, _, megabytes, _ = lines[-1].split()
-    assert runtime == "openvino"
-    assert 0.0 < float(seconds) < 60.0
-    assert 50.0 < float(megabytes) < 500.0, "an engine that is not TensorFlow's loads no TensorFlow"
+def test_inference_prints_for_a_size_a_row_of_each_way_with_speed_start_memory_and_equal_classes(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.delenv("RT_SEG_DATA", raising=False)
+    options = ["--sizes", "64x96", "--repeats", "1", "--engines", "openvino", "--cache", str(tmp_path)]
+    assert _load("inference").main(options) == 0
+    printed = capsys.readouterr().out
+    assert "mean IoU: none: RT_SEG_DATA names no folder with camvid/val" in printed
+    row = r"^(\S.*?) +[\d.]+ ms +[\d.]+ ms +([\d.]+)x +([\d.]+)x +([\d.]+)% +(.*) nan$"
+    rows = re.findall(row, printed, re.MULTILINE)
+    assert [row[0].split()[0] for row in rows] == ["Keras", "Keras", "OpenVINO", "OpenVINO", "the"]
+    assert rows[0][1] == rows[1][2] == "1.00"
+    assert float(rows[3][3]) > 99.5, "the f32 form does not give the classes of the network it was made of"
+    seconds, megabytes = (float(value) for value in re.findall(r"[\d.]+", rows[2][4]))
+    assert 0.0 < seconds < 60.0
+    assert 50.0 < megabytes < 500.0, "an engine that is not TensorFlow's loads no TensorFlow"
+
+
+def test_limit_prints_the_floor_of_every_group_of_layers(capsys):
+    assert _load("limit").main(["--repeats", "1"]) == 0
+    printed = capsys.readouterr().out
+    rows = re.findall(r"^(\S.*?)  +1/.* ([\d.]+)% +([\d.]+) ms +([\d.]+) ms +[\d.]+$", printed, re.MULTILINE)
+    assert [row[0] for row in rows] == [
+        "stem", "layer 1", "layer 2", "high-resolution branch", "layer 3", "layer 4", "layer 5 and pyramid", "head",
+    ], printed  # fmt: skip
+    assert sum(float(row[1]) for row in rows) == pytest.approx(100.0, abs=0.5)
+    assert all(float(row[3]) > 0.0 for row in rows)
 
 
 def test_inference_names_a_bundle_that_is_not_there(tmp_path, capsys):

@@ -1,0 +1,103 @@
+"""A bundle's network for another input size, in all forms that `export` writes, made once and kept."""
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import yaml
+
+from rt_seg.bundle import MANIFEST, Bundle, file_sha256, load_bundle
+from rt_seg.segmenter import resize_image
+
+if TYPE_CHECKING:
+    import keras
+
+COMPARED = 2
+"""Pictures that each form is compared with Keras on; `export` takes more."""
+
+
+def sized_network(network: keras.Model, height: int, width: int) -> keras.Model:
+    """The Keras network with its weights, for images of height × width."""
+    from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+
+    sized = ddrnet_23_slim(height, width, network.output_shape[-1])
+    sized.set_weights(network.get_weights())
+    return sized
+
+
+def _write_run(folder: Path, bundle: Bundle, network: keras.Model) -> None:
+    """A run folder that `export` takes, of a trained network."""
+    from rt_seg_training import trainer
+    from rt_seg_training.configuration import TrainingConfiguration
+
+    height, width = network.input_shape[1:3]
+    TrainingConfiguration(
+        dataset=bundle.name, train_split="train", validation_split="validation", height=height, width=width,
+        crop_height=height, crop_width=width, steps=1, auxiliary_weight=0.0,
+    ).save(folder / trainer.CONFIGURATION)  # fmt: skip
+    (folder / trainer.LABELS).write_text(yaml.safe_dump(bundle.labels.to_dict()), encoding="utf-8")
+    network.save_weights(folder / trainer.WEIGHTS)
+
+
+def _write_int8(exact: Bundle, folder: Path, pictures: list[np.ndarray]) -> None:
+    """The bundle of the int8 form of an f32 bundle's network, its manifest last."""
+    import nncf
+    import openvino
+
+    from rt_seg_training.exporting import write_manifest
+
+    folder.mkdir()
+    network = openvino.Core().read_model(str(exact.engine("openvino").path))
+    quantized = nncf.quantize(
+        network, nncf.Dataset([picture[np.newaxis] for picture in pictures]), subset_size=len(pictures),
+        preset=nncf.QuantizationPreset.MIXED,
+    )  # fmt: skip
+    openvino.save_model(quantized, str(folder / "model.xml"), compress_to_fp16=False)
+    manifest = yaml.safe_load((exact.folder / MANIFEST).read_text(encoding="utf-8"))
+    hashes = {name: file_sha256(folder / name) for name in ("model.xml", "model.bin")}
+    manifest["engines"] = [{"runtime": "openvino", "precision": "int8", "path": "model.xml", "sha256": hashes}]
+    write_manifest(folder, manifest)
+
+
+def _is_complete(home: Path, runtimes: list[str]) -> bool:
+    """Whether an earlier run has made all that is wanted; the int8 form is the last that it makes."""
+    if not (home / "int8" / MANIFEST).is_file():
+        return False
+    exact = load_bundle(home / "f32")
+    return all(exact.engine(runtime) is not None for runtime in runtimes)
+
+
+def sized_bundles(
+    bundle: Bundle,
+    network: keras.Model,
+    height: int,
+    width: int,
+    pictures: list[np.ndarray],
+    runtimes: list[str],
+    cache: Path,
+) -> tuple[Bundle, Bundle]:
+    """Bundles of the network for height × width: one with the forms of some runtimes in f32, one with that of OpenVINO
+    in int8.
+
+    `network`: the bundle's, of any size; `pictures`: uint8 (h, w, 3), for calibration. Kept in `cache`; it takes half a
+    minute to make them. Raises ExportError where a form does not compute what Keras computes.
+    """
+    from rt_seg_training.exporting import ALSO, export_bundle
+
+    weights = next(iter(bundle.engine("openvino").sha256.values()))[:12]
+    home = cache / f"{bundle.name}-{weights}-{height}x{width}"
+    if not _is_complete(home, runtimes):
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        pictures = [resize_image(picture, height, width) for picture in pictures]
+        with tempfile.TemporaryDirectory() as run:
+            _write_run(Path(run), bundle, sized_network(network, height, width))
+            export_bundle(
+                Path(run), home / "f32", bundle.name, bundle.version, bundle.license, pictures[:COMPARED], "f32",
+                also=[runtime for runtime in ALSO if runtime in runtimes],
+            )  # fmt: skip
+        _write_int8(load_bundle(home / "f32"), home / "int8", pictures)
+    return load_bundle(home / "f32"), load_bundle(home / "int8")
