@@ -1,7 +1,6 @@
 """A bundle's network for another input size, in all forms that `export` writes, made once and kept."""
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +48,7 @@ def _write_int8(exact: Bundle, folder: Path, pictures: list[np.ndarray]) -> None
 
     from rt_seg_training.exporting import write_manifest
 
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     network = openvino.Core().read_model(str(exact.engine("openvino").path))
     quantized = nncf.quantize(
         network, nncf.Dataset([picture[np.newaxis] for picture in pictures]), subset_size=len(pictures),
@@ -62,12 +61,9 @@ def _write_int8(exact: Bundle, folder: Path, pictures: list[np.ndarray]) -> None
     write_manifest(folder, manifest)
 
 
-def _is_complete(home: Path, runtimes: list[str]) -> bool:
-    """Whether an earlier run has made all that is wanted; the int8 form is the last that it makes."""
-    if not (home / "int8" / MANIFEST).is_file():
-        return False
-    exact = load_bundle(home / "f32")
-    return all(exact.engine(runtime) is not None for runtime in runtimes)
+def _holds(folder: Path, runtimes: list[str]) -> bool:
+    """Whether an earlier run has left a bundle there with the forms of all these runtimes."""
+    return (folder / MANIFEST).is_file() and all(load_bundle(folder).engine(runtime) for runtime in runtimes)
 
 
 def sized_bundles(
@@ -89,15 +85,15 @@ def sized_bundles(
 
     weights = next(iter(bundle.engine("openvino").sha256.values()))[:12]
     home = cache / f"{bundle.name}-{weights}-{height}x{width}"
-    if not _is_complete(home, runtimes):
-        shutil.rmtree(home, ignore_errors=True)
-        home.mkdir(parents=True)
-        pictures = [resize_image(picture, height, width) for picture in pictures]
+    pictures = [resize_image(picture, height, width) for picture in pictures]
+    if not _holds(home / "f32", runtimes):
+        home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as run:
             _write_run(Path(run), bundle, sized_network(network, height, width))
             export_bundle(
                 Path(run), home / "f32", bundle.name, bundle.version, bundle.license, pictures[:COMPARED], "f32",
                 also=[runtime for runtime in ALSO if runtime in runtimes],
             )  # fmt: skip
+    if not _holds(home / "int8", ["openvino"]):
         _write_int8(load_bundle(home / "f32"), home / "int8", pictures)
     return load_bundle(home / "f32"), load_bundle(home / "int8")
