@@ -21,7 +21,7 @@ PROBE_CHANNELS, PROBE_HEIGHT, PROBE_WIDTH = 256, 30, 40
 
 GROUPS = {
     "stem": "1/2, and the first of 1/4",
-    "layer 1": "the rest of 1/4",
+    "layer 1": "1/4, the rest",
     "layer 2": "1/8, before the branches part",
     "high-resolution branch": "1/8, beside layers 3 to 5",
     "layer 3": "1/16",
