@@ -19,6 +19,7 @@ from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
 from rt_seg_training.nets.registry import build_net
 from rt_seg_training.openvino_form import first_depth_convolutions
 from rt_seg_training.pipeline import normalize
+from rt_seg_training.warm_start import load_exported_network
 
 CLASSES = [{"id": i, "name": name, "color": [i, i, i]} for i, name in enumerate(("floor", "peg", "hole"))]
 LABELS = labels_from_dict({"classes": CLASSES}, "test")
@@ -181,6 +182,10 @@ def test_every_form_of_a_network_with_depth_computes_what_keras_computes_with_it
     image = normalize(resize_image(frame.color, 64, 96)[np.newaxis])
     alone = np.argmax(upsample_logits(model([image, keras.ops.zeros((1, 64, 96, 1))]), (128, 192)), axis=-1)[0]
     assert (alone != frame.mask).mean() > 0.02, "this network does not hear its depth"
+    inputs = [image, frame.depth[np.newaxis, ::2, ::2, np.newaxis] / np.float32(1000)]
+    expected = model(inputs)
+    difference = np.abs(load_exported_network(bundle)(inputs) - expected).max()
+    assert difference < 1e-4 * np.abs(expected).max(), "the weights that training starts from are not those exported"
     for runtime in ("openvino", *exporting.ALSO):
         segmenter = Segmenter(bundle, runtime=runtime, precision="f32")
         assert (segmenter.segment(frame.color, depth=frame.depth).mask == frame.mask).mean() > 0.999, runtime
