@@ -15,7 +15,6 @@ DEMO_RECORDING=recordings/demo.bag
 camera=${CAMERA:-recording}
 viewer=${VIEWER:-$([ -n "${DISPLAY:-}" ] && echo rviz || echo status)}
 loop=${LOOP:-$([ "$viewer" = rviz ] && echo true || echo false)}
-bundle=${BUNDLE:-tabletop}
 recording=${RECORDING:-$DEMO_RECORDING}
 
 [ "$camera" != replay ] || camera=recording # the name that it had first
@@ -23,6 +22,9 @@ case $camera in
     recording | realsense | realsense_sdk | webcam | video | simulated | several | none) ;;
     *) stop "CAMERA=$camera is not known; accepted: recording, realsense, realsense_sdk, webcam, video, simulated, several, none" ;;
 esac
+usual=tabletop
+[[ $camera != realsense* ]] || usual=indoor # it takes the depth of the camera, and knows rooms
+bundle=${BUNDLE:-$usual}
 shopt -s nullglob
 shipped=(models/*)
 [ -d "$bundle" ] || [ ! -d "models/$bundle" ] || bundle=models/$bundle

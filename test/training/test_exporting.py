@@ -17,7 +17,7 @@ from rt_seg_training.losses import upsample_logits
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
 from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
 from rt_seg_training.nets.registry import build_net
-from rt_seg_training.openvino_form import first_depth_convolutions
+from rt_seg_training.openvino_form import operations_of_depth_alone
 from rt_seg_training.pipeline import normalize
 from rt_seg_training.warm_start import load_exported_network
 
@@ -206,7 +206,9 @@ def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
     assert scores["OpenVINO f32"] == pytest.approx(1, abs=1e-3), "the guard did not give the frames their depth"
     assert scores["OpenVINO int8 without depth"] < scores["OpenVINO int8"]
     network = openvino.Core().read_model(str(tmp_path / "probe" / "model.xml"))
-    exact = first_depth_convolutions(network)
+    of_depth = operations_of_depth_alone(network)
+    assert "FakeQuantize" not in of_depth.values() and len(of_depth) > 20
+    exact = [name for name, kind in of_depth.items() if kind == "Convolution"]
     assert len(exact) == 1
     stem = next(operation for operation in network.get_ops() if operation.get_friendly_name() == exact[0])
     assert list(stem.input(1).get_shape()) == [16, 4, 3, 3], "of depth, validity and slants"
