@@ -260,7 +260,7 @@ def print_tables(options: argparse.Namespace, bundle, whole, runtimes: list[str]
     pictures = pictures or [_clouds(seed) for seed in range(4)]
     for height, width in options.sizes:
         network = sized_network(whole, height, width)
-        exact, quantized = sized_bundles(bundle, whole, height, width, pictures, runtimes, options.cache)
+        exact, quantized = sized_bundles(bundle, network, pictures, runtimes, options.cache)
         if shipped.precision == "int8" and (bundle.input.height, bundle.input.width) == (height, width):
             quantized = bundle
         ways = ways_of(network, [quantized, exact], runtimes)

@@ -20,6 +20,8 @@ COMPARED = 2
 
 def sized_network(network: keras.Model, height: int, width: int) -> keras.Model:
     """The Keras network with its weights, for images of height × width."""
+    if network.input_shape[1:3] == (height, width):
+        return network
     from rt_seg_training.nets.ddrnet import ddrnet_23_slim
 
     sized = ddrnet_23_slim(height, width, network.output_shape[-1])
@@ -43,17 +45,14 @@ def _write_run(folder: Path, bundle: Bundle, network: keras.Model) -> None:
 
 def _write_int8(exact: Bundle, folder: Path, pictures: list[np.ndarray]) -> None:
     """The bundle of the int8 form of an f32 bundle's network, its manifest last."""
-    import nncf
     import openvino
 
     from rt_seg_training.exporting import write_manifest
+    from rt_seg_training.openvino_form import quantize
 
     folder.mkdir(exist_ok=True)
     network = openvino.Core().read_model(str(exact.engine("openvino").path))
-    quantized = nncf.quantize(
-        network, nncf.Dataset([picture[np.newaxis] for picture in pictures]), subset_size=len(pictures),
-        preset=nncf.QuantizationPreset.MIXED,
-    )  # fmt: skip
+    quantized = quantize(network, [[picture[np.newaxis]] for picture in pictures])
     openvino.save_model(quantized, str(folder / "model.xml"), compress_to_fp16=False)
     manifest = yaml.safe_load((exact.folder / MANIFEST).read_text(encoding="utf-8"))
     hashes = {name: file_sha256(folder / name) for name in ("model.xml", "model.bin")}
@@ -67,29 +66,23 @@ def _holds(folder: Path, runtimes: list[str]) -> bool:
 
 
 def sized_bundles(
-    bundle: Bundle,
-    network: keras.Model,
-    height: int,
-    width: int,
-    pictures: list[np.ndarray],
-    runtimes: list[str],
-    cache: Path,
+    bundle: Bundle, network: keras.Model, pictures: list[np.ndarray], runtimes: list[str], cache: Path
 ) -> tuple[Bundle, Bundle]:
-    """Bundles of the network for height × width: one with the forms of some runtimes in f32, one with that of OpenVINO
-    in int8.
+    """Bundles of the network: one with the forms of some runtimes in f32, one with that of OpenVINO in int8.
 
-    `network`: the bundle's, of any size; `pictures`: uint8 (h, w, 3), for calibration. Kept in `cache`; it takes half a
-    minute to make them. Raises ExportError where a form does not compute what Keras computes.
+    `network`: the bundle's, of the wanted size; `pictures`: uint8 (h, w, 3), for calibration. Kept in `cache`; it takes
+    half a minute to make them. Raises ExportError where a form does not compute what Keras computes.
     """
     from rt_seg_training.exporting import ALSO, export_bundle
 
+    height, width = network.input_shape[1:3]
     weights = next(iter(bundle.engine("openvino").sha256.values()))[:12]
     home = cache / f"{bundle.name}-{weights}-{height}x{width}"
     pictures = [resize_image(picture, height, width) for picture in pictures]
     if not _holds(home / "f32", runtimes):
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as run:
-            _write_run(Path(run), bundle, sized_network(network, height, width))
+            _write_run(Path(run), bundle, network)
             export_bundle(
                 Path(run), home / "f32", bundle.name, bundle.version, bundle.license, pictures[:COMPARED], "f32",
                 also=[runtime for runtime in ALSO if runtime in runtimes],

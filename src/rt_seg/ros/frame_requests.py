@@ -35,8 +35,10 @@ class FrameRequests:
             return None
 
     def answer(self, asked: List[Future], inputs: Inputs, results: Results) -> None:
-        """Give an image's results to those who had `asked` when the work on it began."""
+        """Give an image's results to those who had `asked` when the work on it began, and have no answer yet: that of
+        the image before may have come since."""
         with self._lock:
-            self._waiting = [future for future in self._waiting if future not in asked]
-        for future in asked:
+            answered = [future for future in asked if future in self._waiting]
+            self._waiting = [future for future in self._waiting if future not in answered]
+        for future in answered:
             future.set_result((inputs, results))

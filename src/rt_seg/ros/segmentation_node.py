@@ -7,6 +7,10 @@ from collections import deque
 from dataclasses import dataclass, field, fields
 from typing import Callable, Deque, List, Optional, Tuple, Union
 
+# Before NumPy, which it sets up.
+import rt_seg.ros.threads  # noqa: F401
+
+# isort: split
 import message_filters
 import numpy as np
 import rospy
@@ -36,6 +40,7 @@ from rt_seg.ros.frame_saver import FrameSaver
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.model import EngineSettings, Model, load_model
 from rt_seg.ros.outputs import Inputs, Outputs
+from rt_seg.ros.results_thread import ResultsThread
 from rt_seg.ros.services import Services
 from rt_seg.ros.settings import SettingsError, read_settings
 from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES, Pair
@@ -74,7 +79,8 @@ class _Exchange:
 
 
 class SegmentationNode:
-    """Subscriber callbacks only enqueue; `run` works on the newest frameset (or on each, in order: every_frame)."""
+    """Subscriber callbacks only enqueue; `run` works on the newest frameset (or on each, in order: every_frame), and
+    hands what the network made of it to a thread that makes and sends the results."""
 
     def __init__(self, settings: SegmentationSettings, adjustable: AdjustableSettings, model: Model) -> None:
         self._settings = settings
@@ -96,6 +102,7 @@ class SegmentationNode:
         self._last_rgb: Optional[np.ndarray] = None
         self._color_topic = _transported(COLOR, settings.color_transport)
         self._depth_topic = _transported(DEPTH, settings.depth_transport)
+        self._results = ResultsThread()
         self._requests = FrameRequests()
         self._saver = FrameSaver(settings.save_folder, settings.save_limit, settings.save_interval)
         self._diagnostics = Diagnostics(
@@ -140,6 +147,7 @@ class SegmentationNode:
     def close(self) -> None:
         """Stop taking messages and free the engine."""
         self._queue.close()
+        self._results.close()
         for subscriber in self._subscribers:
             subscriber.unregister()
         self._services.close()
@@ -183,6 +191,7 @@ class SegmentationNode:
         if exchange is None:
             return
         self._exchange = None
+        self._results.wait()  # which are of the classes of the model before
         previous, self._model = self._model, exchange.model
         self._outputs.use_model(exchange.model.bundle)
         self._inferences.clear()
@@ -227,32 +236,40 @@ class SegmentationNode:
             with_confidence = judges or self._outputs.wants_confidence
             segmentation = self._model.segmenter.segment(rgb, with_confidence, depth)
             inferred = time.monotonic()
-            results = self._outputs.publish(inputs, segmentation, with_objects=bool(asked))
-            ended = time.monotonic()
-            self._outputs.publish_timing(
-                FrameTiming(
-                    header=color.header,
-                    wait=wait,
-                    preprocess=converted - started,
-                    inference=inferred - converted,
-                    publish=ended - inferred,
-                    age=self._age_of(color),
-                )
-            )
-            self._requests.answer(asked, inputs, results)
-            if judges:
-                self._saver.save_unsure(inputs, results, below)
-            self._inferences.append(inferred - converted)
-            self._last_rgb = rgb
-        except Exception as error:  # one bad message must not end the node
-            if rospy.is_shutdown():
-                return  # publishing on a topic closed by the shutdown is no failure
-            self._failed += 1
-            reason = str(error) if isinstance(error, ConversionError) else f"{type(error).__name__}: {error}"
-            self._report(f"{self._color_topic} ({_encoding(color)}): {reason}; the image is skipped")
-        else:
-            self._segmented += 1
-            self._mask_age = self._age_of(color)
+        except Exception as error:
+            self._results.wait()
+            self._fail(color, error)
+            return
+        self._inferences.append(inferred - converted)
+        self._last_rgb = rgb
+        timing = FrameTiming(
+            header=color.header, wait=wait, preprocess=converted - started, inference=inferred - converted
+        )
+
+        def finish() -> None:
+            try:
+                results = self._outputs.publish(inputs, segmentation, with_objects=bool(asked))
+                timing.publish = time.monotonic() - inferred
+                timing.age = self._age_of(color)
+                self._outputs.publish_timing(timing)
+                self._requests.answer(asked, inputs, results)
+                if judges:
+                    self._saver.save_unsure(inputs, results, below)
+            except Exception as error:
+                self._fail(color, error)
+            else:
+                self._segmented += 1
+                self._mask_age = self._age_of(color)
+
+        self._results.run(finish)
+
+    def _fail(self, color: Union[Image, CompressedImage], error: Exception) -> None:
+        """Leave out an image: one bad message must not end the node."""
+        if rospy.is_shutdown():
+            return  # publishing on a topic closed by the shutdown is no failure
+        self._failed += 1
+        reason = str(error) if isinstance(error, ConversionError) else f"{type(error).__name__}: {error}"
+        self._report(f"{self._color_topic} ({_encoding(color)}): {reason}; the image is skipped")
 
     @staticmethod
     def _age_of(image: Union[Image, CompressedImage]) -> float:
