@@ -1,17 +1,22 @@
 """New frames from old: classes stay classes, distances distances, validation frames what they are."""
 import dataclasses
+import errno
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
+from rt_seg_training import labelled_frame
 from rt_seg_training.augmentation.augment_command import main
 from rt_seg_training.augmentation.composition import compose, paste_object, replace_background
 from rt_seg_training.augmentation.recipe import Recipe, RecipeError, load_recipe, recipe_from_dict
 from rt_seg_training.augmentation.transforms import affine, equalise, jitter_labelled, move, recolor, warp
 from rt_seg_training.datasets.custom.custom_source import read_custom
+from rt_seg_training.datasets.images import read_image
 from rt_seg_training.datasets.linting import check_source
 from rt_seg_training.labelled_frame import LabelledFrame, encode
 
@@ -237,3 +242,98 @@ def test_a_broken_picture_is_named(parts, tmp_path, capsys):
     (parts / "depth" / "b.png").write_bytes(encode(".png", np.zeros((80, 120), np.uint8)))
     assert main([str(parts), str(OBJECTS), "--output", str(tmp_path / "grown")]) == 1
     assert "b.png: has 8 bits a pixel" in capsys.readouterr().err
+
+
+def _grow(parts, output, *options):
+    return main([str(parts), str(OBJECTS), "--output", str(output), "--copies", "2", "--jobs", "1", *options])
+
+
+def _picture(parts, kind, name, image, **options):
+    Image.fromarray(image).save(parts / kind / name, **options)
+
+
+def test_a_picture_turned_by_exif_goes_with_the_mask_as_it_is_seen(parts, tmp_path, capsys):
+    exif = Image.Exif()
+    exif[274] = 6  # a quarter turn to the right shows it upright
+    upright = _frame().color
+    _picture(parts, "rgb", "a.jpg", np.ascontiguousarray(np.rot90(upright)), exif=exif, quality=95)
+    (parts / "rgb" / "a.png").unlink()
+    assert _grow(parts, tmp_path / "grown") == 0, capsys.readouterr().err
+    grown = read_custom(tmp_path / "grown")
+    check_source(grown)
+    assert (tmp_path / "grown" / "rgb" / "a.jpg").read_bytes() == (parts / "rgb" / "a.jpg").read_bytes()
+    same = read_image(tmp_path / "grown" / "rgb" / "a.jpg").astype(int)
+    assert same.shape == upright.shape and np.abs(same - upright).mean() < 3
+
+
+@pytest.mark.parametrize("kind", ["palette", "16 bits", "three equal channels"])
+def test_masks_of_other_kinds_mean_their_ids(parts, tmp_path, capsys, kind):
+    mask = _frame().mask
+    image = Image.fromarray(mask)
+    if kind == "palette":
+        image = Image.fromarray(mask, "P")
+        image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    elif kind == "16 bits":
+        image = Image.fromarray(mask.astype(np.uint16))
+    else:
+        image = Image.fromarray(np.dstack([mask] * 3))
+    image.save(parts / "gt" / "a_mask.png")
+    assert _grow(parts, tmp_path / "grown") == 0, capsys.readouterr().err
+    written = cv2.imread(str(tmp_path / "grown" / "gt" / "a.png"), cv2.IMREAD_UNCHANGED)
+    assert written.dtype == np.uint8
+    np.testing.assert_array_equal(written, mask)
+
+
+def test_a_grey_picture_of_16_bits_keeps_its_shades(parts):
+    grey = np.linspace(0, 65535, 80 * 120).reshape(80, 120).astype(np.uint16)
+    _picture(parts, "rgb", "a.png", grey)
+    np.testing.assert_array_equal(read_image(parts / "rgb" / "a.png")[..., 1], grey >> 8)
+
+
+@pytest.mark.parametrize(
+    "kind, name, content, message",
+    [
+        ("rgb", "a.png", b"no picture", "a.png: cannot be read as an image"),
+        ("rgb", "b.png", encode(".png", _frame().color)[:-300], "b.png: cannot be read as an image"),
+        ("gt", "b_mask.png", encode(".png", _frame().mask[:40]), "b_mask.png"),
+        ("depth", "a.png", encode(".png", np.ones((40, 60), np.uint16)), "a.png: is 60x40, but its image is 120x80"),
+        ("gt", "a_mask.png", encode(".png", _frame().color), "a_mask.png: is a colour image"),
+    ],
+)
+def test_what_cannot_be_read_or_does_not_fit_is_named(parts, tmp_path, capsys, kind, name, content, message):
+    (parts / kind / name).write_bytes(content)
+    before = _bytes(parts)
+    assert _grow(parts, tmp_path / "grown") == 1
+    said = capsys.readouterr().err
+    assert message in said and "Traceback" not in said
+    assert _bytes(parts) == before
+    for path in (tmp_path / "grown").rglob("*.png"):
+        assert cv2.imread(str(path)) is not None, "what is written is whole"
+
+
+def test_a_disk_that_fills_or_an_interruption_loses_no_file_and_the_same_command_goes_on(parts, tmp_path, monkeypatch):
+    assert _grow(parts, tmp_path / "whole") == 0
+    usual = labelled_frame.write_atomically
+    for number, error in enumerate((OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), KeyboardInterrupt())):
+        written = []
+
+        def fails(path, data, written=written, error=error):
+            written.append(path)
+            if len(written) == 5:
+                raise error
+            usual(path, data)
+
+        monkeypatch.setattr(labelled_frame, "write_atomically", fails)
+        broken = tmp_path / f"broken{number}"
+        assert _grow(parts, broken) == (130 if isinstance(error, KeyboardInterrupt) else 1)
+        assert not list(broken.rglob("*.part"))
+        monkeypatch.undo()
+        assert _grow(parts, broken) == 0
+        assert _bytes(broken) == _bytes(tmp_path / "whole")
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(parts, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert _grow(parts, tmp_path / "file" / "grown") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("augment: ") and "Not a directory" in said and said.count("\n") == 1

@@ -220,7 +220,7 @@ class RecipeScenes:
         Raises SimulationError for an object that is too large or too small for the table.
         """
         recipe = self._recipe
-        builder = SceneBuilder(rng)
+        builder = SceneBuilder(rng, recipe.room.spread)
         add_room(builder, recipe.room)
         for item in recipe.objects:
             for _ in range(int(rng.integers(item.count[0], item.count[1] + 1))):

@@ -10,7 +10,7 @@ import numpy as np
 from rt_seg.simulation.classes import BACKGROUND
 from rt_seg.simulation.recipe_settings import Count, Range, choice, setting
 from rt_seg.simulation.scene import FAR, NEAR
-from rt_seg.simulation.scene_builder import SceneBuilder, numbers, yaw_quaternion
+from rt_seg.simulation.scene_builder import SPREAD, SceneBuilder, numbers, yaw_quaternion
 from rt_seg.simulation.textures import PATTERNS
 
 TABLE_HEIGHT = 0.74
@@ -20,6 +20,8 @@ TABLE_HEIGHT = 0.74
 class Room:
     """What surrounds the objects; colours and sizes are drawn at random."""
 
+    spread: float = setting(SPREAD, 0.01, 0.5)
+    """Metres from the middle of the table within which things are placed."""
     table: str = choice("any", ("any", *PATTERNS))
     """Pattern of the table top."""
     table_color: Tuple[int, ...] = setting((), 0, 255, whole=True)

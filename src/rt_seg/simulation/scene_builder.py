@@ -14,6 +14,8 @@ from rt_seg.simulation.meshes import Mesh
 from rt_seg.simulation.scene import CAMERA, Scene
 from rt_seg.simulation.textures import PATTERNS, Color, random_texture
 
+SPREAD = 0.26
+"""Distance from the middle of the table within which things are placed, metres."""
 GAP = 0.006
 """Least distance between the footprints of two objects, metres."""
 
@@ -60,6 +62,7 @@ class SceneBuilder:
     """Collects geoms, materials, textures and meshes while it places objects on the table."""
 
     rng: np.random.Generator
+    spread: float = SPREAD
     root: ElementTree.Element = field(default_factory=lambda: ElementTree.Element("mujoco", model="tabletop"))
     assets: Dict[str, bytes] = field(default_factory=dict)
     classes: Dict[str, str] = field(default_factory=dict)
@@ -118,7 +121,7 @@ class SceneBuilder:
         rng = self.rng
         inflated = outline * (1 + GAP / np.linalg.norm(outline, axis=1).min())
         for _ in range(tries):
-            radius = 0.26 * np.sqrt(rng.random())
+            radius = self.spread * np.sqrt(rng.random())
             direction, yaw = rng.uniform(0, 2 * np.pi, 2)
             place = radius * np.array([np.cos(direction), 0.8 * np.sin(direction)])
             placed = (turned(inflated, yaw) + place).astype(np.float32)

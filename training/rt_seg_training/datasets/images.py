@@ -28,11 +28,15 @@ def _open(path: Any) -> Image.Image:
 
 
 def read_image(path: Any) -> np.ndarray:
-    """(height, width, 3) uint8 sRGB of an image file; EXIF rotation is applied, as OpenCV does.
+    """(height, width, 3) uint8 sRGB of an image file; EXIF rotation is applied, as OpenCV does, and 16 bits
+    become 8.
 
     `path` is a pathlib.Path or zipfile.Path. Raises DatasetError, naming the file, if it cannot be decoded.
     """
-    return np.asarray(ImageOps.exif_transpose(_open(path)).convert("RGB"))
+    image = ImageOps.exif_transpose(_open(path))
+    if image.mode.startswith("I"):  # grey of 16 bits, which Pillow would cut off at 255
+        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    return np.asarray(image.convert("RGB"))
 
 
 def is_plain_rgb(path: Any) -> bool:
