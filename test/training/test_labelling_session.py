@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rt_seg.labels import Label, LabelSet
+from rt_seg.labels import Label, LabelSet, labels_from_dict
 from rt_seg_training.datasets.custom.custom_source import read_custom
 from rt_seg_training.datasets.linting import check_source
 from rt_seg_training.datasets.source import read_pair
 from rt_seg_training.labelled_frame import encode
 from rt_seg_training.labelling import editor as editor_module
 from rt_seg_training.labelling import labelling_session
+from rt_seg_training.labelling.captures import LabellingError
 from rt_seg_training.labelling.drawing.brush import Brush
 from rt_seg_training.labelling.drawing.grabcut import GrabCut
 from rt_seg_training.labelling.drawing.polygon import Polygon
 from rt_seg_training.labelling.editor import Editor
+from rt_seg_training.labelling.label_files import with_classes
 from rt_seg_training.labelling.labelling_session import LabellingSession
 from rt_seg_training.labelling.propagation import propagate
 from rt_seg_training.labelling.screen import PANEL, STATUS, Screen
@@ -326,6 +328,23 @@ def test_classes_and_erasing_inside_the_object_only(folder):
         editor.key("Tab")
     _paint(editor, 5, 30)
     assert mask[30, 5] == 255, "after the last class comes what is ignored"
+
+
+def test_a_long_message_is_shown_whole(folder):
+    editor = _editor(folder)
+    editor.say("word " * 60, alarming=True)
+    picture = Screen(editor).draw((PANEL + 400, 400))
+    red = (picture[:, -1] == (190, 30, 30)).all(axis=1)
+    assert red.sum() > 5 * STATUS / 2, "as many lines as it needs"
+
+
+def test_new_classes_have_ids_after_the_others_and_colours_of_their_own():
+    labels = with_classes(LABELS, ["hole", *(f"class {number}" for number in range(40))])
+    assert labels.labels[:3] == LABELS.labels and len(labels) == 43
+    assert len({label.color for label in labels.labels}) == 43
+    assert labels_from_dict(labels.to_dict(), "x") == labels
+    with pytest.raises(LabellingError, match="303 classes"):
+        with_classes(LABELS, [f"class {number}" for number in range(300)])
 
 
 def test_the_pointer_on_the_screen_reaches_picture_sliders_tools_and_classes(folder):

@@ -7,6 +7,11 @@ from rt_seg.labels import Label, LabelSet, load_labels
 from rt_seg_training.labelling.captures import LabellingError
 
 OBJECT_COLOR = (230, 25, 75)
+MORE_COLORS = (
+    (60, 180, 75), (255, 225, 25), (0, 130, 200), (245, 130, 48), (145, 30, 180), (70, 240, 240), (240, 50, 230),
+    (210, 245, 60), (0, 128, 128), (170, 110, 40), (128, 0, 0), (0, 0, 128),
+)  # fmt: skip
+"""Far from each other and from that of the object; those of VOC follow."""
 
 
 def labels_in(folder: Path) -> tuple[Path, LabelSet] | None:
@@ -31,7 +36,7 @@ def with_classes(labels: LabelSet, names: list[str]) -> LabelSet:
     if len(labels) + len(new) > labels.ignore_id:
         raise LabellingError(f"{len(labels) + len(new)} classes, but ids must stay below ignore_id {labels.ignore_id}")
     taken = {label.color for label in labels.labels}
-    every = labels_of([str(number) for number in range(254)]).labels
-    colors = [label.color for label in every if label.color not in taken]
+    every = [*MORE_COLORS, *(label.color for label in labels_of([str(number) for number in range(254)]).labels)]
+    colors = [color for color in dict.fromkeys(every) if color not in taken]
     added = tuple(Label(len(labels) + place, name, colors[place]) for place, name in enumerate(new))
     return LabelSet((*labels.labels, *added), labels.ignore_id)

@@ -126,7 +126,7 @@ class LabellingWindow:
 
 
 def label_in_window(window: LabellingWindow) -> str:
-    """Run the window, return what to tell the user when it is closed. Raises KeyboardInterrupt, OSError.
+    """Run the window, return what to tell the user when it is closed. Raises KeyboardInterrupt.
 
     However it ends, masks that the disk refused are written to a folder for temporary files, which is named.
     """
@@ -139,5 +139,9 @@ def label_in_window(window: LabellingWindow) -> str:
         wrong = session.save()
         if wrong is not None:
             print(f"{name}: {wrong}", file=sys.stderr)
-            print(f"{name}: what could not be saved is in {session.rescue()}", file=sys.stderr)
+            try:
+                print(f"{name}: what could not be saved is in {session.rescue()}", file=sys.stderr)
+            except OSError as error:
+                lost = ", ".join(session.unsaved)
+                print(f"{name}: nor is there room for temporary files ({error}); lost: {lost}", file=sys.stderr)
     return f"{session.output}: {session.count_with_mask} of {len(session.captures)} frames have masks"

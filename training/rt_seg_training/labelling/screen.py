@@ -16,6 +16,7 @@ ROW = 18
 MARGIN = 10
 KEY_WIDTH = 62
 STATUS = 26
+TEXT = 0.45
 LEAST_SIZE = (PANEL + 100, 200)
 MOST_CLASSES = 12
 ALPHA = 0.4
@@ -123,7 +124,7 @@ class Screen:
         canvas = np.full((height, width, 3), GROUND, np.uint8)
         self._draw_panel(canvas[:, :PANEL])
         self._draw_picture(canvas[: height - STATUS, PANEL:])
-        self._draw_status(canvas[height - STATUS :, PANEL:])
+        self._draw_status(canvas[:, PANEL:])
         return canvas
 
     def _draw_picture(self, view: np.ndarray) -> None:
@@ -157,13 +158,17 @@ class Screen:
                 cv2.polylines(picture, [points], line.closed, color, 2 if line.strong else 1, cv2.LINE_AA)
         view[:] = picture
 
-    def _draw_status(self, bar: np.ndarray) -> None:
+    def _draw_status(self, canvas: np.ndarray) -> None:
+        """The line below the picture; a long message takes several, over the picture."""
         editor = self.editor
         if editor.message:
-            if editor.alarming:
-                bar[:] = ALARM
-            _write(bar, editor.message, (8, 17), INK if editor.alarming else STRONG, 0.45)
+            lines = _wrapped(editor.message, canvas.shape[1] - 16, TEXT)
+            bar = canvas[-max(STATUS, 8 + ROW * len(lines)) :]
+            bar[:] = ALARM if editor.alarming else GROUND
+            for number, line in enumerate(lines):
+                _write(bar, line, (8, 17 + ROW * number), INK if editor.alarming else STRONG, TEXT)
             return
+        bar = canvas[-STATUS:]
         x, y = self._pointer
         document = editor.session.document
         text = f"{editor.tool.name}   zoom {100 * self.viewport.scale:.0f} %"
@@ -172,7 +177,7 @@ class Screen:
             height, width = document.mask.shape
             if 0 <= column < width and 0 <= row < height:
                 text += f"   x {column} y {row}: {self._name(int(document.mask[row, column]))}"
-        _write(bar, text, (8, 17), FAINT, 0.45)
+        _write(bar, text, (8, 17), FAINT, TEXT)
 
     def _name(self, label: int) -> str:
         labels = self.editor.session.labels
@@ -258,3 +263,15 @@ class Screen:
 def _write(canvas: np.ndarray, text: str, place: tuple[int, int], color: tuple[int, ...], scale: float = 0.4) -> None:
     shown = text.encode("ascii", "replace").decode("ascii")  # OpenCV's font knows no more
     cv2.putText(canvas, shown, place, cv2.FONT_HERSHEY_SIMPLEX, scale, color, 1, cv2.LINE_AA)
+
+
+def _wrapped(text: str, width: int, scale: float) -> list[str]:
+    """Lines of whole words that are at most `width` pixels wide, where words are not wider themselves."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and cv2.getTextSize(longer, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0] > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
