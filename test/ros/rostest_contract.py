@@ -245,6 +245,17 @@ class ContractTest(unittest.TestCase):
         metres = compressed_depth_to_metres(entry[camera_topics.DEPTH_COMPRESSED])
         np.testing.assert_array_equal(metres, depth_to_metres(depth[stamp]))
 
+    def test_a_realsense_has_its_depth_before_it_is_aligned_too(self):
+        if "realsense_sdk" not in self.sources:
+            self.skipTest("pyrealsense2 is not installed on this platform")
+        depth, info = (rospy.wait_for_message(f"/realsense_sdk/{topic}", kind, 20.0) for topic, kind in (
+            (camera_topics.RAW_DEPTH, Image), (camera_topics.RAW_DEPTH_INFO, CameraInfo)))  # fmt: skip
+        for message in (depth, info):
+            self.assertEqual(message.header.frame_id, "realsense_sdk_depth_optical_frame")
+            self.assertEqual((message.width, message.height), (160, 120))
+        self.assertEqual(depth.encoding, "16UC1")
+        self.assertEqual(set(np.frombuffer(depth.data, np.uint16)), {1000})
+
     def test_z_all_cameras_end_cleanly_with_the_launch(self):
         """Last by its name: nothing streams afterwards."""
         began = time.monotonic()

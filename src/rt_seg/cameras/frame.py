@@ -59,6 +59,14 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class RawDepth:
+    """Depth as its own sensor sees it, before it is aligned: uint16 (H, W) millimetres, and that sensor's camera."""
+
+    image: np.ndarray
+    intrinsics: Intrinsics
+
+
+@dataclass(frozen=True)
 class Frame:
     """One frameset of an RGB-D camera, depth aligned to colour.
 
@@ -66,6 +74,7 @@ class Frame:
     depth         uint16 (H, W), millimetres along the optical axis, 0 where unknown; None when the source has none.
     ground_truth  uint8 (H, W), class ids; None when the source has none.
     stamp         seconds.
+    raw_depth     before it was aligned; None when the source has none.
     """
 
     color: np.ndarray
@@ -73,6 +82,7 @@ class Frame:
     ground_truth: Optional[np.ndarray]
     intrinsics: Intrinsics
     stamp: float
+    raw_depth: Optional[RawDepth] = None
 
     def __post_init__(self) -> None:
         size = (self.intrinsics.height, self.intrinsics.width)

@@ -13,7 +13,7 @@ import numpy as np
 
 from rt_seg.cameras.clock_map import ClockMap
 from rt_seg.cameras.errors import CameraError, CameraFault
-from rt_seg.cameras.frame import Frame, Intrinsics, Placement
+from rt_seg.cameras.frame import Frame, Intrinsics, Placement, RawDepth
 from rt_seg.cameras.realsense_depth import clip, make_filters, read_filters, to_millimetres
 from rt_seg.cameras.realsense_device import describe, load_preset, open_recording, parse_options, sdk, set_options
 from rt_seg.cameras.realsense_geometry import color_placement, intrinsics_of
@@ -66,7 +66,7 @@ class RealSenseCamera:
         self.description = str(describe(device))
         self._clock: Optional[ClockMap] = None
         self._filters = make_filters(read_filters(settings.filters), self._sdk)
-        self._lens: Dict[int, Intrinsics] = {}
+        self._lens: Dict[Tuple[Any, int, int], Intrinsics] = {}
         # Framesets wait here; without a queue a slow reader loses all but the last, which is what it should.
         self._syncer = self._sdk.syncer(1)
         self._align = self._sdk.align(self._sdk.stream.color)
@@ -168,14 +168,19 @@ class RealSenseCamera:
 
     def _frame(self, frameset: Any, color: Any) -> Frame:
         depth: Optional[np.ndarray] = None
+        raw: Optional[RawDepth] = None
         if frameset.get_depth_frame():
             for block in self._filters:
                 frameset = block.process(frameset).as_frameset()
+            frame = frameset.get_depth_frame()
+            raw = RawDepth(self._millimetres(frame), self._intrinsics(frame))
             aligned = self._align.process(frameset)
-            frame = aligned.get_depth_frame()
-            depth = clip(to_millimetres(np.array(frame.get_data()), frame.get_units()), self._settings.clip_distance)
+            depth = self._millimetres(aligned.get_depth_frame())
             color = aligned.get_color_frame()
-        return Frame(np.array(color.get_data()), depth, None, self._intrinsics(color), self._stamp(color))
+        return Frame(np.array(color.get_data()), depth, None, self._intrinsics(color), self._stamp(color), raw)
+
+    def _millimetres(self, frame: Any) -> np.ndarray:
+        return clip(to_millimetres(np.array(frame.get_data()), frame.get_units()), self._settings.clip_distance)
 
     def _stamp(self, color: Any) -> float:
         if self._clock is None:
@@ -183,11 +188,14 @@ class RealSenseCamera:
             self._clock = ClockMap(synchronised=not hardware)
         return self._clock.to_host(color.get_timestamp() / 1000.0, self._now())
 
-    def _intrinsics(self, color: Any) -> Intrinsics:
-        profile = color.profile
-        if profile.unique_id() not in self._lens:
-            self._lens[profile.unique_id()] = intrinsics_of(profile.as_video_stream_profile().intrinsics, self._sdk)
-        return self._lens[profile.unique_id()]
+    def _intrinsics(self, frame: Any) -> Intrinsics:
+        profile = frame.profile
+        video = profile.as_video_stream_profile()
+        # Not by the profile's id: filters make profiles anew.
+        key = (profile.stream_type(), video.width(), video.height())
+        if key not in self._lens:
+            self._lens[key] = intrinsics_of(video.intrinsics, self._sdk)
+        return self._lens[key]
 
     def close(self) -> None:
         """Stop the sensors, as far as the device is still there."""

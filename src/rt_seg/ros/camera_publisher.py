@@ -18,6 +18,8 @@ from rt_seg.ros.camera_topics import (
     DEPTH_COMPRESSED,
     DEPTH_INFO,
     GROUND_TRUTH,
+    RAW_DEPTH,
+    RAW_DEPTH_INFO,
 )
 from rt_seg.ros.compressed_images import depth_to_compressed, rgb_to_compressed
 from rt_seg.ros.conversions import camera_info_message, image_message
@@ -29,6 +31,8 @@ KINDS = {
     DEPTH_INFO: CameraInfo,
     DEPTH: Image,
     DEPTH_COMPRESSED: CompressedImage,
+    RAW_DEPTH_INFO: CameraInfo,
+    RAW_DEPTH: Image,
     GROUND_TRUTH: Image,
 }
 
@@ -61,6 +65,11 @@ class CameraPublisher:
             makers[DEPTH_INFO] = makers[COLOR_INFO]
             makers[DEPTH] = lambda: image_message(frame.depth, header)
             makers[DEPTH_COMPRESSED] = lambda: depth_to_compressed(frame.depth, header)
+        raw = frame.raw_depth
+        if raw is not None:
+            raw_header = Header(stamp=header.stamp, frame_id=f"{self._name}_depth_optical_frame")
+            makers[RAW_DEPTH_INFO] = lambda: camera_info_message(raw.intrinsics, raw_header)
+            makers[RAW_DEPTH] = lambda: image_message(raw.image, raw_header)
         if frame.ground_truth is not None:
             makers[GROUND_TRUTH] = lambda: image_message(frame.ground_truth, header)
         for topic, make in makers.items():
