@@ -51,3 +51,10 @@ def test_stamps_that_the_driver_has_synchronised_stay_and_those_of_a_recording_b
     played = [recorded.to_host(5.0 + step, 1000.0 + step) for step in (0.0, 0.1, 0.2, 0.0, 0.1)]
     np.testing.assert_allclose(played[:3], [1000.0, 1000.1, 1000.2])
     assert (np.diff(played) > 0).all()
+
+
+def test_a_recording_that_is_played_too_slowly_does_not_fall_behind_the_clock():
+    clock = ClockMap(synchronised=True, largest_drift=0.1)
+    arrivals = 1000.0 + np.arange(60) / 10  # of 30 Hz
+    ages = arrivals - [clock.to_host(5.0 + step / 30, now) for step, now in enumerate(arrivals)]
+    assert ages.max() <= 0.1 and ages.min() >= 0.0

@@ -15,9 +15,10 @@ class ClockMap:
     """Adds the difference of the two clocks at the first stamp, so that the intervals are the camera's own, and follows
     their drift slowly. When the camera's clock steps back or runs away, the difference is taken again."""
 
-    def __init__(self, synchronised: bool = False) -> None:
+    def __init__(self, synchronised: bool = False, largest_drift: float = LARGEST_DRIFT) -> None:
         """`synchronised`: the camera's driver converts its stamps already. They stay as they are, unless they are more
-        than LARGEST_DRIFT off, as those of a recording are."""
+        than `largest_drift` off, as those of a recording are."""
+        self._largest_drift = largest_drift
         self._difference: Optional[float] = 0.0 if synchronised else None
         self._follows = not synchronised
         self._last: Optional[float] = None
@@ -32,7 +33,7 @@ class ClockMap:
 
         Results always increase.
         """
-        if self._difference is None or abs(stamp + self._difference - now) > LARGEST_DRIFT:
+        if self._difference is None or abs(stamp + self._difference - now) > self._largest_drift:
             self._difference, self._slew = now - stamp, 0.0
             self._begin_window(stamp)
         elif self._follows:

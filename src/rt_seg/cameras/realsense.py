@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
-from rt_seg.cameras.clock_map import ClockMap
+from rt_seg.cameras.clock_map import LARGEST_DRIFT, ClockMap
 from rt_seg.cameras.errors import CameraError, CameraFault
 from rt_seg.cameras.frame import Frame, Intrinsics, Placement, RawDepth
 from rt_seg.cameras.realsense_depth import clip, make_filters, read_filters, to_millimetres
@@ -22,6 +22,9 @@ PATIENCE = 5.0
 """Seconds without a colour image after which the stream counts as stalled."""
 CHECK = 1.0
 """Seconds without one after which the camera is looked for."""
+
+PLAYBACK_DRIFT = 0.1
+"""Seconds by which a recording may lag: a slow computer plays it slowly, where a camera drops frames."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,8 @@ class RealSenseCamera:
     def _stamp(self, color: Any) -> float:
         if self._clock is None:
             hardware = color.get_frame_timestamp_domain() == self._sdk.timestamp_domain.hardware_clock
-            self._clock = ClockMap(synchronised=not hardware)
+            drift = LARGEST_DRIFT if self._playback is None else PLAYBACK_DRIFT
+            self._clock = ClockMap(synchronised=not hardware, largest_drift=drift)
         return self._clock.to_host(color.get_timestamp() / 1000.0, self._now())
 
     def _intrinsics(self, frame: Any) -> Intrinsics:
