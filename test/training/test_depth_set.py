@@ -1,14 +1,17 @@
 """A custom set with depth through the commands, from folders to a scored bundle, by one key of the configuration."""
 import json
 
+import keras
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
 from rt_seg.bundle import load_bundle
-from rt_seg_training import evaluate_command, export_command, train_command
+from rt_seg_training import evaluate_command, export_command, train_command, trainer
 from rt_seg_training.datasets.building import build_dataset
+from rt_seg_training.nets import registry
+from rt_seg_training.nets.depth_fusion import DepthChannels
 
 SETTINGS = {
     "dataset": "boxes", "train_split": "train", "validation_split": "validation", "height": 64, "width": 64,
@@ -41,7 +44,20 @@ def data_dir(tmp_path):
     return tmp_path / "built"
 
 
-def test_the_net_with_depth_is_one_key_and_sees_what_colour_does_not_show(data_dir, tmp_path):
+def small_net(name, height, width, class_count, auxiliary_head=False, head="semantic"):
+    """Of the inputs of ddrnet_23_slim_rgbd, and compiled in a second; that network itself is in test_exporting."""
+    assert name == "ddrnet_23_slim_rgbd"
+    image, depth = keras.Input((height, width, 3), name="image"), keras.Input((height, width, 1), name="depth")
+    features = keras.layers.Concatenate()([image, DepthChannels()(depth)])
+    for _ in range(2):
+        features = keras.layers.Conv2D(16, 3, 2, "same", use_bias=False)(features)
+        features = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.8)(features))
+    return keras.Model([image, depth], keras.layers.Conv2D(class_count, 1, dtype="float32")(features))
+
+
+def test_the_net_with_depth_is_one_key_and_sees_what_colour_does_not_show(data_dir, tmp_path, monkeypatch):
+    for module in (trainer, registry):
+        monkeypatch.setattr(module, "build_net", small_net)
     run, bundle, data = tmp_path / "run", tmp_path / "boxes_bundle", ["--data-dir", str(data_dir)]
     (tmp_path / "boxes.yaml").write_text(yaml.safe_dump({**SETTINGS, "net": "ddrnet_23_slim_rgbd"}))
     assert train_command.main([str(tmp_path / "boxes.yaml"), "--run", str(run), *data]) == 0

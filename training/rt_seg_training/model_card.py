@@ -33,6 +33,9 @@ def model_card(
     name: str, version: str, license_text: str, notes: str, run: Path, dataset: DataSet, export: Export
 ) -> str:
     """Markdown text: use and terms, data and protocol, recipe with every setting, score of the run, parity."""
+    from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
+    from rt_seg_training.nets.registry import DEPTH_NETS
+
     settings = yaml.safe_load((run / "configuration.yaml").read_text(encoding="utf-8"))
     for key in ("run", "initial_weights"):
         if settings[key]:
@@ -48,9 +51,16 @@ def model_card(
     )
     guard = "\n".join(f"| {score.form} | {100 * score.mean_iou:.2f} % |" for score in export.scores)
     note = f"\n\nf16 instead of int8: {export.note}." if export.note else ""
+    takes = "colour"
+    if net in DEPTH_NETS:
+        near, far = DEPTH_RANGE
+        takes = (
+            f"colour and, aligned to it, depth of {near:g} to {far:g} m. Where there is no reading, or no depth, "
+            "it goes on with colour alone"
+        )
     return f"""# {name} {version}
 
-Network: {net}. Classes: {classes}.
+Network: {net}. It takes {takes}. Classes: {classes}.
 
 - **Licence of the weights**: {license_text}
 - **Data**: `{dataset.name}` (examples: {counts})
