@@ -1,8 +1,10 @@
 """live.launch: each source of images, and clear words for what is missing or mistyped."""
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
 
 rospkg = pytest.importorskip("rospkg", reason="ROS is not on the Python path")
 try:
@@ -53,6 +55,22 @@ def test_the_arguments_choose_the_nodes(camera, viewer, nodes):
     code, output = roslaunch(f"camera:={camera}", f"viewer:={viewer}")
     assert code == 0, output
     assert set(output.split()) == nodes
+
+
+@pytest.mark.parametrize(
+    "arguments, bundle",
+    [
+        (["camera:=realsense_sdk"], "indoor"),
+        ([], "tabletop"),
+        (["camera:=realsense_sdk", "bundle:=/models/mine"], "mine"),
+    ],
+)
+def test_the_camera_chooses_the_model_unless_one_is_given(arguments, bundle):
+    command = ["roslaunch", "--dump-params", "rt_seg", "live.launch", "viewer:=none", *arguments]
+    result = subprocess.run(command, stdout=subprocess.PIPE, timeout=120, check=True)
+    folder = Path(yaml.safe_load(result.stdout)["/segmentation/bundle"])
+    assert folder.name == bundle
+    assert bundle == "mine" or (folder / "bundle.yaml").is_file()
 
 
 @pytest.mark.parametrize(
