@@ -178,6 +178,31 @@ def test_a_camera_that_cannot_be_reset_is_named_with_what_to_do():
         reset(software.device)
 
 
+class Resettable(Unpluggable):
+    """The SDK's device with the reset that a software_device lacks: it is off the bus for a moment."""
+
+    gone = 0
+
+    def hardware_reset(self):
+        self.gone = 2
+
+    def on_the_bus(self):
+        self.gone -= 1
+        return [] if self.gone >= 0 else [self]
+
+
+def test_a_reset_waits_until_the_camera_is_back_on_the_bus(monkeypatch):
+    device = Resettable(SoftwareCamera().device)
+    monkeypatch.setattr("rt_seg.cameras.realsense_device.RETURN", 3.0)
+    monkeypatch.setattr("rt_seg.cameras.realsense_device.connected_devices", device.on_the_bus)
+    assert reset(device) is device
+    assert device.gone < 0
+    device.hardware_reset = lambda: setattr(device, "gone", 1000)
+    monkeypatch.setattr("rt_seg.cameras.realsense_device.RETURN", 0.5)
+    with pytest.raises(CameraError, match="has not come back 0 s after its reset. Unplug it"):
+        reset(device)
+
+
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     path = tmp_path_factory.mktemp("sdk") / "camera.db3"
