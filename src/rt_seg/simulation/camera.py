@@ -40,7 +40,7 @@ class SimulatedCamera:
             try:
                 for frame in simulate_recording(*self._arguments):
                     time.sleep(max(due - time.monotonic(), 0.0))
-                    due = max(due + self._period, time.monotonic())
+                    due = max(due, time.monotonic()) + self._period
                     yield Frame(frame.color, frame.depth, frame.ground_truth, frame.intrinsics, time.time())
             except SimulationError as error:
                 raise CameraSettingError(str(error)) from error
