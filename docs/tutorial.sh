@@ -10,6 +10,7 @@ set -euo pipefail
 road=${1:?camera or mesh}
 mkdir -p "${2:?a folder to work in}"
 work=$(cd "$2" && pwd)
+[ -z "${RECIPE:-}" ] || RECIPE=$(realpath "$RECIPE")
 cd "$(dirname "$0")/.."
 export TFDS_DATA_DIR=$work/built
 name=tutorial_$road
