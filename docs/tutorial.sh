@@ -59,4 +59,5 @@ say "its bundle"
 # shellcheck disable=SC2086
 [ -f "$work/model/bundle.yaml" ] || rosrun rt_seg export "$work/run" --output "$work/model" --license MIT ${EXPORT:-}
 say "live"
-roslaunch rt_seg live.launch recording:="$work/walk.bag" speed:=8 bundle:="$work/model" viewer:=status
+roslaunch rt_seg live.launch recording:="$work/walk.bag" speed:=8 bundle:="$work/model" viewer:=status \
+    snapshot:="$work/live.png"

@@ -49,6 +49,7 @@ class TutorialTest(unittest.TestCase):
             live = output.split("== live")[1]
             self.assertRegex(live, r"mIoU 0\.\d+ over \d+ frames \(background 0\.\d+, part")
             self.assertGreater(int(re.search(r"(\d+) masks, ", live).group(1)), 5)
+            self.assertTrue((work / "live.png").is_file())
             labelled = sorted((work / "labelled" / "gt").iterdir())
             self.assertGreater(len(labelled), 12)
             shares = [np.mean(cv2.imread(str(path), cv2.IMREAD_UNCHANGED) == 1) for path in labelled]
