@@ -69,14 +69,15 @@ def find_highgui() -> ModuleType:
     )
 
 
-def window_flags(highgui: ModuleType) -> int:
-    """Flags of namedWindow for a resizable window without ornaments."""
-    flags = highgui.WINDOW_NORMAL | highgui.WINDOW_FREERATIO | highgui.WINDOW_GUI_NORMAL
+def window_flags(highgui: ModuleType) -> tuple[int, ...]:
+    """Flags of namedWindow, the best first; only a window with WINDOW_OPENGL takes other sizes and tells them."""
+    fixed = highgui.WINDOW_AUTOSIZE | highgui.WINDOW_GUI_NORMAL
     # The plain window of Qt zooms by itself when the wheel turns, and then takes the left button for itself; the one
     # with OpenGL leaves the pointer alone.
     if is_qt(highgui) and re.search(r"OpenGL support:\s*YES", highgui.getBuildInformation()):
-        flags |= highgui.WINDOW_OPENGL
-    return flags
+        normal = highgui.WINDOW_NORMAL | highgui.WINDOW_FREERATIO | highgui.WINDOW_GUI_NORMAL
+        return (normal | highgui.WINDOW_OPENGL, fixed)
+    return (fixed,)
 
 
 def is_qt(highgui: ModuleType) -> bool:
@@ -95,9 +96,8 @@ def probe_window() -> int:
             "`label_binary --auto` needs none"
         )
     highgui = find_highgui()
-    wanted = window_flags(highgui)
     said = ""
-    for flags in dict.fromkeys((wanted, wanted & ~highgui.WINDOW_OPENGL)):
+    for flags in window_flags(highgui):
         code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import open_once; open_once({flags})"
         try:
             child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PROBE_SECONDS)

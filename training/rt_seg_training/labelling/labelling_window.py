@@ -10,7 +10,7 @@ from rt_seg_training.labelling.editor import Editor
 from rt_seg_training.labelling.highgui import find_highgui, is_qt, probe_window
 from rt_seg_training.labelling.screen import Screen
 
-FIRST_SIZE = (1240, 780)
+FIRST_SIZE = (1240, 740)
 WAIT_MS = 20
 KEY_NAMES = {
     8: "BackSpace", 9: "Tab", 10: "Return", 11: "Tab", 13: "Return", 27: "Escape", 32: "space", 0xFF08: "BackSpace",
@@ -44,7 +44,9 @@ class LabellingWindow:
         self.name = name
         self._title = ""
         self._stale = True
-        self._zooms_itself = is_qt(self._highgui) and not self._flags & self._highgui.WINDOW_OPENGL
+        self._resizable = bool(self._flags & self._highgui.WINDOW_OPENGL)
+        self._zoomed = False
+        self._zooms_itself = is_qt(self._highgui) and not self._resizable
 
     def run(self) -> None:
         """Return when the user quits or closes the window; what could be saved is then saved."""
@@ -57,6 +59,13 @@ class LabellingWindow:
                     size, self._stale = now, False
                     self._show(size)
                 code = self._highgui.waitKeyEx(WAIT_MS)
+                if self._zoomed:
+                    # Only a new window forgets the zoom of its own.
+                    self._zoomed = False
+                    self._highgui.destroyWindow(self.name)
+                    self._open(size)
+                    self._show(size)
+                    continue
                 if self._highgui.getWindowProperty(self.name, self._highgui.WND_PROP_VISIBLE) < 1:
                     self.editor.quit()
                     return
@@ -72,11 +81,14 @@ class LabellingWindow:
 
     def _open(self, size: tuple[int, int]) -> None:
         self._highgui.namedWindow(self.name, self._flags)
-        self._highgui.resizeWindow(self.name, *size)
+        if self._resizable:
+            self._highgui.resizeWindow(self.name, *size)
         self._highgui.setMouseCallback(self.name, self._on_mouse)
         self._title = ""
 
     def _window_size(self, before: tuple[int, int]) -> tuple[int, int]:
+        if not self._resizable:
+            return before
         try:
             _, _, width, height = self._highgui.getWindowImageRect(self.name)
         except self._highgui.error:  # just closed
@@ -117,12 +129,7 @@ class LabellingWindow:
             self._screen.release(x, y)
         elif event == gui.EVENT_MOUSEWHEEL:
             self._screen.wheel(x, y, 1 if flags > 0 else -1)
-            if self._zooms_itself:
-                # Only a new window forgets the zoom of its own.
-                size = self._window_size(FIRST_SIZE)
-                gui.destroyWindow(self.name)
-                self._open(size)
-                self._show(size)
+            self._zoomed |= self._zooms_itself
 
 
 def label_in_window(window: LabellingWindow) -> str:
