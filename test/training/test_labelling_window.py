@@ -170,9 +170,9 @@ def test_a_box_and_a_brush_of_real_events_make_masks_and_the_next_frame_is_propo
     window.key("b", "brush")
     window.drag(1, (560, 60), (600, 60))
     _eventually(lambda: _mask(captures, "0")[60, 580] == 1, "the stroke of the brush in the mask")
-    window.key("z", r"\*$")
+    window.key("z")
+    _eventually(lambda: _mask(captures, "0")[60, 580] == 0, "the stroke taken back")
     window.key("Return", r"^1 \(2/2\) brush proposal")
-    assert not _mask(captures, "0")[60, 580], "taken back"
     assert not (captures / "gt" / "1.png").exists()
     window.key("Return", r"brush$")
     _eventually((captures / "gt" / "1.png").exists, "the accepted proposal")
