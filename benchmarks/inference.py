@@ -233,6 +233,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--engines: {', '.join(unknown)} is not known; accepted are {', '.join(ENGINES)}")
     try:
         bundle = load_bundle(options.bundle)
+        if bundle.input.with_depth:
+            raise BundleError(f"{options.bundle}: takes depth; benchmarks/depth.py times such bundles")
         print_tables(options, bundle, load_exported_network(bundle), runtimes)
     except (BundleError, ExportError, WarmStartError) as error:
         print(f"inference: {error}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Masks without hands: from depth, from an empty scene, from a model, from the frame before."""
 import json
 import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -163,6 +164,23 @@ def test_a_model_proposes_its_own_objects(tmp_path):
     found = Segmenter(load_bundle(bundle)).segment(frame.color).mask
     (mask,) = _masks(tmp_path)
     assert _iou(mask > 0, (found != 0) & (found != 255)) > 0.9
+
+
+def test_a_model_that_takes_depth_is_given_that_of_the_picture(tmp_path):
+    sys.path.insert(0, str(ROOT / "test" / "ros"))
+    from color_bundle import write_color_bundle
+
+    red = np.full((48, 64, 3), (200, 0, 0), np.uint8)  # of the first class, by colour alone
+    depth = np.zeros((48, 64), np.uint16)
+    depth[16:32, 16:48] = 2500
+    for folder, image in (("rgb", red), ("depth", depth)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(encode(".png", image))
+    bundle = write_color_bundle(tmp_path / "bundle", with_depth=True)
+    command = [str(tmp_path), "--auto", "bundle", "--bundle", str(bundle), "--refine", "0", "--least-area", "0.0001"]
+    assert main(command) == 0
+    (mask,) = _masks(tmp_path)
+    assert _iou(mask > 0, depth > 0) > 0.6
 
 
 def test_a_picture_without_object_or_depth_is_named_and_gets_no_mask(captures, tmp_path, capsys):

@@ -73,12 +73,14 @@ def by_bundle(folder: Path, settings: StandingOutSettings) -> Method:
     from rt_seg.bundle import load_bundle
     from rt_seg.labels import UNLABELLED
     from rt_seg.segmenter import Segmenter
+    from rt_seg_training.datasets.images import read_depth
     from rt_seg_training.labelling.depth_plane import chosen_regions
 
     segmenter = Segmenter(load_bundle(folder))
 
     def label(capture: Capture, color: np.ndarray) -> np.ndarray:
-        mask = segmenter.segment(color).mask
+        takes_depth = segmenter.bundle.input.with_depth and capture.depth is not None
+        mask = segmenter.segment(color, depth=read_depth(capture.depth, color.shape) if takes_depth else None).mask
         return chosen_regions((mask != 0) & (mask != UNLABELLED), settings)
 
     return label
