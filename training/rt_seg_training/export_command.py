@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
     for parity in result.parities:
         print(f"{parity.form:<28}{parity.logit_difference:>28.2e}{parity.pixel_agreement:>20.4%}")
     for score in result.scores:
-        print(f"{score.form:<28}mean IoU {100 * score.mean_iou:.2f} % on {len(validation)} frames of {guard_split}")
+        print(f"{score.form:<28} mean IoU {100 * score.mean_iou:.2f} % on {len(validation)} frames of {guard_split}")
     if result.note:
         print(f"f16 instead of int8: {result.note}")
     print(f"bundle: {options.output} ({result.precision})")
