@@ -185,7 +185,8 @@ class CameraTest(unittest.TestCase):
         common = {stamp for stamp in depth if min(color) <= stamp <= max(color)}
         # A busy machine may lose a colour image on its way; framesets without colour are a quarter.
         self.assertLess(len(common - color), 0.1 * len(common), "depth came without its colour image")
-        self.assertTrue(0.4 < len(common) / len(color) < 0.95, f"{len(common)} depth for {len(color)} colour images")
+        # The SDK keeps back some of the colour that lost its depth, more or less of it by the machine's pace.
+        self.assertGreater(len(common), 0.4 * len(color), f"{len(common)} depth for {len(color)} colour images")
 
     def test_without_a_realsense_the_node_says_what_to_do_and_goes_on_looking(self):
         log = self.folder / "log.txt"
