@@ -135,6 +135,26 @@ def test_a_frameset_without_depth_gives_colour_alone_and_one_without_colour_noth
     assert all(frame.color.shape == (HEIGHT, WIDTH, 3) for frame in frames)
 
 
+def test_depth_of_the_neighbouring_frame_is_not_taken_for_that_of_a_lost_one():
+    software = SoftwareCamera()
+    number = iter(range(1, 10**6))
+    plain_send = software.send
+
+    def send(color, depth, stamp):
+        """Each frameset shows its number in both images; colour or depth of some are lost."""
+        shown = next(number) % 200
+        lost = {1: "color", 2: "depth"}.get(shown % 4)
+        plain_send(None if lost == "color" else np.full_like(color, shown),
+                   None if lost == "depth" else np.full_like(depth, 1000 + shown), stamp)  # fmt: skip
+
+    software.send = send
+    frames = taken(software, 30, COLOR, np.zeros((HEIGHT, WIDTH), np.uint16))
+    with_depth = [frame for frame in frames if frame.depth is not None]
+    assert len(with_depth) > 5
+    for frame in with_depth:
+        assert frame.depth.max() == 1000 + frame.color[0, 0, 0]
+
+
 def test_a_stream_that_stalls_is_a_fault_and_the_camera_can_be_opened_again():
     software = SoftwareCamera()
     camera = RealSenseCamera(software.device, SMALL, patience=0.7)

@@ -23,6 +23,8 @@ PATIENCE = 5.0
 CHECK = 1.0
 """Seconds without one after which the camera is looked for."""
 
+LONGEST_APART = 0.75
+"""Frame intervals between colour and depth of one frameset; half of one is normal, as each sensor has its pace."""
 PLAYBACK_DRIFT = 0.1
 """Seconds by which a recording may lag: a slow computer plays it slowly, where a camera drops frames."""
 
@@ -172,7 +174,7 @@ class RealSenseCamera:
     def _frame(self, frameset: Any, color: Any) -> Frame:
         depth: Optional[np.ndarray] = None
         raw: Optional[RawDepth] = None
-        if frameset.get_depth_frame():
+        if self._same_moment(frameset.get_depth_frame(), color):
             for block in self._filters:
                 frameset = block.process(frameset).as_frameset()
             frame = frameset.get_depth_frame()
@@ -181,6 +183,14 @@ class RealSenseCamera:
             depth = self._millimetres(aligned.get_depth_frame())
             color = aligned.get_color_frame()
         return Frame(np.array(color.get_data()), depth, None, self._intrinsics(color), self._stamp(color), raw)
+
+    def _same_moment(self, depth: Any, color: Any) -> bool:
+        """Whether a frameset's depth belongs to its colour: where a frame is lost, the SDK takes the neighbour's."""
+        if not depth:
+            return False
+        apart = abs(depth.get_timestamp() - color.get_timestamp()) / 1000.0
+        one_clock = depth.get_frame_timestamp_domain() == color.get_frame_timestamp_domain()
+        return not one_clock or apart < LONGEST_APART / self._settings.rate
 
     def _millimetres(self, frame: Any) -> np.ndarray:
         return clip(to_millimetres(np.array(frame.get_data()), frame.get_units()), self._settings.clip_distance)
