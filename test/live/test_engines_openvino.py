@@ -118,7 +118,11 @@ def test_benchmark_of_the_limit_counts_the_multiply_adds_of_the_net_and_prints_i
     assert limit.main(["--repeats", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[:2] == ["network", "5.32"], "DDRNet-23-slim at 480×640"
-    assert "G/s in f32" in lines[2] and "G/s in int8" in lines[2]
-    assert "times the floor" in lines[4]
-    half = next(line.split() for line in lines if line.lstrip().startswith("60x80"))
-    assert float(half[3]) > 0.0 and float(half[5]) > 0.0, "floor and measured time of the layers at 1/8"
+    floors = {line.split()[4].rstrip(","): float(line.split()[1]) for line in lines if line.startswith("floor ")}
+    assert set(floors) >= {"f32", "int8"} and min(floors.values()) > 0.0
+    assert any(line.startswith("engine ") and "times the floor in int8" in line for line in lines)
+    header = next(number for number, line in enumerate(lines) if line.startswith("layers "))
+    groups = [line[57:].replace(" ms", "").split() for line in lines[header + 1 :] if not line.startswith("all else")]
+    assert len(groups) == 8
+    for _, share, floor, measured, times in groups:
+        assert float(share.rstrip("%")) > 0.0 and min(float(floor), float(measured), float(times)) > 0.0

@@ -245,12 +245,13 @@ def record_camera(
 def predict_camera(task: Task, predict: Predictor, masks: bool, frames: int) -> None:
     """Make the video of a camera, of so many `frames` or until Ctrl-C (0). Raises PredictionError."""
     from rt_seg.cameras.errors import CameraError
-    from rt_seg.cameras.realsense import RealSenseCamera, find_device
-    from rt_seg.cameras.video import Video
+    from rt_seg.cameras.realsense import RealSenseCamera
+    from rt_seg.cameras.realsense_device import find_device
+    from rt_seg.cameras.video import Webcam
 
     try:
         realsense = str(task.source) == REALSENSE
-        camera = RealSenseCamera(find_device()) if realsense else Video(int(str(task.source)))
+        camera = RealSenseCamera(find_device()) if realsense else Webcam(str(task.source))
         try:
             images = ((frame.color, frame.depth) for frame in camera)
             limited = itertools.islice(images, frames) if frames else images
