@@ -198,6 +198,13 @@ def test_a_file_of_another_kind_is_named(tmp_path, capsys, form, name):
     assert not (tmp_path / "set").exists()
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_source_that_is_not_there_is_named(tmp_path, capsys, form):
+    arguments = [form, str(tmp_path / "none"), "--images", str(tmp_path), "--output", str(tmp_path / "out")]
+    assert main_import(arguments) != 0
+    assert f"{tmp_path / 'none'}: no such file or folder" in capsys.readouterr().err
+
+
 def test_a_picture_of_another_size_or_a_name_outside_the_labels_is_an_error(parts, tmp_path, capsys):
     out = tmp_path / "out"
     main_export(["labelme", str(parts), "--output", str(out)])

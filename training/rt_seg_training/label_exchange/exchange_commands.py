@@ -66,6 +66,8 @@ def import_labels(form: str, path: Path, images: Path, output: Path, labels_file
     from rt_seg_training.label_exchange.annotations import ExchangeError, labels_of, names_of, paint
     from rt_seg_training.labelled_frame import encode, write_labels
 
+    if not path.exists():
+        raise ExchangeError(f"{path}: no such file or folder")
     frames = _read(form, path)
     if not frames:
         raise ExchangeError(f"{path}: names no pictures")
