@@ -1,4 +1,4 @@
-# The two commands of rt_seg, `make live` and `make test`, and what belongs to them. setup/ holds what they run.
+# The two commands of rt_seg, `make live` and `make test`, and what belongs to them. make/ holds what they run.
 
 .DEFAULT_GOAL := help
 .PHONY: help live test lint training clean
@@ -11,16 +11,16 @@ help:
 	@sed -n 's/^#| \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 live:
-	@exec setup/live.sh
+	@exec make/live.sh
 
 test:
-	@exec setup/test.sh
+	@exec make/test.sh
 
 lint:
-	@exec setup/test.sh lint
+	@exec make/test.sh lint
 
 training:
-	@exec setup/training.sh
+	@exec make/training.sh
 
 clean:
 	rm -rf .setup .venv .workspace recordings/demo.bag .pytest_cache .ruff_cache

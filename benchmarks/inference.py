@@ -137,7 +137,7 @@ def camvid_frames(count: int, split: str) -> list[tuple]:
 
 def mean_iou(ids: Callable, frames: list[tuple], labels) -> float:
     """Mean IoU of a way from an image to ids, 0..1; NaN without frames."""
-    from rt_seg_training.metrics import Scores
+    from rt_seg_training.evaluation.metrics import Scores
 
     scores = Scores(labels)
     for image, truth in frames:
@@ -152,7 +152,7 @@ def ways_of(network, bundles: list, runtimes: list[str]) -> list[Way]:
 
     from rt_seg.engines.openvino import matrix_units
     from rt_seg.segmenter import Segmenter
-    from rt_seg_training.pipeline import normalize
+    from rt_seg_training.input_pipeline.batches import normalize
 
     input_size = network.input_shape[1:3]
 
@@ -191,7 +191,7 @@ def exact_ids(network, image):
     """Ids of Keras's logits, resized before the arg-max."""
     import tensorflow as tf
 
-    from rt_seg_training.pipeline import normalize
+    from rt_seg_training.input_pipeline.batches import normalize
 
     batch = normalize(tf.image.resize(image, network.input_shape[1:3], antialias=True))[tf.newaxis]
     return tf.argmax(tf.image.resize(network(batch, training=False), image.shape[:2]), axis=-1).numpy()[0]
@@ -224,8 +224,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     from rt_seg.bundle import BundleError, load_bundle
     from rt_seg.engines import ENGINES
-    from rt_seg_training.exporting import ExportError
-    from rt_seg_training.warm_start import WarmStartError, load_exported_network
+    from rt_seg_training.export.bundle_export import ExportError
+    from rt_seg_training.runs.warm_start import WarmStartError, load_exported_network
 
     runtimes = options.engines or list(ENGINES)
     unknown = sorted(set(runtimes) - set(ENGINES))
@@ -248,7 +248,7 @@ def print_tables(options: argparse.Namespace, bundle, whole, runtimes: list[str]
     from sized_forms import sized_bundles, sized_network
 
     from rt_seg.segmenter import resize_image
-    from rt_seg_training.accuracy_guard import LOSS_LIMIT
+    from rt_seg_training.export.accuracy_guard import LOSS_LIMIT
 
     shipped = bundle.engine("openvino")
     print(f"{cpu()}\n{bundle.name} {bundle.version}, shipped in {shipped.precision}: `export` takes int8 where that "

@@ -31,24 +31,24 @@ def sized_network(network: keras.Model, height: int, width: int) -> keras.Model:
 
 def _write_run(folder: Path, bundle: Bundle, network: keras.Model) -> None:
     """A run folder that `export` takes, of a trained network."""
-    from rt_seg_training import trainer
     from rt_seg_training.configuration import TrainingConfiguration
+    from rt_seg_training.runs.run_folder import RunFolder
 
     height, width = network.input_shape[1:3]
     TrainingConfiguration(
         dataset=bundle.name, train_split="train", validation_split="validation", height=height, width=width,
         crop_height=height, crop_width=width, steps=1, auxiliary_weight=0.0,
-    ).save(folder / trainer.CONFIGURATION)  # fmt: skip
-    (folder / trainer.LABELS).write_text(yaml.safe_dump(bundle.labels.to_dict()), encoding="utf-8")
-    network.save_weights(folder / trainer.WEIGHTS)
+    ).save(RunFolder(folder).configuration)  # fmt: skip
+    RunFolder(folder).labels.write_text(yaml.safe_dump(bundle.labels.to_dict()), encoding="utf-8")
+    network.save_weights(RunFolder(folder).weights)
 
 
 def _write_int8(exact: Bundle, folder: Path, pictures: list[np.ndarray]) -> None:
     """The bundle of the int8 form of an f32 bundle's network, its manifest last."""
     import openvino
 
-    from rt_seg_training.exporting import write_manifest
-    from rt_seg_training.openvino_form import quantize
+    from rt_seg_training.export.bundle_export import write_manifest
+    from rt_seg_training.export.openvino_network import quantize
 
     folder.mkdir(exist_ok=True)
     network = openvino.Core().read_model(str(exact.engine("openvino").path))
@@ -73,7 +73,7 @@ def sized_bundles(
     `network`: the bundle's, of the wanted size; `pictures`: uint8 (h, w, 3), for calibration. Kept in `cache`; it takes
     half a minute to make them. Raises ExportError where a form does not compute what Keras computes.
     """
-    from rt_seg_training.exporting import ALSO, export_bundle
+    from rt_seg_training.export.bundle_export import ALSO, export_bundle
 
     height, width = network.input_shape[1:3]
     weights = next(iter(bundle.engine("openvino").sha256.values()))[:12]

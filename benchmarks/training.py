@@ -51,8 +51,8 @@ def plain_keras(net: str, height: int, width: int, batch_size: int):
     import keras
     import tensorflow as tf
 
+    from rt_seg_training.input_pipeline.batches import normalize
     from rt_seg_training.nets.registry import build_net
-    from rt_seg_training.pipeline import normalize
 
     network = build_net(net, height, width, CLASSES)
     scale = height // network.output_shape[1]
@@ -67,10 +67,10 @@ def this_package(net: str, height: int, width: int, batch_size: int, precision: 
     """The compiled step of this package and its endless batches."""
     import tensorflow as tf
 
-    from rt_seg_training import pipeline
     from rt_seg_training.configuration import TrainingConfiguration
-    from rt_seg_training.trainer import build_loss, training_model
-    from rt_seg_training.training_step import compile_step
+    from rt_seg_training.input_pipeline import batches as pipeline
+    from rt_seg_training.optimization.training_step import compile_step
+    from rt_seg_training.runs.trainer import build_loss, training_model
 
     configuration = TrainingConfiguration(
         dataset="", train_split="", validation_split="", height=height, width=width, crop_height=height,

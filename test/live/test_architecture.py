@@ -171,7 +171,7 @@ def test_importing_the_live_half_loads_neither_tensorflow_nor_ros():
 
 
 def test_importing_the_training_half_loads_no_ros():
-    # Not importorskip: TensorFlow in this process makes software OpenGL crash, see setup/test.sh.
+    # Not importorskip: TensorFlow in this process makes software OpenGL crash, see make/test.sh.
     if importlib.util.find_spec("tensorflow") is None:
         pytest.skip("the offline half is not installed: make training")
     # Data set builders are registered by being imported; importing each once is what TFDS does, too.

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rt_seg.capturing.key_presses import KeyPresses
-from rt_seg.ros.capture import main
+from rt_seg.ros.recording.capture import main
 
 ROOT = Path(__file__).resolve().parents[2]
 AEROPLANE = Path(os.environ.get("RT_SEG_DATA") or ROOT.parent / "shared" / "data") / "realsense_d435"
@@ -92,7 +92,7 @@ def test_a_folder_with_color_depth_and_camera_in_it_is_enough(stream):
 def test_a_disk_that_fills_leaves_no_half_picture_and_the_same_command_goes_on(stream):
     # A limit on the size of files is to a program what a full disk is.
     script = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1)); "
-    script += "from rt_seg.ros.capture import main; sys.exit(main(sys.argv[2:]))"
+    script += "from rt_seg.ros.recording.capture import main; sys.exit(main(sys.argv[2:]))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [str(part) for part in (stream / "color", "--depth", stream / "depth", "--output", stream / "out")]
     for limit, status in (("500", 1), ("-1", 0)):
@@ -119,7 +119,8 @@ def test_the_lines_of_the_standard_input_ask_for_pictures_and_its_end_ends(monke
 
 
 def test_without_ros_nothing_of_it_is_imported(stream):
-    script = "import sys; from rt_seg.ros.capture import main; main(sys.argv[1:]); assert 'rospy' not in sys.modules"
+    script = "import sys; from rt_seg.ros.recording.capture import main; main(sys.argv[1:])\n"
+    script += "assert 'rospy' not in sys.modules"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [str(stream / "color"), "--output", str(stream / "out")]
     assert subprocess.run([sys.executable, "-c", script, *command], env=environment, timeout=60).returncode == 0

@@ -1,19 +1,16 @@
 """The segmenter with a network that takes depth, known by heart: nearer than 1 m is class 0, farther is class 2."""
 import dataclasses
 import importlib.util
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from color_bundle import DEPTH_RANGE, HEIGHT, WIDTH, write_color_bundle  # noqa: E402
 
 from rt_seg.bundle import BundleError, load_bundle
 from rt_seg.engines import create_engine
 from rt_seg.segmenter import Segmenter, network_depth
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "ros"))
-from color_bundle import DEPTH_RANGE, HEIGHT, WIDTH, write_color_bundle  # noqa: E402
 
 GREEN = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 GREEN[..., 1] = 200

@@ -19,19 +19,18 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
 from color_bundle import write_color_bundle  # noqa: E402
 from rostest_faults import wait_for  # noqa: E402
 
 from rt_seg.cameras.errors import CameraError  # noqa: E402
 from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings  # noqa: E402
-from rt_seg.ros import camera_node  # noqa: E402
-from rt_seg.ros.camera_node import CameraSettings  # noqa: E402
+from rt_seg.ros.camera import camera_node  # noqa: E402
+from rt_seg.ros.camera.camera_node import CameraSettings  # noqa: E402
 from rt_seg.ros.camera_topics import DEPTH  # noqa: E402
 from rt_seg.ros.conversions import color_to_rgb  # noqa: E402
-from rt_seg.ros.framesets import read_framesets  # noqa: E402
+from rt_seg.ros.recording.framesets import read_framesets  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
 try:
     from software_camera import HEIGHT, WIDTH, SoftwareCamera, Unpluggable
 except ImportError:  # no pyrealsense2 for this platform

@@ -19,14 +19,14 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
 from color_bundle import write_color_bundle  # noqa: E402
 from rostest_faults import wait_for  # noqa: E402
 
 from rt_seg.cameras.frame import Frame, Intrinsics  # noqa: E402
 from rt_seg.msg import LabelInfo  # noqa: E402
 from rt_seg.ros.conversions import image_message, mask_from_message  # noqa: E402
-from rt_seg.ros.recording import write_recording  # noqa: E402
+from rt_seg.ros.recording.bag_writer import write_recording  # noqa: E402
 
 CAMERA = Intrinsics(64, 48, 60.0, 60.0, 32.0, 24.0)
 

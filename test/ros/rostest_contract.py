@@ -21,14 +21,14 @@ from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "live"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from network_camera import NetworkCamera  # noqa: E402
 
 from rt_seg.cameras.frame import Frame, Intrinsics  # noqa: E402
 from rt_seg.ros import camera_topics  # noqa: E402
 from rt_seg.ros.compressed_images import compressed_depth_to_metres, compressed_to_rgb  # noqa: E402
 from rt_seg.ros.conversions import color_to_rgb, depth_to_metres, intrinsics_from_message  # noqa: E402
-from rt_seg.ros.recording import write_recording  # noqa: E402
+from rt_seg.ros.recording.bag_writer import write_recording  # noqa: E402
 
 try:
     from software_camera import record as record_with_the_sdk

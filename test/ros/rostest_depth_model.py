@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """A model that takes depth in the running node: from either form of depth, while it stalls, and when it is back."""
-import os
 import sys
 import tempfile
 import time
@@ -14,12 +13,12 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
 from color_bundle import HEIGHT, WIDTH, write_color_bundle  # noqa: E402
 
 from rt_seg.msg import FrameTiming  # noqa: E402
 from rt_seg.ros.conversions import image_message, mask_from_message  # noqa: E402
-from rt_seg.ros.status import Status  # noqa: E402
+from rt_seg.ros.node.status import Status  # noqa: E402
 from rt_seg.srv import LoadModel  # noqa: E402
 
 NEAR, GREEN, FAR = 0, 1, 2

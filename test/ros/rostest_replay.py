@@ -20,7 +20,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from rt_seg.cameras.frame import Frame, Intrinsics
 from rt_seg.ros import camera_topics
-from rt_seg.ros.recording import START, write_recording
+from rt_seg.ros.recording.bag_writer import START, write_recording
 
 COUNT = 30
 RATE = 15.0

@@ -17,7 +17,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
 from color_bundle import write_color_bundle  # noqa: E402
 from fault_report import report  # noqa: E402
 from rostest_faults import FRAME, PERIOD, start_node, wait_for  # noqa: E402

@@ -46,7 +46,7 @@ def test_executables_run_under_the_interpreter_of_the_build(install_space, tmp_p
 
 
 def test_installed_code_and_messages_come_from_the_install_space(install_space, tmp_path):
-    program = "import rt_seg.ros.status, rt_seg.msg; print(rt_seg.ros.status.__file__); print(rt_seg.msg.__file__)"
+    program = "import rt_seg.ros.node.status as status, rt_seg.msg as msg; print(status.__file__); print(msg.__file__)"
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "ROS_PACKAGE_PATH")}
     environment["CMAKE_PREFIX_PATH"] = ""
     command = f"cd {tmp_path} && . {install_space}/setup.sh && {sys.executable} -c '{program}'"

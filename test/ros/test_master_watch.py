@@ -3,15 +3,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from color_bundle import write_color_bundle  # noqa: E402
 
 pytest.importorskip("rosgraph", reason="ROS is not on the Python path")

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rt_seg_training.commands.train import main
 from rt_seg_training.configuration import ConfigurationError, load_configuration
-from rt_seg_training.train_command import main
 
 SHIPPED = sorted((Path(__file__).parents[2] / "config" / "training").glob("*.yaml"))
 MINIMAL = {

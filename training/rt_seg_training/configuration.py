@@ -12,7 +12,9 @@ import yaml
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg_training.nets.registry import HEADS, NETS
-from rt_seg_training.original_flags import boolean
+
+BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+"""Words for a flag on the command line."""
 
 
 class ConfigurationError(ValueError):
@@ -160,6 +162,14 @@ def load_configuration(path: str | Path, overrides: dict[str, Any] | None = None
     if not configuration.run:
         configuration = dataclasses.replace(configuration, run=f"runs/{path.stem}")
     return configuration
+
+
+def boolean(text: str) -> bool:
+    """True or False for true, yes, 1 and false, no, 0. Raises argparse.ArgumentTypeError for anything else."""
+    try:
+        return BOOLEANS[text.lower()]
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false") from None
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:

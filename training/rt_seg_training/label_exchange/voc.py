@@ -61,7 +61,7 @@ def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) 
 
     Raises ExchangeError for two equal colours, OSError.
     """
-    from rt_seg_training.labelled_frame import encode
+    from rt_seg_training.datasets.labelled_frame import encode
 
     colors = [label.color for label in labels.labels] + [IGNORE_COLOR]
     if len(set(colors)) < len(colors):

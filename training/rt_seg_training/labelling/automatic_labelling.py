@@ -122,10 +122,10 @@ def label_folder(
 
     from rt_seg.atomic_file import write_atomically
     from rt_seg.products.overlay import Palette
-    from rt_seg_training.contact_sheet import contact_sheet, evenly_spaced
+    from rt_seg_training.datasets.contact_sheet import contact_sheet, evenly_spaced
     from rt_seg_training.datasets.errors import DatasetError
     from rt_seg_training.datasets.images import read_image, read_mask
-    from rt_seg_training.labelled_frame import encode, write_labels
+    from rt_seg_training.datasets.labelled_frame import encode, write_labels
     from rt_seg_training.labelling.refinement import refine
 
     captures = find_captures(folder)

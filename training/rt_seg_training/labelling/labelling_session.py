@@ -10,7 +10,7 @@ from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import read_image
-from rt_seg_training.labelled_frame import encode, write_labels
+from rt_seg_training.datasets.labelled_frame import encode, write_labels
 from rt_seg_training.labelling.captures import (
     Capture,
     LabellingError,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import keras
 
-from rt_seg_training.nets.ddrnet import BATCH_NORM_MOMENTUM, BilinearResizeLike
+from rt_seg_training.nets.layers import BATCH_NORM_MOMENTUM, BilinearResizeLike
 
 DECODER_CHANNELS = {16: 96, 8: 64, 4: 48}
 """Channels of the decoder at each output stride, coarse to fine."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rt_seg_training.datasets.label_files import packaged_labels
+from rt_seg_training.datasets.packaged_labels import packaged_labels
 from rt_seg_training.datasets.pairing import Pair, pair_by_name
 from rt_seg_training.datasets.source import Source, open_root
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.label_files import packaged_labels
+from rt_seg_training.datasets.packaged_labels import packaged_labels
 from rt_seg_training.datasets.pairing import Pair
 from rt_seg_training.datasets.source import Source, open_root
 

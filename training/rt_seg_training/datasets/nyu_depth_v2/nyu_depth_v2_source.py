@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.label_files import packaged_labels
+from rt_seg_training.datasets.packaged_labels import packaged_labels
 from rt_seg_training.datasets.pairing import Pair, pair_by_name, with_depth
 from rt_seg_training.datasets.source import Source, open_root
 from rt_seg_training.datasets.splitting import group_of, split_by_group
@@ -67,7 +67,7 @@ class MatImage:
 
     def read_bytes(self) -> bytes:
         """The frame as PNG: RGB; depth of 16 bits in millimetres, 0 = no reading; class ids. Raises DatasetError."""
-        from rt_seg_training.labelled_frame import encode
+        from rt_seg_training.datasets.labelled_frame import encode
 
         try:
             frame = _open(self.file, self.modified_ns)[self.kind][self.index]

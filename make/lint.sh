@@ -1,0 +1,23 @@
+# Lint: style of both halves, Python 3.8 in the live half, and the catkin package.
+# Each of these is a command for `check` of make/test.sh.
+
+# shellcheck shell=bash disable=SC2034,SC2086
+
+python_executables() { grep -lE '^#!.*python' "$@" 2>/dev/null || true; }
+
+lint_style() {
+    # Executables have no extension, so they are named one by one.
+    # shellcheck disable=SC2046
+    .venv/bin/ruff check benchmarks src training test setup setup.py $(python_executables scripts/* training/* cfg/*)
+}
+
+lint_python38() {
+    # Syntax and calls that Python 3.8 lacks, in what runs there; --eval-annotations off: they are never evaluated.
+    # shellcheck disable=SC2046
+    .venv/bin/vermin --quiet --no-tips --violations --no-parse-comments --target=3.8- \
+        src setup.py $(python_executables scripts/* cfg/*)
+}
+
+lint_package() {
+    .venv/bin/catkin_lint -W2 --strict "$PACKAGE_SPACE"
+}

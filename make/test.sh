@@ -1,0 +1,110 @@
+#!/bin/bash
+# `make test`: installs what tests need, builds, then runs every check; the exit code is 1 when any of them failed.
+# `make/test.sh lint` runs the lint alone. Results as JUnit XML in .setup/results, logs in .setup.
+
+# shellcheck source=make/steps.sh
+source "$(dirname "$0")/steps.sh"
+source make/install.sh
+source make/workspace.sh
+source make/lint.sh
+
+RESULTS=$STATE/results
+RENDERING_TESTS=(
+    test/training/commands/test_label_binary.py test/training/labelling/test_labelling_window.py
+    test/training/synthesis/test_synthesis.py
+)
+STARTED=$(date +%s%N)
+FAILED_CHECKS=()
+
+# check NAME DESCRIPTION COMMAND...: like a step, but never skipped, and a failure is reported and remembered only.
+check() {
+    local name=$1 description=$2 log=$STATE/$1.log started code
+    shift 2
+    printf '%-16s %s ... ' "$name" "$description"
+    started=$(date +%s%N)
+    set +e
+    (set -e; "$@") </dev/null >"$log" 2>&1
+    code=$?
+    set -e
+    if [ $code -eq 0 ]; then
+        printf "passed in %s" "$(seconds "$started" | tr -d "\n")"
+        "$SYSTEM_PYTHON" make/test_summary.py --counts "$RESULTS/$name"* && echo
+    else
+        printf 'FAILED in %s\n' "$(seconds "$started")"
+        FAILED_CHECKS+=("$name")
+        tail -n 60 "$log" | sed 's/^/    /'
+        say "    (exit code $code; the whole log: ${log#"$REPOSITORY"/})"
+    fi
+}
+
+run_pytest() {
+    local name=$1
+    shift
+    "$PYTHON" -m pytest --junitxml="$RESULTS/$name.xml" "$@"
+}
+
+# Tests in test/ros that no rostest file starts need the generated messages, but no master.
+masterless_ros_tests() {
+    local file
+    find test/ros -name 'test_*.py' | sort | while read -r file; do
+        grep -qsF "$(basename "$file")" test/ros/*.test || echo "$file"
+    done
+}
+
+# roslaunch checks and rostests, as the package registers them with catkin; each writes its own result file.
+run_registered_tests() {
+    local failed=0
+    cmake -DCATKIN_ENABLE_TESTING=ON .workspace/build
+    rm -rf .workspace/build/test_results
+    timeout --kill-after=30 1200 cmake --build .workspace/build --target run_tests || failed=1
+    mkdir -p "$RESULTS/rostest"
+    find .workspace/build/test_results \( -name '*.xml' -o -name faults.txt \) -exec cp {} "$RESULTS/rostest" \;
+    "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS/rostest" || failed=1
+    return $failed
+}
+
+rm -rf "$RESULTS"
+mkdir -p "$RESULTS"
+parts="live test"
+if "$SYSTEM_PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
+    training=yes
+    parts="live training test"
+else
+    training=
+    say "training         skipped: the offline half needs Python 3.10 or newer, $SYSTEM_PYTHON is older"
+fi
+[ "${1:-}" != lint ] || parts="live test"
+# The viewer too: the check of live.launch wants every node that it starts.
+install "environment live viewer test" "$parts"
+build_workspace
+enter_workspace
+
+check style "ruff" lint_style
+[ ! -x .venv/bin/vermin ] || check python38 "Python 3.8 suffices for the live half" lint_python38
+check package "catkin_lint" lint_package
+if [ "${1:-}" != lint ]; then
+    # Tests find the real data here without being told; elsewhere they skip, with the reason.
+    [ -n "${RT_SEG_DATA:-}" ] || [ ! -d ../shared/data ] || export RT_SEG_DATA="$PWD/../shared/data"
+    export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2} PYTHONUNBUFFERED=1
+    getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-localhost}
+
+    check live "unit tests of the live half" run_pytest live test/live
+    if [ -n "$training" ]; then
+        # Not in one process: Mesa's software OpenGL crashes where TensorFlow is loaded (both bring an LLVM).
+        # Two processes: TensorFlow traces a graph on one core, and each takes up to 2 GB.
+        check training "unit tests of the offline half" run_pytest training -n 2 --dist loadfile test/training "${RENDERING_TESTS[@]/#/--ignore=}"
+        check rendering "unit tests of the offline half that render" run_pytest rendering "${RENDERING_TESTS[@]}"
+    fi
+    mapfile -t files < <(masterless_ros_tests)
+    [ ${#files[@]} -eq 0 ] || check ros "unit tests of the ROS half" run_pytest ros -o pythonpath=test/support "${files[@]}"
+    check rostest "rostests and launch file checks" run_registered_tests
+    say
+    "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS" || true
+    [ ! -f "$RESULTS/rostest/faults.txt" ] || say "what the node went through, with figures: ${RESULTS#"$REPOSITORY"/}/rostest/faults.txt"
+fi
+took=$(seconds "$STARTED")
+if [ ${#FAILED_CHECKS[@]} -ne 0 ]; then
+    say "FAILED: ${FAILED_CHECKS[*]} (in all $took)"
+    exit 1
+fi
+say "all checks passed in $took"

@@ -1,0 +1,1 @@
+"""Cameras as ROS nodes: drivers, publishers and their diagnostics."""

@@ -1,0 +1,132 @@
+"""Publishes any camera under the topic contract of realsense2_camera, and opens it anew when it is lost."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable
+
+import rospy
+
+from rt_seg.cameras.errors import CameraError, CameraFault, CameraSettingError
+from rt_seg.ros.camera.camera_diagnostics import CameraDiagnostics
+from rt_seg.ros.camera.camera_publisher import CameraPublisher
+from rt_seg.ros.camera_topics import COLOR
+from rt_seg.ros.master_watch import MasterWatch
+from rt_seg.ros.settings import SettingsError, read_settings
+
+SOURCES = ("realsense_sdk", "webcam", "video", "simulated")
+RETRY = 2.0
+"""Seconds before a lost camera is looked for again."""
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """Private parameters; launch/camera.launch explains them."""
+
+    source: str = field(default="realsense_sdk", metadata={"accepted": SOURCES})
+    camera: str = "camera"
+    serial_no: str = ""
+    sdk_recording: str = ""
+    width: int = field(default=640, metadata={"range": (1, 16384)})
+    height: int = field(default=480, metadata={"range": (1, 16384)})
+    fps: int = field(default=30, metadata={"range": (1, 1000)})
+    initial_reset: bool = False
+    filters: str = ""
+    clip_distance: float = field(default=-1.0, metadata={"range": (-100.0, 100.0)})
+    options: str = ""
+    json_file: str = ""
+    device: str = "0"
+    video: str = ""
+    speed: float = field(default=1.0, metadata={"range": (0.01, 100.0)})
+    calibration: str = ""
+    loop: bool = False
+    seed: int = field(default=3, metadata={"range": (0, 2**31)})
+    recipe: str = ""
+
+
+def open_source(settings: CameraSettings, reset_first: bool) -> Any:
+    """The source of frames that the settings name: an iterable of Frame with `close`, `description` and
+    `color_placement`. `reset_first` restarts a RealSense before. Raises CameraError."""
+    if settings.source == "realsense_sdk":
+        return _open_realsense(settings, reset_first)
+    if settings.source == "simulated":
+        from rt_seg.simulation.camera import SimulatedCamera
+
+        recipe = Path(settings.recipe).expanduser() if settings.recipe else None
+        return SimulatedCamera(settings.seed, settings.width, settings.height, settings.fps, recipe)
+    from rt_seg.cameras.video import Video, Webcam, load_calibration
+
+    calibration = load_calibration(Path(settings.calibration).expanduser()) if settings.calibration else None
+    if settings.source == "webcam":
+        return Webcam(settings.device, calibration, settings.width, settings.height, settings.fps)
+    return Video(Path(settings.video).expanduser(), calibration, settings.loop, settings.speed)
+
+
+def _open_realsense(settings: CameraSettings, reset_first: bool) -> Any:
+    from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings
+    from rt_seg.cameras.realsense_device import find_device, open_recording, reset
+
+    chosen = RealSenseSettings(settings.width, settings.height, settings.fps, settings.filters, settings.clip_distance,
+                               settings.options, settings.json_file, settings.loop)  # fmt: skip
+    if settings.sdk_recording:
+        return RealSenseCamera(open_recording(str(Path(settings.sdk_recording).expanduser())), chosen)
+    device = find_device(settings.serial_no)
+    if reset_first:
+        rospy.logwarn("resetting the camera; it is back in some seconds")
+        device = reset(device)
+    return RealSenseCamera(device, chosen)
+
+
+def run(settings: CameraSettings, open_source: Callable[[CameraSettings, bool], Any] = open_source) -> None:
+    """Publish until the node is shut down, or a file has ended. Raises CameraSettingError."""
+    publisher = CameraPublisher(settings.camera)
+    diagnostics = CameraDiagnostics(settings.camera)
+    reset_first = settings.initial_reset
+    while not rospy.is_shutdown():
+        source = None
+        try:
+            source = open_source(settings, reset_first)
+            reset_first = False
+            publisher.place(source.color_placement)
+            diagnostics.opened(source.description)
+            rospy.loginfo(f"{source.description}: streaming on /{settings.camera}/{COLOR}")
+            for frame in source:
+                if rospy.is_shutdown():
+                    return
+                diagnostics.saw(frame)
+                publisher.publish(frame, getattr(source, "calibrated", True))
+            rospy.loginfo(f"{source.description}: has ended")
+            return
+        except CameraSettingError:
+            raise
+        except CameraError as error:
+            # A camera that is there and gives nothing is cured by a reset, one that is away is not.
+            reset_first = isinstance(error, CameraFault)
+            diagnostics.failed(str(error))
+            rospy.logerr(f"{error}; trying again in {RETRY:.0f} s")
+        finally:
+            if source is not None:
+                source.close()
+        rospy.rostime.wallsleep(RETRY)
+    diagnostics.stop()
+
+
+def main() -> int:
+    """Run the node; returns 1 when its settings cannot be used, or the ROS master was restarted."""
+    rospy.init_node("camera")
+    master = MasterWatch()
+    try:
+        parameters = rospy.get_param("~", {})
+        if isinstance(parameters.get("device"), int):
+            parameters["device"] = str(parameters["device"])  # rosrun makes a number of _device:=0
+        settings = read_settings(CameraSettings, parameters, f"node {rospy.get_name()}")
+        if settings.source == "video" and not Path(settings.video).expanduser().is_file():
+            raise SettingsError(f"video:={settings.video!r}: no such file; pass video:=/path/to/film.mp4")
+        run(settings)
+    except (SettingsError, CameraSettingError) as error:
+        rospy.logfatal(str(error))
+        return 1
+    except rospy.ROSException:
+        if not rospy.is_shutdown():  # publishing on a topic closed by the shutdown is no failure
+            raise
+    return int(master.lost)

@@ -1,0 +1,176 @@
+"""Starts a driver and a segmentation node for each camera of a file: launch files cannot loop."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, List, Optional, Tuple
+
+import roslaunch
+import rospkg
+import rospy
+import yaml
+from tf2_msgs.msg import TFMessage
+
+from rt_seg.cameras.frame import Placement
+from rt_seg.ros.camera_frames import static_transform
+from rt_seg.ros.node.model import bundle_folder
+from rt_seg.ros.settings import SettingsError, read_settings
+
+SOURCES = ("realsense", "realsense_sdk", "webcam", "video", "recording", "simulated", "none")
+KEYS = ("name", "source", "serial", "bundle", "extrinsic", "arguments")
+OWN_ARGUMENTS = ("camera", "camera_name", "serial_no", "consumer", "result")
+"""Of camera.launch, what other keys give."""
+
+
+@dataclass(frozen=True)
+class Extrinsic:
+    """Where a camera's link frame is in `parent`."""
+
+    parent: str
+    placement: Placement
+
+
+@dataclass(frozen=True)
+class CameraEntry:
+    """One camera of the file."""
+
+    name: str
+    source: str = "realsense"
+    serial: str = ""
+    bundle: str = "tabletop"
+    extrinsic: Optional[Extrinsic] = None
+    arguments: Tuple[Tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class StartSettings:
+    """Private parameters: the file of the cameras, and what all their nodes share."""
+
+    cameras: str
+    config: str
+    mode: str = "live"
+
+
+def _numbers(value: Any, count: int, where: str) -> Tuple[float, ...]:
+    if not isinstance(value, list) or len(value) != count or not all(type(item) in (int, float) for item in value):
+        raise SettingsError(f"{where} is {value!r}; accepted are {count} numbers")
+    return tuple(float(item) for item in value)
+
+
+def _read_extrinsic(value: Any, where: str) -> Extrinsic:
+    if not isinstance(value, dict) or set(value) != {"parent", "translation", "rotation"}:
+        raise SettingsError(f"{where} is {value!r}; accepted are exactly parent, translation and rotation")
+    rotation = _numbers(value["rotation"], 4, f"{where}: rotation")
+    if abs(sum(item * item for item in rotation) - 1.0) > 0.01:
+        raise SettingsError(f"{where}: rotation {list(rotation)} is no unit quaternion x y z w, as [0, 0, 0, 1] is")
+    translation = _numbers(value["translation"], 3, f"{where}: translation")
+    return Extrinsic(str(value["parent"]), Placement(translation, rotation))
+
+
+def _read_arguments(value: Any, where: str) -> Tuple[Tuple[str, str], ...]:
+    """Arguments of camera.launch, as text."""
+    if not isinstance(value, dict):
+        raise SettingsError(f"{where} is {value!r}; accepted are arguments of camera.launch, as {{width: 848}}")
+    for name, entry in value.items():
+        if not isinstance(name, str) or name in OWN_ARGUMENTS or not isinstance(entry, (str, int, float)):
+            raise SettingsError(
+                f"{where}: {name}: {entry!r} cannot be meant; accepted are arguments of camera.launch other than "
+                f"{', '.join(OWN_ARGUMENTS)}, with a text or a number"
+            )
+    return tuple((name, str(entry)) for name, entry in value.items())
+
+
+def read_cameras(path: Path) -> List[CameraEntry]:
+    """The cameras of a YAML file. Raises SettingsError naming file, camera, key and what is accepted."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from error
+    entries = data.get("cameras") if isinstance(data, dict) and set(data) == {"cameras"} else None
+    if not isinstance(entries, list) or not entries:
+        raise SettingsError(f"{path}: expected the one key 'cameras' with a list of cameras; see config/cameras.yaml")
+    cameras = []
+    for index, entry in enumerate(entries):
+        where = f"{path}: cameras[{index}]"
+        unknown = sorted(set(entry) - set(KEYS)) if isinstance(entry, dict) else [repr(entry)]
+        if unknown:
+            raise SettingsError(f"{where}: unknown key {unknown[0]}; accepted are {', '.join(KEYS)}")
+        values = {"source": "realsense", "serial": "", "bundle": "tabletop", "extrinsic": None,
+                  "arguments": {}, **entry}  # fmt: skip
+        for key in ("name", "source", "serial", "bundle"):
+            if not isinstance(values.get(key), str):
+                raise SettingsError(f"{where}: {key} is {values.get(key)!r}; accepted is text (digits in quotes)")
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", values["name"]):
+            raise SettingsError(f"{where}: name {values['name']!r} is no name of a namespace: letters, digits and _")
+        if values["source"] not in SOURCES:
+            raise SettingsError(f"{where}: source {values['source']!r} is not known; accepted are {', '.join(SOURCES)}")
+        if values["extrinsic"] is not None:
+            values["extrinsic"] = _read_extrinsic(values["extrinsic"], f"{where}: extrinsic")
+        values["arguments"] = _read_arguments(values["arguments"], f"{where}: arguments")
+        cameras.append(CameraEntry(**values))
+    names = [camera.name for camera in cameras]
+    if len(set(names)) != len(names):
+        raise SettingsError(f"{path}: the names {', '.join(names)} must differ")
+    drivers = [camera.serial for camera in cameras
+               if camera.source in ("realsense", "realsense_sdk") and "sdk_recording" not in dict(camera.arguments)]
+    if len(drivers) > 1 and ("" in drivers or len(set(drivers)) != len(drivers)):
+        raise SettingsError(
+            f"{path}: {len(drivers)} RealSense need serial numbers that differ, and have {drivers}; "
+            "`rosrun rt_seg list_cameras` and rs-enumerate-devices show them"
+        )
+    return cameras
+
+
+def launch_files(cameras: List[CameraEntry], settings: StartSettings, package: Path) -> List[Tuple[str, List[str]]]:
+    """Launch file and arguments of everything to start."""
+    files = []
+    for camera in cameras:
+        segmentation = [f"camera_name:={camera.name}", f"namespace:=/{camera.name}", f"config:={settings.config}",
+                        f"bundle:={bundle_folder(camera.bundle)}", f"mode:={settings.mode}"]  # fmt: skip
+        files.append((str(package / "launch" / "segmentation.launch"), segmentation))
+        driver = [f"camera:={camera.source}", f"camera_name:={camera.name}"]
+        driver += [f"serial_no:={camera.serial}"] if camera.serial else []
+        if camera.source == "recording":
+            node = f"/{camera.name}/segmentation"
+            driver += [f"mode:={settings.mode}", f"consumer:={node}", f"result:={node}/mask"]
+        driver += [f"{name}:={value}" for name, value in camera.arguments]
+        files.append((str(package / "launch" / "camera.launch"), driver))
+    return files
+
+
+def transforms(cameras: List[CameraEntry]) -> TFMessage:
+    """The extrinsics as static transforms."""
+    return TFMessage(
+        [static_transform(camera.extrinsic.parent, f"{camera.name}_link", camera.extrinsic.placement)
+         for camera in cameras if camera.extrinsic is not None]
+    )  # fmt: skip
+
+
+def main() -> int:
+    """Start the cameras and wait; returns 1 when the file cannot be used."""
+    rospy.init_node("start_cameras", disable_signals=True)
+    try:
+        settings = read_settings(StartSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
+        cameras = read_cameras(Path(settings.cameras).expanduser())
+    except SettingsError as error:
+        rospy.logfatal(str(error))
+        return 1
+    static = rospy.Publisher("/tf_static", TFMessage, queue_size=1, latch=True)
+    static.publish(transforms(cameras))
+    package = Path(rospkg.RosPack().get_path("rt_seg"))
+    files = launch_files(cameras, settings, package)
+    # Signals are roslaunch's here: it ends the nodes that it started.
+    parent = roslaunch.parent.ROSLaunchParent(rospy.get_param("/run_id"), files, is_core=False)
+    try:
+        parent.start()
+    except roslaunch.RLException as error:
+        rospy.logfatal(f"{settings.cameras}: roslaunch refuses it: {error}")
+        return 1
+    rospy.loginfo(f"started {', '.join(camera.name for camera in cameras)}")
+    try:
+        parent.spin()
+    finally:
+        parent.shutdown()
+        rospy.signal_shutdown("the cameras have ended")
+    return 0

@@ -1,0 +1,1 @@
+"""The segmentation node: frames in, results out."""

@@ -1,0 +1,384 @@
+"""The live node: framesets in, masks out, with the stamps and frames of the input."""
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field, fields
+from typing import Callable, Deque, List, Optional, Tuple, Union
+
+# Before NumPy, which it sets up.
+import rt_seg.ros.node.threads  # noqa: F401
+
+# isort: split
+import message_filters
+import numpy as np
+import rospy
+from dynamic_reconfigure.server import Server
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from rt_seg.bundle import BundleError
+from rt_seg.cameras.frame import Intrinsics
+from rt_seg.cfg import SegmentationConfig
+from rt_seg.engines import PRECISIONS
+from rt_seg.msg import FrameTiming
+from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
+from rt_seg.ros.compressed_images import compressed_depth_to_metres, compressed_to_rgb
+from rt_seg.ros.conversions import (
+    ConversionError,
+    check_depth,
+    check_depth_size,
+    color_to_rgb,
+    depth_to_metres,
+    intrinsics_from_message,
+)
+from rt_seg.ros.frame_queue import FrameQueue
+from rt_seg.ros.master_watch import MasterWatch
+from rt_seg.ros.node.adjustable_settings import AdjustableSettings
+from rt_seg.ros.node.diagnostics import Diagnostics, StreamState
+from rt_seg.ros.node.frame_requests import FrameRequests
+from rt_seg.ros.node.frame_saver import FrameSaver
+from rt_seg.ros.node.model import EngineSettings, Model, load_model
+from rt_seg.ros.node.outputs import Inputs, Outputs
+from rt_seg.ros.node.results_thread import ResultsThread
+from rt_seg.ros.node.services import Services
+from rt_seg.ros.settings import SettingsError, read_settings
+from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES, Pair
+
+RAW = "raw"
+RECENT = 300
+"""Images whose times of inference the percentiles in the diagnostics are of."""
+
+
+@dataclass(frozen=True)
+class SegmentationSettings:
+    """Private parameters of the node that hold from start to end; config/segmentation.yaml explains them."""
+
+    bundle: str
+    runtime: str = "auto"
+    precision: str = field(default="auto", metadata={"accepted": PRECISIONS})
+    threads: int = field(default=0, metadata={"range": (0, 1024)})
+    mode: str = field(default=LIVE, metadata={"accepted": MODES})
+    color_transport: str = field(default=RAW, metadata={"accepted": (RAW, "compressed")})
+    depth_transport: str = field(default=RAW, metadata={"accepted": (RAW, "compressedDepth")})
+    use_depth: bool = True
+    slop: float = field(default=0.01, metadata={"range": (0.0, 1.0)})
+    depth_timeout: float = field(default=1.0, metadata={"range": (0.05, 60.0)})
+    save_folder: str = "~/rt_seg_frames"
+    save_limit: int = field(default=2000, metadata={"range": (1, 10**7)})
+    save_interval: float = field(default=5.0, metadata={"range": (0.0, 86400.0)})
+    diagnostic_period: float = field(default=1.0, metadata={"range": (0.1, 60.0)})
+
+
+class _Exchange:
+    """A model that waits to be taken over by the worker."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.done = threading.Event()
+
+
+class SegmentationNode:
+    """Subscriber callbacks only enqueue; `run` works on the newest frameset (or on each, in order: every_frame), and
+    hands what the network made of it to a thread that makes and sends the results."""
+
+    def __init__(self, settings: SegmentationSettings, adjustable: AdjustableSettings, model: Model) -> None:
+        self._settings = settings
+        self._keeps_all = settings.mode == EVERY_FRAME
+        self._model = model
+        self._exchange: Optional[_Exchange] = None
+        self._loading = threading.Lock()
+        self._queue = FrameQueue(settings.mode, settings.use_depth, settings.slop, settings.depth_timeout)
+        self._outputs = Outputs(model.bundle, adjustable, settings.mode)
+        self._enabled = True
+        self._camera_info: Optional[CameraInfo] = None
+        self._segmented = self._failed = self._depth_refused = self._unwanted = self._rate_limited = 0
+        self._without_depth = 0
+        self._last_failure: Optional[str] = None
+        self._inferences: Deque[float] = deque(maxlen=RECENT)
+        self._arrival_age: Optional[float] = None
+        self._mask_age: Optional[float] = None
+        self._next_start = 0.0
+        self._last_rgb: Optional[np.ndarray] = None
+        self._color_topic = _transported(COLOR, settings.color_transport)
+        self._depth_topic = _transported(DEPTH, settings.depth_transport)
+        self._results = ResultsThread()
+        self._requests = FrameRequests()
+        self._saver = FrameSaver(settings.save_folder, settings.save_limit, settings.save_interval)
+        self._diagnostics = Diagnostics(
+            lambda: self._model, self._color_topic, self._state, settings.diagnostic_period
+        )
+        self._services = Services(self._requests, self._saver, self._color_topic, self._enable, self._load_model)
+        self._reconfiguration = Server(SegmentationConfig, self._on_reconfigure)
+        self._subscribers: List[message_filters.Subscriber] = []
+        self._subscribe_all()
+
+    def _subscribe_all(self) -> None:
+        options = {"queue_size": None if self._keeps_all else 1, "buff_size": RECEIVE_BUFFER, "tcp_nodelay": True}
+        settings = self._settings
+        kinds = [Image if transport == RAW else CompressedImage
+                 for transport in (settings.color_transport, settings.depth_transport)]  # fmt: skip
+        # Colour comes last: a recording starts when colour has a subscriber, and by then all else is connected.
+        self._subscribe(COLOR_INFO, CameraInfo, self._on_camera_info, queue_size=1)
+        if settings.use_depth:
+            self._subscribe(self._depth_topic, kinds[1], self._on_depth, **options)
+        self._subscribe(self._color_topic, kinds[0], self._on_color, **options)
+
+    def _subscribe(self, topic: str, kind: type, callback: Callable, **options: object) -> None:
+        subscriber = message_filters.Subscriber(topic, kind, **options)
+        subscriber.registerCallback(callback)
+        self._subscribers.append(subscriber)
+
+    def run(self) -> None:
+        """Work until the node is shut down."""
+        try:
+            while not rospy.is_shutdown():
+                self._take_over()
+                pair = self._queue.take(timeout=0.2)
+                if pair is not None:
+                    self._process(pair)
+                elif self._queue.silence > 5.0:
+                    rospy.logwarn_throttle(
+                        10.0, f"no colour image for {self._queue.silence:.0f} s on {self._color_topic}"
+                    )
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stop taking messages and free the engine."""
+        self._queue.close()
+        self._results.close()
+        for subscriber in self._subscribers:
+            subscriber.unregister()
+        self._services.close()
+        self._diagnostics.stop()
+        self._model.segmenter.close()
+
+    def _on_color(self, message: Union[Image, CompressedImage]) -> None:
+        self._arrival_age = self._age_of(message)
+        self._queue.put_color(message.header.stamp.to_nsec(), message)
+
+    def _on_depth(self, message: Union[Image, CompressedImage]) -> None:
+        self._queue.put_depth(message.header.stamp.to_nsec(), message)
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self._camera_info = message
+
+    def _on_reconfigure(self, config: SegmentationConfig, level: int) -> SegmentationConfig:
+        self._outputs.configure(AdjustableSettings(**{entry.name: config[entry.name]
+                                                      for entry in fields(AdjustableSettings)}))  # fmt: skip
+        return config
+
+    def _enable(self, enabled: bool) -> None:
+        self._enabled = enabled
+
+    def _load_model(self, text: str) -> str:
+        """Exchange the model; returns its title. Runs in the thread of a service. Raises BundleError."""
+        with self._loading:
+            engine = engine_settings(self._settings)
+            exchange = _Exchange(load_model(text, engine, self._last_rgb, self._outputs.wants_confidence))
+            self._exchange = exchange
+            # Longer than any image takes: the worker is always about to look.
+            if not exchange.done.wait(30.0) and self._exchange is exchange:
+                self._exchange = None
+                exchange.model.segmenter.close()
+                raise BundleError(f"{exchange.model.title} is loaded, but the node did not take it over within 30 s")
+            return exchange.model.title
+
+    def _take_over(self) -> None:
+        """Exchange the model between two images, when one waits."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        self._exchange = None
+        self._results.wait()  # which are of the classes of the model before
+        previous, self._model = self._model, exchange.model
+        self._outputs.use_model(exchange.model.bundle)
+        self._inferences.clear()
+        previous.segmenter.close()
+        exchange.done.set()
+        rospy.loginfo(f"model {self._model.title} from {self._model.bundle.folder}")
+
+    def _is_too_soon(self) -> bool:
+        """Whether ~maximum_rate leaves this image out. In every_frame mode it never does."""
+        rate = self._outputs.settings.maximum_rate
+        if rate <= 0.0 or self._keeps_all:
+            return False
+        now = time.monotonic()
+        if now < self._next_start:
+            return True
+        # From the planned time, not from now: else the rate would fall to the next divisor of the camera's.
+        self._next_start = max(self._next_start + 1.0 / rate, now)
+        return False
+
+    def _process(self, pair: Pair) -> None:
+        asked = self._requests.pending()
+        below = self._outputs.settings.save_below_confidence
+        judges = below > 0.0 and self._saver.due
+        if not self._enabled or not (asked or judges or self._outputs.wanted):
+            self._unwanted += 1
+            return
+        if not asked and self._is_too_soon():
+            self._rate_limited += 1
+            return
+        color = pair.color
+        started = time.monotonic()
+        wait = self._age_of(color)
+        try:
+            rgb = color_to_rgb(color) if isinstance(color, Image) else compressed_to_rgb(color)
+            info = self._camera_info_for(rgb)
+            uses_depth = bool(asked) or judges or self._outputs.wants_depth
+            takes_depth = self._model.bundle.input.with_depth
+            depth = self._depth_for(pair.depth, rgb, uses_depth or takes_depth)
+            self._without_depth += takes_depth and depth is None
+            inputs = Inputs(color.header, rgb, info, self._intrinsics_of(info) if uses_depth else None, depth)
+            converted = time.monotonic()
+            with_confidence = judges or self._outputs.wants_confidence
+            segmentation = self._model.segmenter.segment(rgb, with_confidence, depth)
+            inferred = time.monotonic()
+        except Exception as error:
+            self._results.wait()
+            self._fail(color, error)
+            return
+        self._inferences.append(inferred - converted)
+        self._last_rgb = rgb
+        timing = FrameTiming(
+            header=color.header, wait=wait, preprocess=converted - started, inference=inferred - converted
+        )
+
+        def finish() -> None:
+            try:
+                results = self._outputs.publish(inputs, segmentation, with_objects=bool(asked))
+                timing.publish = time.monotonic() - inferred
+                timing.age = self._age_of(color)
+                self._outputs.publish_timing(timing)
+                self._requests.answer(asked, inputs, results)
+                if judges:
+                    self._saver.save_unsure(inputs, results, below)
+            except Exception as error:
+                self._fail(color, error)
+            else:
+                self._segmented += 1
+                self._mask_age = self._age_of(color)
+
+        self._results.run(finish)
+
+    def _fail(self, color: Union[Image, CompressedImage], error: Exception) -> None:
+        """Leave out an image: one bad message must not end the node."""
+        if rospy.is_shutdown():
+            return  # publishing on a topic closed by the shutdown is no failure
+        self._failed += 1
+        reason = str(error) if isinstance(error, ConversionError) else f"{type(error).__name__}: {error}"
+        self._report(f"{self._color_topic} ({_encoding(color)}): {reason}; the image is skipped")
+
+    @staticmethod
+    def _age_of(image: Union[Image, CompressedImage]) -> float:
+        """Seconds of ROS time since the image's stamp."""
+        return (rospy.Time.now() - image.header.stamp).to_sec()
+
+    def _depth_for(
+        self, depth: Union[Image, CompressedImage, None], rgb: np.ndarray, used: bool
+    ) -> Optional[np.ndarray]:
+        """Depth in metres, where it is used and belongs to the colour image."""
+        if depth is None:
+            return None
+        height, width = rgb.shape[:2]
+        try:
+            if isinstance(depth, Image):
+                check_depth(depth, width, height)
+                return depth_to_metres(depth) if used else None
+            if not used:
+                return None  # its size shows only when it is decoded
+            metres = compressed_depth_to_metres(depth)
+            check_depth_size(metres.shape[1], metres.shape[0], width, height)
+            return metres
+        except ConversionError as error:
+            self._depth_refused += 1
+            self._report(f"{self._depth_topic} ({_encoding(depth)}): {error}; colour goes on alone")
+            return None
+
+    def _camera_info_for(self, rgb: np.ndarray) -> Optional[CameraInfo]:
+        info = self._camera_info
+        height, width = rgb.shape[:2]
+        if info is not None and (info.width, info.height) != (width, height):
+            self._report(
+                f"{rospy.resolve_name(COLOR_INFO)}: camera info is for {info.width}x{info.height} pixels and the "
+                f"image has {width}x{height}; ~camera_info is not published"
+            )
+            return None
+        return info
+
+    def _intrinsics_of(self, info: Optional[CameraInfo]) -> Optional[Intrinsics]:
+        """The camera of a camera info, where it is a calibration."""
+        if info is None:
+            return None
+        try:
+            return intrinsics_from_message(info)
+        except ConversionError as error:
+            self._report(f"{rospy.resolve_name(COLOR_INFO)}: {error}; there are no points and no poses")
+            return None
+
+    def _report(self, text: str) -> None:
+        self._last_failure = text
+        rospy.logerr_throttle_identical(5.0, text)
+
+    def _state(self) -> StreamState:
+        counters = dict(
+            self._queue.counters,
+            segmented=self._segmented,
+            failed=self._failed,
+            depth_refused=self._depth_refused,
+            without_depth=self._without_depth,
+            unwanted=self._unwanted,
+            rate_limited=self._rate_limited,
+        )
+        return StreamState(
+            counters=counters,
+            silence=self._queue.silence,
+            enabled=self._enabled,
+            uses_depth=self._settings.use_depth,
+            depth_alive=self._queue.depth_alive,
+            model_takes_depth=self._model.bundle.input.with_depth,
+            last_failure=self._last_failure,
+            inferences=tuple(self._inferences),
+            arrival_age=self._arrival_age,
+            mask_age=self._mask_age,
+        )
+
+
+def _transported(topic: str, transport: str) -> str:
+    """The resolved name of a topic, as image_transport names it."""
+    return rospy.resolve_name(topic) + ("" if transport == RAW else f"/{transport}")
+
+
+def _encoding(message: Union[Image, CompressedImage]) -> str:
+    return message.encoding if isinstance(message, Image) else message.format
+
+
+def engine_settings(settings: SegmentationSettings) -> EngineSettings:
+    """The part of the settings that concerns the engine."""
+    return EngineSettings(settings.runtime, settings.precision, settings.threads)
+
+
+def read_all_settings(parameters: dict, where: str) -> Tuple[SegmentationSettings, AdjustableSettings]:
+    """Both kinds of settings from the node's parameters. Raises SettingsError."""
+    return (
+        read_settings(SegmentationSettings, parameters, where, AdjustableSettings),
+        read_settings(AdjustableSettings, parameters, where, SegmentationSettings),
+    )
+
+
+def main() -> int:
+    """Run the node; returns the exit code: 0 after a shutdown, 1 when settings or model bundle cannot be used, or the
+    ROS master was restarted."""
+    rospy.init_node("segmentation")
+    master = MasterWatch()
+    try:
+        settings, adjustable = read_all_settings(rospy.get_param("~", {}), f"node {rospy.get_name()}")
+        model = load_model(settings.bundle, engine_settings(settings))
+    except (SettingsError, BundleError) as error:
+        rospy.logfatal(str(error))
+        return 1
+    rospy.loginfo(f"model {model.title} from {model.bundle.folder}: {model.segmenter.description}")
+    SegmentationNode(settings, adjustable, model).run()
+    return int(master.lost)

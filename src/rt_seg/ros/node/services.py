@@ -1,0 +1,78 @@
+"""The services of the segmentation node. Each answers; none raises."""
+from __future__ import annotations
+
+from typing import Callable
+
+import rospy
+from std_srvs.srv import SetBool, SetBoolResponse, Trigger, TriggerResponse
+
+from rt_seg.bundle import BundleError
+from rt_seg.msg import SegmentedObjects
+from rt_seg.products.frame_folder import FrameFolderError
+from rt_seg.ros.node.frame_requests import FrameRequests
+from rt_seg.ros.node.frame_saver import FrameSaver
+from rt_seg.ros.node.messages import objects_message
+from rt_seg.srv import GetObjects, GetObjectsResponse, LoadModel, LoadModelResponse
+
+PATIENCE = 5.0
+"""Seconds that a service waits for an image."""
+
+
+class Services:
+    """Advertises ~enable, ~get_objects, ~save_frame and ~load_model."""
+
+    def __init__(
+        self,
+        requests: FrameRequests,
+        saver: FrameSaver,
+        topic: str,
+        enable: Callable[[bool], None],
+        load_model: Callable[[str], str],
+    ) -> None:
+        """`enable` switches the work on images on and off; `load_model` exchanges the model, returns its title and
+        raises BundleError; `topic` is that of the images."""
+        self._requests = requests
+        self._saver = saver
+        self._no_image = (
+            f"no image was segmented within {PATIENCE:.0f} s: is the camera publishing on {topic}, and is the node "
+            "enabled (~enable)?"
+        )
+        self._enable = enable
+        self._load = load_model
+        self._services = [
+            rospy.Service("~enable", SetBool, self._on_enable),
+            rospy.Service("~get_objects", GetObjects, self._on_get_objects),
+            rospy.Service("~save_frame", Trigger, self._on_save_frame),
+            rospy.Service("~load_model", LoadModel, self._on_load_model),
+        ]
+
+    def close(self) -> None:
+        """Withdraw the services."""
+        for service in self._services:
+            service.shutdown()
+
+    def _on_enable(self, request: SetBool) -> SetBoolResponse:
+        self._enable(request.data)
+        return SetBoolResponse(True, "segmenting" if request.data else "idle until enabled again")
+
+    def _on_get_objects(self, request: GetObjects) -> GetObjectsResponse:
+        answer = self._requests.next_frame(PATIENCE)
+        if answer is None:
+            return GetObjectsResponse(False, self._no_image, SegmentedObjects())
+        inputs, results = answer
+        return GetObjectsResponse(True, "", objects_message(results.objects, results.labels, inputs.header))
+
+    def _on_save_frame(self, request: Trigger) -> TriggerResponse:
+        answer = self._requests.next_frame(PATIENCE)
+        if answer is None:
+            return TriggerResponse(False, self._no_image)
+        try:
+            return TriggerResponse(True, str(self._saver.save(*answer)))
+        except FrameFolderError as error:
+            return TriggerResponse(False, str(error))
+
+    def _on_load_model(self, request: LoadModel) -> LoadModelResponse:
+        try:
+            return LoadModelResponse(True, self._load(request.bundle))
+        except BundleError as error:
+            return LoadModelResponse(False, str(error))

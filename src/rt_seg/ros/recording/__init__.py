@@ -1,0 +1,1 @@
+"""Bags and image folders: recording, replaying, capturing and reading them."""

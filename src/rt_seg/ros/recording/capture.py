@@ -1,0 +1,182 @@
+"""The capture tool: pictures worth labelling out of a camera or a recording, near-duplicates left out.
+
+ROS is imported for its topics and bags alone: cameras, videos and folders need none of it.
+"""
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any, Iterator, List, Optional, Tuple
+
+EXAMPLES = """examples:
+  rosrun rt_seg capture clip.mp4 --output captures --rate 2
+  rosrun rt_seg capture recordings/kitchen.bag --output captures
+  rosrun rt_seg capture topics --output captures --rate 1          # of a running camera: roslaunch rt_seg live.launch …
+  rosrun rt_seg capture realsense --output captures --on-key       # no ROS needed; space keeps a picture, q ends
+  rosrun rt_seg capture webcam --output captures --change 8 --count 50
+
+A run that was broken off goes on with the same command; no file is ever overwritten."""
+
+LIVE_SOURCES = ("topics", "realsense", "webcam")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="capture",
+        description="Take the pictures worth labelling, with aligned depth and camera where the source has them: at "
+        "most so many a second, only when the view has changed, or on a key.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "source", metavar="SOURCE",
+        help="topics (of a camera that runs in ROS), realsense, webcam; a rosbag, a video, a recording of the "
+        "RealSense SDK (.db3); a folder of colour images, or one with color/ (or rgb/) and depth/",
+    )  # fmt: skip
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder to write rgb/ and depth/ to")
+    parser.add_argument("--prefix", help="start of the names (default: the name of SOURCE)")
+    what = parser.add_argument_group("what is kept")
+    what.add_argument("--rate", type=float, default=0.0, help="most pictures a second; 0 = all (default: 0)")
+    what.add_argument(
+        "--change", type=float, default=2.0,
+        help="least change of the view, in levels of 255; 0 keeps near-duplicates (default: %(default)s)",
+    )  # fmt: skip
+    what.add_argument("--on-key", action="store_true", help="keep a picture when space or Enter is pressed; q ends")
+    what.add_argument("--count", type=int, default=0, help="end after so many pictures (default: with the source)")
+    what.add_argument(
+        "--roi", type=int, nargs=4, metavar=("LEFT", "TOP", "WIDTH", "HEIGHT"), help="keep this part, in pixels"
+    )
+    source = parser.add_argument_group("the source")
+    source.add_argument("--camera", default="camera", help="topics, rosbag: namespace of the camera (default: camera)")
+    source.add_argument("--compressed", action="store_true", help="topics: subscribe to the compressed ones")
+    source.add_argument("--serial", default="", help="realsense: serial number of one of several")
+    source.add_argument("--width", type=int, default=640, help="realsense, webcam (default: 640)")
+    source.add_argument("--height", type=int, default=480, help="realsense, webcam (default: 480)")
+    source.add_argument("--fps", type=int, default=30, help="realsense, webcam (default: 30)")
+    source.add_argument("--device", default="0", help="webcam: number, path, or rtsp:// address (default: 0)")
+    source.add_argument("--calibration", type=Path, metavar="YAML", help="webcam: file of camera_calibration")
+    source.add_argument("--depth", type=Path, metavar="DIR", help="folder: depth images (16-bit PNG, mm), by name")
+    source.add_argument("--intrinsics", type=Path, metavar="JSON", help="folder: its camera, as Open3D writes it")
+    source.add_argument("--source-rate", type=float, default=30.0, help="folder: images a second (default: 30)")
+    return parser
+
+
+def _open(options: argparse.Namespace) -> Tuple[Any, bool]:
+    """The source of frames, and whether its frames are named by stamp and not by number.
+
+    Raises CaptureError, CameraError and FolderError.
+    """
+    from rt_seg.capturing.selection import CaptureError
+
+    source = options.source
+    path = Path(source).expanduser()
+    if (options.depth or options.intrinsics) and not path.is_dir():
+        raise CaptureError("--depth and --intrinsics go with a folder of images")
+    if source == "realsense" or path.suffix == ".db3":
+        from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings
+        from rt_seg.cameras.realsense_device import find_device, open_recording
+
+        device = find_device(options.serial) if source == "realsense" else open_recording(str(path))
+        return RealSenseCamera(device, RealSenseSettings(options.width, options.height, options.fps)), True
+    if source == "webcam":
+        from rt_seg.cameras.video import Webcam, load_calibration
+
+        calibration = load_calibration(options.calibration) if options.calibration else None
+        return Webcam(options.device, calibration, options.width, options.height, options.fps), True
+    if source == "topics" or path.suffix == ".bag":
+        if path.suffix == ".bag" and not path.exists():
+            raise CaptureError(f"{source}: no such bag")
+        try:
+            from rt_seg.ros.recording.frame_source import BagFrames, TopicFrames
+        except ImportError as error:
+            raise CaptureError(f"{source}: needs ROS ({error}); source its set-up file first") from error
+        camera = options.camera.strip("/")
+        return (BagFrames(path, camera) if path.suffix == ".bag" else TopicFrames(camera, options.compressed)), True
+    if path.is_dir():
+        from rt_seg.cameras.image_folder import ImageFolder, open_recording_folder
+
+        if any((path / name).is_dir() for name in ("color", "rgb", "images")):
+            return open_recording_folder(path, options.source_rate), False
+        return ImageFolder(path, options.depth, None, options.intrinsics, options.source_rate), False
+    if not path.is_file():
+        raise CaptureError(f"{source}: no such file or folder; accepted are these, and {', '.join(LIVE_SOURCES)}")
+    from rt_seg.cameras.video import FrameByFrame
+
+    return FrameByFrame(path), False
+
+
+def _capture(options: argparse.Namespace, source: Any, by_stamp: bool, asked: Any) -> Iterator[bool]:
+    """Write what is kept; yields for each picture whether it is new."""
+    from tqdm import tqdm
+
+    from rt_seg.capturing.capture_folder import CaptureFolder, stamp_name
+    from rt_seg.capturing.selection import CaptureSettings, Selection
+
+    settings = CaptureSettings(options.rate, options.change, tuple(options.roi) if options.roi else None)
+    # A recording of the SDK has no lasting names either: its stamps are of the time when it is played.
+    is_live = options.source in LIVE_SOURCES or Path(options.source).suffix == ".db3"
+    prefix = options.prefix or Path(options.source).resolve().stem
+    folder = CaptureFolder(options.output, prefix)
+    selection = Selection(settings, asked)
+    if is_live and options.change and not asked:
+        for picture in folder.pictures():
+            selection.remember(picture)
+    with tqdm(source, unit="frame", disable=None) as frames:
+        for number, frame in selection.chosen(frames):
+            name = stamp_name(prefix, frame.stamp) if by_stamp else f"{prefix}_{number:06d}"
+            if folder.holds(name):
+                yield False
+                continue
+            folder.write(name, frame, getattr(source, "calibrated", by_stamp))
+            frames.set_postfix_str(name)
+            yield True
+
+
+def _check(options: argparse.Namespace) -> None:
+    from rt_seg.capturing.selection import CaptureError
+
+    if options.rate < 0 or options.change < 0 or options.source_rate <= 0 or options.count < 0:
+        raise CaptureError("--rate, --change and --count must be at least 0, --source-rate above 0")
+    if options.on_key and options.source not in LIVE_SOURCES:
+        raise CaptureError(f"--on-key goes with {', '.join(LIVE_SOURCES)}; a recording does not wait for keys")
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Command line of capture; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    from rt_seg.cameras.errors import CameraError
+    from rt_seg.cameras.image_folder import FolderError
+    from rt_seg.capturing.key_presses import KeyPresses
+    from rt_seg.capturing.selection import CaptureError
+
+    made = present = 0
+    stopped = False
+    try:
+        _check(options)
+        with contextlib.ExitStack() as stack:
+            source, by_stamp = _open(options)
+            stack.callback(getattr(source, "close", lambda: None))
+            asked = None
+            if options.on_key:
+                asked = stack.enter_context(KeyPresses()).asked
+                print("space or Enter keeps a picture, q ends", file=sys.stderr)
+            try:
+                for new in _capture(options, source, by_stamp, asked):
+                    made, present = made + new, present + (not new)
+                    if options.count and made + present >= options.count:
+                        break
+            except KeyboardInterrupt:
+                stopped = True
+    except (CaptureError, CameraError, FolderError, OSError) as error:
+        print(f"capture: {error}", file=sys.stderr)
+        if made:
+            print(f"capture: {made} pictures were written before; the same command goes on", file=sys.stderr)
+        return 1
+    # A live source has no end of its own: Ctrl-C is the usual one.
+    if stopped and options.source not in LIVE_SOURCES:
+        print("capture: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    print(f"{options.output}: {made} pictures written, {present} were there")
+    return 0

@@ -1,0 +1,102 @@
+"""Command line: make a rosbag under the RealSense topic contract from a simulated scene or from image folders."""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Iterable, List, Optional, Tuple
+
+_EPILOG = """examples:
+  rosrun rt_seg make_recording simulated --seed 7 --frames 240 recordings/demo.bag
+  rosrun rt_seg make_recording simulated --recipe config/scenes/bracket.yaml recordings/bracket.bag
+  rosrun rt_seg make_recording folder --color rgb --depth depth --intrinsics camera.json recordings/desk.bag
+"""
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is too small; accepted are whole numbers from 1")
+    return value
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{value} is not a rate; accepted are 0.1 to 1000 frames a second")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="make_recording",
+        description="Make a rosbag with the topics of realsense2_camera: colour, aligned depth, their camera infos, "
+        "and ground truth where there is one.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
+
+    simulated = sources.add_parser("simulated", help="film a simulated tabletop scene")
+    simulated.add_argument("--recipe", type=Path, metavar="FILE.yaml", help="what is on the table, as for synthesize")
+    simulated.add_argument("--seed", type=int, default=1, help="scene and camera path (default: %(default)s)")
+    simulated.add_argument("--frames", type=_count, default=240, help="number of frames (default: %(default)s)")
+
+    folder = sources.add_parser("folder", help="read folders of images, paired by file name")
+    folder.add_argument("--color", type=Path, required=True, metavar="DIR", help="colour images, PNG or JPEG")
+    folder.add_argument("--depth", type=Path, metavar="DIR", help="aligned depth, 16-bit PNG in millimetres")
+    folder.add_argument("--ground-truth", type=Path, metavar="DIR", help="class ids, 8-bit PNG of one channel")
+    folder.add_argument("--intrinsics", type=Path, metavar="FILE.json", help="pinhole camera in Open3D's JSON form; "
+                        "without it, those of a nominal D435 are written")
+
+    for source in (simulated, folder):
+        source.add_argument("--rate", type=_rate, default=30.0, help="frames a second (default: %(default)s)")
+        source.add_argument("output", type=Path, metavar="OUTPUT.bag", help="bag to write")
+    return parser
+
+
+def _open_source(arguments: argparse.Namespace) -> Tuple[Iterable, int]:
+    if arguments.source == "simulated":
+        from rt_seg.simulation import simulate_recording
+
+        recipe = None
+        if arguments.recipe is not None:
+            from rt_seg.simulation.recipe_file import load_recipe
+
+            recipe = load_recipe(arguments.recipe)
+        return simulate_recording(arguments.seed, arguments.frames, arguments.rate, recipe=recipe), arguments.frames
+    from rt_seg.cameras.image_folder import ImageFolder
+
+    images = ImageFolder(
+        arguments.color, arguments.depth, arguments.ground_truth, arguments.intrinsics, arguments.rate
+    )
+    return images, len(images)
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run the command; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    if arguments.output.suffix != ".bag":
+        print(f"make_recording: {arguments.output}: the output must end in .bag", file=sys.stderr)
+        return 2
+
+    from tqdm import tqdm
+
+    from rt_seg.cameras.image_folder import FolderError
+    from rt_seg.ros.recording.bag_writer import write_recording
+    from rt_seg.simulation import SimulationError
+
+    try:
+        frames, count = _open_source(arguments)
+        write_recording(tqdm(frames, total=count, unit="frame", desc=arguments.output.name), arguments.output)
+    except (FolderError, SimulationError) as error:
+        print(f"make_recording: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"make_recording: cannot write {arguments.output}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("make_recording: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    print(f"{arguments.output}: {count} frames, {count / arguments.rate:.1f} s")
+    return 0

@@ -1,0 +1,234 @@
+"""Plays a recording of the RealSense topics as if the camera were there: now, at the recorded pace."""
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Iterator, Optional, Tuple, Union
+
+import rosgraph
+import rospy
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image
+from tf2_msgs.msg import TFMessage
+
+from rt_seg.ros import camera_topics
+from rt_seg.ros.camera_frames import camera_transforms
+from rt_seg.ros.camera_topics import RECEIVE_BUFFER
+from rt_seg.ros.master_watch import MasterWatch
+from rt_seg.ros.publishing import create_publisher
+from rt_seg.ros.recording.bag_writer import CAMERA
+from rt_seg.ros.recording.framesets import MESSAGE_TYPES, Frameset, RecordingError, read_framesets
+from rt_seg.ros.settings import SettingsError, read_settings
+from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES
+
+CLOCK_STEP = 0.01
+"""Seconds between two messages on /clock."""
+PREFETCH = 16
+"""Framesets decoded ahead, so that a slow read does not show in the pace."""
+
+
+@dataclass(frozen=True)
+class ReplaySettings:
+    """Private parameters of the node.
+
+    recording  bag or folder to play, as `read_framesets` takes it
+    camera     namespace to publish in; that of the recording may be another
+    rate       frames a second of a folder of images; a bag has stamps
+    loop       begin again at the end
+    clock      publish /clock and keep the recorded stamps, for nodes in simulated time; else stamps are of now
+    duration   seconds of the recording to play; 0: all
+    speed      recorded seconds per second
+    mode       live: like a camera, a subscriber that is too slow misses images; every_frame: wait for subscribers
+    consumer   node that must have subscribed before the start (relative name); empty: any subscriber of colour
+    wait       longest time to wait for it, seconds
+    result     every_frame: topic of images made from the colour images, with their stamps; the end waits for the last
+    linger     seconds between the last frameset, or the last result that comes, and the end
+    """
+
+    recording: str
+    camera: str = CAMERA
+    rate: float = field(default=30.0, metadata={"range": (0.1, 1000.0)})
+    loop: bool = False
+    clock: bool = False
+    duration: float = field(default=0.0, metadata={"range": (0.0, 1e9)})
+    speed: float = field(default=1.0, metadata={"range": (0.01, 100.0)})
+    mode: str = field(default=LIVE, metadata={"accepted": MODES})
+    consumer: str = ""
+    result: str = ""
+    wait: float = field(default=120.0, metadata={"range": (0.0, 1e6)})
+    linger: float = field(default=3.0, metadata={"range": (0.0, 1e6)})
+
+
+class _Prefetch:
+    """Reads framesets in a thread of its own; iterates over (frameset, seconds from the start)."""
+
+    def __init__(self, settings: ReplaySettings) -> None:
+        self._settings = settings
+        self._queue: "queue.Queue[Union[Tuple[Frameset, float], Exception, None]]" = queue.Queue(PREFETCH)
+        threading.Thread(target=self._read, name="prefetch", daemon=True).start()
+
+    def _read(self) -> None:
+        path, camera = Path(self._settings.recording).expanduser(), self._settings.camera
+        try:
+            base = 0.0
+            while True:
+                first: Optional[float] = None
+                offset, interval = 0.0, 1 / 30
+                for frameset in read_framesets(path, camera, self._settings.rate):
+                    first = frameset.time if first is None else first
+                    if self._settings.duration and frameset.time - first >= self._settings.duration:
+                        break
+                    if frameset.time - first > offset:
+                        interval = frameset.time - first - offset
+                    offset = frameset.time - first
+                    self._queue.put((frameset, base + offset))
+                if not self._settings.loop:
+                    break
+                base += offset + interval
+            self._queue.put(None)
+        except Exception as error:  # raised again where the framesets are used
+            self._queue.put(error)
+
+    def __iter__(self) -> Iterator[Tuple[Frameset, float]]:
+        while True:
+            item = self._queue.get()
+            if item is None:
+                return
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+
+class Replay:
+    """Publishes a recording, each frameset with one stamp: of now, or with `clock` of the recording."""
+
+    def __init__(self, settings: ReplaySettings) -> None:
+        self._settings = settings
+        self._last_result: Optional[rospy.Time] = None
+        self._last_arrival = 0.0
+        if settings.result and settings.mode == EVERY_FRAME:
+            rospy.Subscriber(settings.result, Image, self._on_result, queue_size=1, buff_size=RECEIVE_BUFFER)
+        self._publishers = {
+            topic: create_publisher(f"/{settings.camera}/{topic}", kind, settings.mode, 4)
+            for topic, kind in MESSAGE_TYPES.items()
+        }
+        self._static = rospy.Publisher("/tf_static", TFMessage, queue_size=1, latch=True)
+        self._clock = rospy.Publisher("/clock", Clock, queue_size=1) if settings.clock else None
+
+    def run(self) -> int:
+        """Play to the end or to the shutdown; returns how many framesets were published. Raises RecordingError."""
+        count = 0
+        start: Optional[float] = None
+        begin = 0.0
+        stamp: Optional[rospy.Time] = None
+        for frameset, offset in _Prefetch(self._settings):
+            if start is None:
+                begin = frameset.time
+                self._show_frames(frameset)
+                self._wait_for_subscribers(begin)
+                start = time.monotonic()
+            self._pause_until(start + offset / self._settings.speed, begin + offset)
+            if rospy.is_shutdown():
+                return count
+            if self._clock is None:
+                stamp = rospy.Time.now()
+            else:  # A recording that begins again goes on in time: no stamp steps back.
+                shift = begin + offset - frameset.time
+                stamp = frameset.messages[0][1].header.stamp + rospy.Duration.from_sec(shift)
+            for _, message in frameset.messages:
+                message.header.stamp = stamp
+                message.header.frame_id = self._frame_id(message.header.frame_id)
+            for topic, message in frameset.messages:
+                self._publishers[topic].publish(message)
+            count += 1
+        self._finish(stamp)
+        return count
+
+    def _frame_id(self, recorded: str) -> str:
+        """The contract's frame of this camera for the frame that the driver gave the recorded one; others stay."""
+        standard = not recorded or recorded.endswith("_color_optical_frame")
+        return f"{self._settings.camera}_color_optical_frame" if standard else recorded
+
+    def _show_frames(self, frameset: Frameset) -> None:
+        """Publish the camera's own frames, unless the recording names others."""
+        topics = {topic for topic, _ in frameset.messages}
+        frame_id = f"{self._settings.camera}_color_optical_frame"
+        if all(self._frame_id(message.header.frame_id) == frame_id for _, message in frameset.messages):
+            self._static.publish(camera_transforms(self._settings.camera, camera_topics.DEPTH in topics))
+
+    def _on_result(self, message: Image) -> None:
+        self._last_result, self._last_arrival = message.header.stamp, time.monotonic()
+
+    def _finish(self, last_stamp: Optional[rospy.Time]) -> None:
+        """Wait for what is still being worked on: until the last result is here, or none has come for `linger`."""
+        end = time.monotonic()
+        while not rospy.is_shutdown():
+            if last_stamp is not None and self._last_result == last_stamp:
+                time.sleep(0.5)  # for other subscribers of the result
+                return
+            if time.monotonic() > max(end, self._last_arrival) + self._settings.linger:
+                return
+            time.sleep(0.05)
+
+    def _pause_until(self, moment: float, clock: float) -> None:
+        """Sleep on the wall clock until a moment at which recorded time is `clock`, in steps: a shutdown is noticed,
+        and with `clock` of the settings simulated time goes on."""
+        step = 0.2 if self._clock is None else CLOCK_STEP
+        while not rospy.is_shutdown():
+            left = moment - time.monotonic()
+            self._tick(clock - max(left, 0.0) * self._settings.speed)
+            if left <= 0:
+                return
+            time.sleep(min(left, step))
+
+    def _tick(self, seconds: float) -> None:
+        if self._clock is not None:
+            self._clock.publish(Clock(rospy.Time.from_sec(seconds)))
+
+    def _wait_for_subscribers(self, begin: float) -> None:
+        deadline = time.monotonic() + self._settings.wait
+        while not rospy.is_shutdown() and not self._subscribers_ready():
+            if time.monotonic() > deadline:
+                who = self._settings.consumer or "anybody"
+                rospy.logwarn(f"waited {self._settings.wait:.0f} s for {who} to subscribe; playing without")
+                return
+            self._tick(begin)  # nodes in simulated time wait for it
+            time.sleep(0.1)
+        # A subscriber learns of its publishers one after the other; the last connections follow within moments.
+        time.sleep(0.3)
+
+    def _subscribers_ready(self) -> bool:
+        """Whether the consumer has subscribed, and all who subscribed are connected."""
+        try:
+            _, subscriptions, _ = rosgraph.Master(rospy.get_name()).getSystemState()
+        except (OSError, rosgraph.MasterException):
+            return False
+        nodes = dict(subscriptions)
+        publishers = {publisher.resolved_name: publisher for publisher in self._publishers.values()}
+        color = self._publishers[camera_topics.COLOR].resolved_name
+        consumer = self._settings.consumer and rospy.resolve_name(self._settings.consumer)
+        if not nodes.get(color) or (consumer and consumer not in nodes[color]):
+            return False
+        return all(publishers[name].get_num_connections() >= len(nodes.get(name, [])) for name in publishers)
+
+
+def main() -> int:
+    """Run the node; returns the exit code: 0 at the end of the recording, 1 when it cannot be played, or the ROS master
+    was restarted."""
+    rospy.init_node("replay")
+    master = MasterWatch()
+    try:
+        settings = read_settings(ReplaySettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
+        count = Replay(settings).run()
+    except (SettingsError, RecordingError) as error:
+        rospy.logfatal(str(error))
+        return 1
+    except rospy.ROSException:
+        if not rospy.is_shutdown():
+            raise
+        return int(master.lost)
+    rospy.loginfo(f"{settings.recording}: {count} framesets played")
+    return int(master.lost)

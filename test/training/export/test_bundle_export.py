@@ -1,0 +1,291 @@
+"""From a finished run to a bundle that the live half loads, with the forms compared with Keras."""
+import json
+
+import keras
+import numpy as np
+import openvino
+import pytest
+
+from rt_seg.bundle import load_bundle
+from rt_seg.confusion import confusion_matrix, mean_iou
+from rt_seg.labels import labels_from_dict
+from rt_seg.segmenter import Segmenter, resize_image
+from rt_seg_training.commands import export as export_command
+from rt_seg_training.configuration import TrainingConfiguration
+from rt_seg_training.datasets.labelled_frame import LabelledFrame
+from rt_seg_training.export import accuracy_guard
+from rt_seg_training.export import bundle_export as exporting
+from rt_seg_training.export.openvino_network import operations_of_depth_alone
+from rt_seg_training.input_pipeline.batches import normalize
+from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
+from rt_seg_training.nets.registry import build_net
+from rt_seg_training.optimization.losses import upsample_logits
+from rt_seg_training.runs.run_folder import RunFolder
+from rt_seg_training.runs.warm_start import load_exported_network
+
+CLASSES = [{"id": i, "name": name, "color": [i, i, i]} for i, name in enumerate(("floor", "peg", "hole"))]
+LABELS = labels_from_dict({"classes": CLASSES}, "test")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return [np.random.default_rng(i).integers(0, 256, (96, 128, 3), dtype=np.uint8) for i in range(3)]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    TrainingConfiguration(
+        dataset="x", train_split="train", validation_split="validation",
+        height=96, width=128, crop_height=64, crop_width=64, steps=1, run=str(folder),
+    ).save(RunFolder(folder).configuration)  # fmt: skip
+    RunFolder(folder).labels.write_text(json.dumps(LABELS.to_dict()))
+    keras.utils.set_random_seed(1)
+    ddrnet_23_slim(96, 128, len(LABELS), auxiliary_head=True).save_weights(RunFolder(folder).weights)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def validation(run, images):
+    """Frames of twice the size whose truth is what Keras says: an exact form has a mean IoU of 1."""
+    model, _, _ = RunFolder(run).load()
+    frames = []
+    for image in images:
+        logits = upsample_logits(model(normalize(image[np.newaxis])), (192, 256))
+        large = np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
+        frames.append(LabelledFrame(large, np.argmax(logits, axis=-1)[0]))
+    return frames
+
+
+def _export(run, output, images, **options):
+    return exporting.export_bundle(run, output, "probe", "1.0.0", "MIT", images, **options).parities
+
+
+def test_f32_bundle_computes_what_keras_computes_up_to_the_mask(run, tmp_path, images):
+    parities = _export(run, tmp_path / "probe", images, precision="f32", also=exporting.ALSO)
+    assert [parity.form for parity in parities] == ["SavedModel", "onnxruntime", "litert", "keras", "OpenVINO f32"]
+    assert all(parity.logit_difference < 1e-4 and parity.pixel_agreement > 0.999 for parity in parities)
+    assert str(tmp_path) not in (tmp_path / "probe" / "model.xml").read_text(), "a path of this machine was exported"
+    bundle = load_bundle(tmp_path / "probe")
+    assert bundle.labels == LABELS
+    assert [engine.runtime for engine in bundle.engines] == [
+        "openvino", "onnxruntime", "litert", "keras", "saved_model",
+    ]  # fmt: skip
+    model, _, _ = RunFolder(run).load()
+    expected = np.argmax(upsample_logits(model(normalize(images[0][np.newaxis])), (96, 128)), axis=-1)[0]
+    names = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "litert": "LiteRT", "saved_model": "TensorFlow",
+             "keras": "Keras"}  # fmt: skip
+    for runtime, name in names.items():
+        segmenter = Segmenter(bundle, runtime=runtime, precision="f32")
+        assert segmenter.description.startswith(name)
+        assert (segmenter.segment(images[0]).mask == expected).mean() > 0.999
+        segmenter.close()
+
+
+def test_int8_bundle_is_a_quarter_of_the_size_and_says_what_it_loses(run, tmp_path, images, validation, monkeypatch):
+    monkeypatch.setattr(accuracy_guard, "LOSS_LIMIT", 0.9)
+    (run / "history.csv").write_text("step,loss\n1,2\n")
+    made = exporting.export_bundle(
+        run, tmp_path / "probe", "probe", "1.0.0", "MIT", images, precision="auto", validation=validation,
+        validation_data="probe validation", training={"dataset": "probe", "split": "train"},
+    )  # fmt: skip
+    assert made.precision == "int8" and made.note == ""
+    assert made.parities[-1].form == "OpenVINO int8"
+    scores = {score["engine"]: score for score in load_bundle(tmp_path / "probe").scores}
+    assert scores["OpenVINO f32"]["value"] == pytest.approx(1, abs=1e-3)
+    assert 0.1 < scores["OpenVINO int8"]["value"] < 1
+    assert scores["OpenVINO int8"]["data"] == "probe validation" and scores["OpenVINO int8"]["frames"] == 3
+    segmenter = Segmenter(load_bundle(tmp_path / "probe"), precision="f32")
+    matrix = sum(confusion_matrix(frame.mask, segmenter.segment(frame.color).mask, 3) for frame in validation)
+    assert scores["OpenVINO int8"]["value"] == pytest.approx(mean_iou(matrix), abs=1e-4)
+    assert load_bundle(tmp_path / "probe").training == {"dataset": "probe", "split": "train"}
+    assert (tmp_path / "probe" / "history.csv").read_text() == "step,loss\n1,2\n"
+    bundle = load_bundle(tmp_path / "probe")
+    assert bundle.engines[0].precision == "int8"
+    assert (tmp_path / "probe" / "model.bin").stat().st_size < 7e6
+    assert Segmenter(bundle).segment(images[0]).mask.shape == (96, 128)
+
+
+def test_int8_that_loses_too_much_is_refused_with_both_scores(run, tmp_path, images, validation):
+    words = r"int8 has a mean IoU of \d.* 100.00 % on 3 frames .* accepted 0.3"
+    with pytest.raises(exporting.ExportError, match=words):
+        _export(run, tmp_path / "probe", images, precision="int8", validation=validation)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_int8_without_frames_to_measure_its_loss_is_refused(run, tmp_path, images):
+    with pytest.raises(exporting.ExportError, match="no labelled frames beside those of calibration"):
+        _export(run, tmp_path / "probe", images, precision="int8")
+
+
+def test_guard_frames_are_none_of_the_calibration_and_as_many_as_asked_for():
+    examples = [
+        {"name": name, "image": np.zeros((2, 2, 3)), "label": np.full((2, 2, 1), number)}
+        for number, name in enumerate([b"a", "b", b"c", "d"])
+    ]
+    frames = accuracy_guard.disjoint_frames(examples, {"b"}, 2)
+    assert [int(frame.mask[0, 0]) for frame in frames] == [0, 2]
+    assert len(accuracy_guard.disjoint_frames(examples, {"a", "b", "c", "d"}, 2)) == 0
+
+
+@pytest.mark.parametrize(
+    ("exact", "quantised", "accepted"), [(0.64, 0.6371, True), (0.64, 0.636, False), (0.5, 0.6, True)]
+)
+def test_three_tenths_of_a_point_are_accepted_and_more_is_not(exact, quantised, accepted):
+    forms = accuracy_guard.FormScore("f32", exact), accuracy_guard.FormScore("int8", quantised)
+    assert accuracy_guard.is_accepted(*forms) == accepted
+    assert not accuracy_guard.is_accepted(accuracy_guard.FormScore("f32", float("nan")), forms[1])
+
+
+@pytest.fixture(scope="module")
+def depth_run(tmp_path_factory):
+    """A run of a network with depth, of random weights."""
+    folder = tmp_path_factory.mktemp("depth_run")
+    TrainingConfiguration(
+        dataset="x", train_split="train", validation_split="validation", net="ddrnet_23_slim_rgbd",
+        height=64, width=96, crop_height=64, crop_width=64, steps=1, run=str(folder), auxiliary_weight=0.0,
+    ).save(RunFolder(folder).configuration)  # fmt: skip
+    RunFolder(folder).labels.write_text(json.dumps(LABELS.to_dict()))
+    keras.utils.set_random_seed(3)
+    build_net("ddrnet_23_slim_rgbd", 64, 96, len(LABELS)).save_weights(RunFolder(folder).weights)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def depth_frames(depth_run):
+    """Frames of twice the size with slanted depth that has holes; the truth is what Keras says."""
+    model, _, _ = RunFolder(depth_run).load()
+    frames = []
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        image = np.repeat(np.repeat(random.integers(0, 256, (64, 96, 3), np.uint8), 2, axis=0), 2, axis=1)
+        depth = np.linspace(600, 3000, 96) + 500 * seed + random.integers(0, 40, (64, 96))
+        depth[random.random((64, 96)) < 0.2] = 0
+        depth = np.repeat(np.repeat(depth.astype(np.uint16), 2, axis=0), 2, axis=1)
+        metres = keras.ops.convert_to_tensor(depth[np.newaxis, ::2, ::2, np.newaxis] / np.float32(1000))
+        logits = upsample_logits(model([normalize(image[np.newaxis, ::2, ::2]), metres]), (128, 192))
+        frames.append(LabelledFrame(image, np.argmax(logits, axis=-1)[0], depth))
+    return frames
+
+
+def test_every_form_of_a_network_with_depth_computes_what_keras_computes_with_it_and_without(
+    depth_run, depth_frames, tmp_path
+):
+    parities = _export(
+        depth_run, tmp_path / "probe", [frame.color for frame in depth_frames], precision="f32", also=exporting.ALSO,
+        depths=[frame.depth for frame in depth_frames],
+    )  # fmt: skip
+    assert [parity.form for parity in parities] == ["SavedModel", "onnxruntime", "litert", "keras", "OpenVINO f32"]
+    assert all(parity.logit_difference < 1e-4 for parity in parities)
+    bundle = load_bundle(tmp_path / "probe")
+    assert (bundle.input.channels, bundle.input.depth_range) == ("rgbd", DEPTH_RANGE)
+    model, _, _ = RunFolder(depth_run).load()
+    frame = depth_frames[0]
+    image = normalize(resize_image(frame.color, 64, 96)[np.newaxis])
+    alone = np.argmax(upsample_logits(model([image, keras.ops.zeros((1, 64, 96, 1))]), (128, 192)), axis=-1)[0]
+    assert (alone != frame.mask).mean() > 0.02, "this network does not hear its depth"
+    depth = keras.ops.convert_to_tensor(frame.depth[np.newaxis, ::2, ::2, np.newaxis] / np.float32(1000))
+    inputs = [image, depth]
+    expected = model(inputs)
+    difference = np.abs(load_exported_network(bundle)(inputs) - expected).max()
+    assert difference < 1e-4 * np.abs(expected).max(), "the weights that training starts from are not those exported"
+    for runtime in ("openvino", *exporting.ALSO):
+        segmenter = Segmenter(bundle, runtime=runtime, precision="f32")
+        assert (segmenter.segment(frame.color, depth=frame.depth).mask == frame.mask).mean() > 0.999, runtime
+        assert (segmenter.segment(frame.color).mask == alone).mean() > 0.999, runtime
+        segmenter.close()
+
+
+def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
+    depth_run, depth_frames, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(accuracy_guard, "LOSS_LIMIT", 0.9)
+    made = exporting.export_bundle(
+        depth_run, tmp_path / "probe", "probe", "1.0.0", "MIT", [frame.color for frame in depth_frames], "int8",
+        validation=depth_frames, depths=[frame.depth for frame in depth_frames],
+    )  # fmt: skip
+    scores = {score.form: score.mean_iou for score in made.scores}
+    assert list(scores) == ["OpenVINO f32", "OpenVINO int8", "OpenVINO int8 without depth"]
+    assert scores["OpenVINO f32"] == pytest.approx(1, abs=1e-3), "the guard did not give the frames their depth"
+    assert scores["OpenVINO int8 without depth"] < scores["OpenVINO int8"]
+    network = openvino.Core().read_model(str(tmp_path / "probe" / "model.xml"))
+    of_depth = operations_of_depth_alone(network)
+    exact = [name for name, kind in of_depth.items() if kind == "Convolution"]
+    assert len(exact) == 1
+    stem = next(operation for operation in network.get_ops() if operation.get_friendly_name() == exact[0])
+    assert list(stem.input(1).get_shape()) == [16, 4, 3, 3], "of depth, validity and slants"
+    before, waiting = set(), [stem.input_value(0).get_node()]
+    while waiting:
+        operation = waiting.pop()
+        before.add(operation.get_type_name())
+        waiting += [value.get_node() for value in operation.input_values()]
+    assert {"Log", "AvgPool"} < before and "FakeQuantize" not in before
+    assert sum(operation.get_type_name() == "FakeQuantize" for operation in network.get_ops()) > 50
+    assert Segmenter(load_bundle(tmp_path / "probe")).segment(depth_frames[0].color).mask.shape == (128, 192)
+
+
+def test_a_network_with_depth_is_not_exported_with_pictures_that_have_none(depth_run, depth_frames, tmp_path):
+    with pytest.raises(exporting.ExportError, match="takes depth, and 0 of 3 pictures have some"):
+        _export(depth_run, tmp_path / "probe", [frame.color for frame in depth_frames])
+    assert not (tmp_path / "probe").exists()
+
+
+def test_onnx_computes_the_same_at_the_size_of_a_camera(tmp_path):
+    """At 480x640 the converter writes scales that ONNX Runtime rounds to another size and refuses."""
+    import onnxruntime
+
+    from rt_seg_training.export.deployment_formats import write_onnx
+
+    keras.utils.set_random_seed(2)
+    net = ddrnet_23_slim(480, 640, 3)
+    image = np.random.default_rng(4).integers(0, 256, (1, 480, 640, 3), np.uint8)
+    path = str(tmp_path / write_onnx(net, tmp_path))
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    logits = session.run(None, {session.get_inputs()[0].name: image})[0]
+    expected = net(normalize(image), training=False).numpy()
+    assert np.abs(logits - expected).max() < 1e-3 * np.abs(expected).max()
+
+
+def test_where_int8_loses_too_much_auto_ships_f16_half_the_size_with_the_same_classes(
+    run, tmp_path, images, validation
+):
+    made = exporting.export_bundle(run, tmp_path / "probe", "probe", "1.0.0", "MIT", images, validation=validation)
+    assert made.precision == "f16"
+    assert "OpenVINO int8 has a mean IoU" in made.note
+    assert [score.form for score in made.scores] == ["OpenVINO f32", "OpenVINO f16"]
+    assert made.scores[1].mean_iou > 0.99
+    assert made.parities[-1].form == "OpenVINO f16"
+    assert made.parities[-1].pixel_agreement > 0.99
+    bundle = load_bundle(tmp_path / "probe")
+    assert bundle.engines[0].precision == "f16"
+    assert 10e6 < (tmp_path / "probe" / "model.bin").stat().st_size < 13e6
+    assert Segmenter(bundle, precision="f32").description.endswith("f32 with f16 weights on CPU")
+
+
+def test_a_failed_parity_writes_nothing_and_keeps_the_older_bundle(run, tmp_path, images, monkeypatch):
+    older = tmp_path / "probe"
+    older.mkdir()
+    (older / "bundle.yaml").write_text("an older bundle")
+    monkeypatch.setattr(exporting, "LOGIT_TOLERANCE", 0.0)
+    with pytest.raises(exporting.ExportError, match="does not compute what Keras computes"):
+        _export(run, older, images[:1], precision="f32")
+    assert (older / "bundle.yaml").read_text() == "an older bundle"
+    assert [path.name for path in tmp_path.iterdir()] == ["probe"]
+
+
+def test_a_folder_that_is_no_bundle_is_not_overwritten(run, tmp_path, images):
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(exporting.ExportError, match="is not a model bundle; it is not overwritten"):
+        _export(run, tmp_path, images)
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_command_names_the_folder_that_is_no_run(tmp_path, capsys):
+    assert export_command.main([str(tmp_path), "--output", str(tmp_path / "x"), "--license", "MIT"]) == 2
+    assert f"export: {tmp_path}: no configuration.yaml" in capsys.readouterr().err
+
+
+def test_command_refuses_an_unfinished_run(run, tmp_path, capsys):
+    assert export_command.main([str(run), "--output", str(tmp_path / "x"), "--license", "MIT"]) == 2
+    assert f"export: {run}: no result.json there: its training was interrupted" in capsys.readouterr().err

@@ -1,0 +1,39 @@
+"""Batch normalisation in one operation computes what Keras computes, in every network of the registry."""
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rt_seg_training.nets.fused_normalization import BatchNormalization, with_fused_normalization
+from rt_seg_training.nets.registry import NETS, build_net
+
+
+@pytest.mark.parametrize("settings", [{}, {"center": False, "scale": False, "epsilon": 1e-5, "momentum": 0.9}])
+def test_values_gradients_and_statistics_are_those_of_keras(settings):
+    images = tf.random.stateless_normal((3, 5, 4, 6), (1, 2)) * 3.0 + 1.0
+    results = []
+    for kind in (keras.layers.BatchNormalization, BatchNormalization):
+        layer = kind(**settings)
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = layer(images, training=True)
+            loss = tf.reduce_sum(outputs**3)
+        results.append([outputs, tape.gradient(loss, images), *layer.non_trainable_variables, layer(images)])
+    for expected, value in zip(*results, strict=True):
+        np.testing.assert_allclose(value, expected, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize(("name", "head"), [(name, "semantic") for name in NETS] + [("unet_mobilenet_v3", "binary")])
+def test_every_network_keeps_weights_outputs_and_names(name, head):
+    net = build_net(name, 64, 64, 2, auxiliary_head=True, head=head)
+    for layer in net.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_mean.assign(tf.fill(layer.moving_mean.shape, 0.1))
+    fused = with_fused_normalization(net)
+    assert any(type(layer) is BatchNormalization for layer in fused._flatten_layers())
+    assert not any(type(layer) is keras.layers.BatchNormalization for layer in fused._flatten_layers())
+    inputs = [np.random.default_rng(0).normal(size=(1, *i.shape[1:])).astype(np.float32) for i in net.inputs]
+    inputs = inputs if len(inputs) > 1 else inputs[0]
+    for expected, value in zip(net(inputs), fused(inputs), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-3, atol=1e-3)
+    assert [w.shape for w in net.weights] == [w.shape for w in fused.weights]

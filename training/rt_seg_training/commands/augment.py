@@ -1,0 +1,214 @@
+"""The augment tool: a larger custom data set from one that is there.
+
+Only frames of the train split are changed and multiplied, and objects are cut from them alone: a validation frame,
+or a piece of one, in training would make its score a lie. A new frame depends on the seed, the name of its frame and
+its number, so a run that was broken off goes on with the same command.
+"""
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import zlib
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+
+from rt_seg_training.offline_augmentation.recipe import Recipe, RecipeError, load_recipe
+
+RECIPE = "recipe.yaml"
+SHEET = "contact_sheet.png"
+SHEET_FRAMES = 48
+
+
+class AugmentationError(ValueError):
+    """The larger set cannot be made as asked."""
+
+
+def _background_files(folder: str) -> list[Path]:
+    from rt_seg_training.datasets.images import IMAGE_SUFFIXES
+
+    files = sorted(
+        path for path in Path(folder).rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and path.parent.name not in ("depth", "gt")
+    )  # fmt: skip
+    if not files:
+        raise AugmentationError(f"{folder}: holds no pictures to put behind the objects; correct 'backgrounds'")
+    return files
+
+
+def _read_background(path: Path):
+    from rt_seg_training.datasets.images import read_depth, read_image
+    from rt_seg_training.datasets.labelled_frame import LabelledFrame
+
+    color = read_image(path)
+    depth_file = path.parent.parent / "depth" / f"{path.stem}.png"
+    depth = read_depth(depth_file, color.shape) if path.parent.name == "rgb" and depth_file.is_file() else None
+    return LabelledFrame(color, np.zeros(color.shape[:2], np.uint8), depth)
+
+
+def new_name(name: str, copy: int) -> str:
+    """Name of new frame number `copy` made of the frame `name`."""
+    return f"{name}_new{copy:03d}"
+
+
+class Augmenter:
+    """Makes new frames of a source's train split by a recipe; the same ones whatever the order of the calls."""
+
+    def __init__(self, source, recipe: Recipe) -> None:
+        """`source`: of read_custom. Raises AugmentationError when the backgrounds are missing."""
+        self._source = source
+        self._recipe = recipe
+        self._train = source.splits["train"]
+        self._backgrounds = _background_files(recipe.backgrounds) if recipe.background_share else []
+
+    def frame(self, pair, copy: int):
+        """New frame number `copy` of a pair, a LabelledFrame. Raises DatasetError for a file that cannot be used."""
+        from rt_seg_training.datasets.labelled_frame import read_frame
+        from rt_seg_training.offline_augmentation.composition import paste_object, replace_background
+        from rt_seg_training.offline_augmentation.transforms import move, recolor
+
+        recipe, ignore_id = self._recipe, self._source.labels.ignore_id
+        random = np.random.default_rng([recipe.seed, zlib.crc32(pair.name.encode("utf-8")), copy])
+        frame = read_frame(self._source, pair)
+        if random.random() < recipe.background_share:
+            chosen = self._backgrounds[random.integers(len(self._backgrounds))]
+            frame = replace_background(frame, _read_background(chosen), random)
+        if random.random() < recipe.paste_share:
+            for _ in range(int(random.integers(1, recipe.paste_count + 1))):
+                donor = read_frame(self._source, self._train[random.integers(len(self._train))])
+                frame = paste_object(frame, donor, recipe, random, ignore_id)
+        return recolor(move(frame, recipe, random, ignore_id), recipe, random, ignore_id)
+
+
+def _begin(folder: Path, record: dict) -> None:
+    import yaml
+
+    from rt_seg_training.datasets.labelled_frame import write_yaml
+
+    path = folder / RECIPE
+    if path.exists():
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
+            raise AugmentationError(f"{path}: cannot be read: {error}") from error
+        if found != record:
+            raise AugmentationError(
+                f"{folder}: was begun with another recipe or source (see {RECIPE} there). "
+                "Use the same ones to go on with it, or another --output."
+            )
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise AugmentationError(f"{folder}: is there, and was not made by augment. Choose another --output.")
+    else:
+        write_yaml(path, record)
+
+
+def _copy_originals(source, folder: Path) -> None:
+    """Colour files byte by byte; masks as plain grey PNG; depth where it is."""
+    from rt_seg.atomic_file import write_atomically
+    from rt_seg_training.datasets.labelled_frame import encode
+    from rt_seg_training.datasets.source import read_pair
+
+    for pair in (pair for members in source.splits.values() for pair in members):
+        target = folder / "rgb" / f"{pair.name}{Path(pair.image.name).suffix}"
+        if target.exists():
+            continue
+        mask = read_pair(pair, source)[1]
+        if pair.depth is not None:
+            name = f"{pair.name}{Path(pair.depth.name).suffix}"
+            write_atomically(folder / "depth" / name, pair.depth.read_bytes())
+        write_atomically(folder / "gt" / f"{pair.name}.png", encode(".png", mask))
+        write_atomically(target, pair.image.read_bytes())
+
+
+def augment(source_path: str | Path, output: Path, recipe: Recipe, jobs: int = 1) -> tuple[int, int]:
+    """Write the set `source_path` and `recipe.copies` new frames of each of its train frames to the folder `output`.
+
+    Also writes labels.yaml, splits.yaml, recipe.yaml and contact_sheet.png. `jobs` is the number of threads. Returns
+    how many new frames were made now and how many there are. Raises DatasetError for a source that cannot be used,
+    AugmentationError for an output begun otherwise or a number out of range, OSError when it cannot be written.
+    """
+    from tqdm import tqdm
+
+    from rt_seg.atomic_file import write_atomically
+    from rt_seg.products.overlay import Palette
+    from rt_seg_training.datasets.contact_sheet import contact_sheet, evenly_spaced
+    from rt_seg_training.datasets.custom.custom_source import read_custom
+    from rt_seg_training.datasets.images import read_image, read_mask
+    from rt_seg_training.datasets.labelled_frame import encode, write_frame, write_labels, write_yaml
+
+    if jobs < 1:
+        raise AugmentationError(f"jobs {jobs}: accepted are integers from 1")
+    source = read_custom(source_path)
+    if "train" not in source.splits:
+        raise AugmentationError(f"{source_path}: has no split named train (splits.yaml), and only that one is grown")
+    augmenter = Augmenter(source, recipe)
+    tasks = [(pair, copy) for pair in source.splits["train"] for copy in range(recipe.copies)]
+    names = [new_name(pair.name, copy) for pair, copy in tasks]
+    splits = {split: [pair.name for pair in members] for split, members in source.splits.items()}
+    clash = sorted({name for members in splits.values() for name in members} & set(names))
+    if clash:
+        raise AugmentationError(f"{source_path}: {clash[0]} is the name of a new frame; grow the original set instead")
+    splits["train"] = splits["train"] + names
+    _begin(output, {"source_digest": source.digest, "recipe": dataclasses.asdict(recipe)})
+    write_labels(output, source.labels)
+    write_yaml(output / "splits.yaml", splits)
+    _copy_originals(source, output)
+
+    def make(pair, copy: int) -> None:
+        write_frame(output, new_name(pair.name, copy), augmenter.frame(pair, copy))
+
+    todo = [task for task, name in zip(tasks, names) if not (output / "rgb" / f"{name}.jpg").exists()]
+    with tqdm(total=len(tasks), initial=len(tasks) - len(todo), unit="frame", disable=None) as progress:
+        with ThreadPoolExecutor(jobs) as pool:  # OpenCV and NumPy let go of the interpreter where the work is
+            futures = [pool.submit(make, *task) for task in todo]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    progress.update()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    palette = Palette(source.labels)
+    shown = [names[number] for number in evenly_spaced(len(names), SHEET_FRAMES)]
+    overlays = (
+        (name, palette.blend(read_image(output / "rgb" / f"{name}.jpg"), read_mask(output / "gt" / f"{name}.png"), 0.4))
+        for name in shown
+    )
+    write_atomically(output / SHEET, encode(".png", contact_sheet(overlays)))
+    return len(todo), len(tasks)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of augment; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="augment",
+        description="Grow a labelled data set: new frames of its train split by a recipe (shift, rotate, scale, crop, "
+        "colours, blur, noise, JPEG, other backgrounds, objects cut out and pasted), with mask and depth.",
+        epilog="example: rosrun rt_seg augment my_images config/augmentation/objects.yaml --output my_images_grown",
+    )
+    parser.add_argument("source", type=Path, metavar="PATH", help="folder or zip file with rgb/, gt/, labels.yaml")
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file; config/augmentation has examples")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the grown data set")
+    parser.add_argument("--copies", type=int, help="new frames of each train frame (default: the recipe's)")
+    parser.add_argument("--seed", type=int, help="other random numbers (default: the recipe's)")
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument("--jobs", type=int, default=cores, help="threads (default: one a core, %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        recipe = load_recipe(options.recipe)
+        changes = {name: getattr(options, name) for name in ("copies", "seed") if getattr(options, name) is not None}
+        if any(value < (1 if name == "copies" else 0) for name, value in changes.items()):
+            raise RecipeError("--copies must be at least 1, and --seed at least 0")
+        made, total = augment(options.source, options.output, dataclasses.replace(recipe, **changes), options.jobs)
+    except (ValueError, OSError) as error:  # DatasetError, RecipeError and AugmentationError are ValueErrors
+        print(f"augment: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("augment: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    print(f"{options.output}: {total} new frames ({made} made now); look at {options.output / SHEET}")
+    return 0

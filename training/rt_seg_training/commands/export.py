@@ -1,0 +1,117 @@
+"""The command `export`."""
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+EXAMPLE = """example:
+  rosrun rt_seg export runs/tabletop --output models/tabletop --license "MIT"
+  rosrun rt_seg evaluate --bundle models/tabletop --dataset tabletop --split validation
+
+Pictures of the data set that the run learnt from calibrate the int8 form and show that each form computes what Keras
+computes; without that, nothing is written. Frames of the validation split that did not calibrate measure what int8
+loses: more than 0.3 points of mean IoU is refused, or by auto answered with f16."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status: 0, or 2 with one line on stderr for bad input or failed parity."""
+    parser = argparse.ArgumentParser(
+        prog="export",
+        description="Write the model bundle (OpenVINO, and others if asked for) of a finished training run.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=Path, help="run folder of train")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the bundle; an older bundle is replaced")
+    parser.add_argument("--name", help="name of the model (default: that of the output folder)")
+    parser.add_argument("--version", default="1.0.0", help="version of the model (default: %(default)s)")
+    parser.add_argument("--license", required=True, help="terms under which the weights may be used")
+    parser.add_argument("--notes", default="", help="limits and remarks for the model card, Markdown")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "int8", "f16", "f32"),
+        default="auto",
+        help="int8: a quarter of the size, fastest on CPUs with VNNI or AMX; f16: half the size and as good as exact; "
+        "f32: exact; auto: int8 if it loses at most 0.3 points of mean IoU, else f16 (default: %(default)s)",
+    )
+    parser.add_argument("--height", type=int, default=0, help="input height in pixels (default: as trained)")
+    parser.add_argument("--width", type=int, default=0, help="input width in pixels (default: as trained)")
+    parser.add_argument("--split", help="split whose pictures calibrate and compare (default: the training split)")
+    parser.add_argument("--pictures", type=int, default=64, help="how many of them (default: %(default)s)")
+    parser.add_argument(
+        "--guard-frames", type=int, default=200, help="validation frames that score the forms (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--also",
+        nargs="+",
+        choices=("onnxruntime", "litert", "saved_model", "keras"),
+        default=[],
+        help="forms that the bundle shall hold beside that of OpenVINO, in f32, for 'runtime' of the node",
+    )
+    parser.add_argument("--data-dir", help="folder of built data sets (default: that of build_dataset)")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+    from rt_seg.bundle import BundleError
+    from rt_seg.labels import LabelError
+    from rt_seg_training.configuration import ConfigurationError, load_configuration
+    from rt_seg_training.datasets.errors import DatasetError
+    from rt_seg_training.export.accuracy_guard import disjoint_frames
+    from rt_seg_training.export.bundle_export import ExportError, export_bundle
+    from rt_seg_training.export.model_card import model_card, training_data
+    from rt_seg_training.nets.registry import DEPTH_NETS
+
+    try:
+        run = options.run
+        if not (run / "configuration.yaml").is_file():
+            raise ExportError(f"{run}: no configuration.yaml there, so it is not a run folder of train")
+        if not (run / "result.json").is_file():
+            raise ExportError(f"{run}: no result.json there: its training was interrupted; run train again")
+        configuration = load_configuration(run / "configuration.yaml")
+        from rt_seg_training.datasets.loading import load_dataset
+
+        dataset = load_dataset(configuration.dataset, options.data_dir)
+        split = options.split or configuration.train_split
+        count = dataset.count(split)
+        step = max(count // options.pictures, 1)
+        depth = configuration.net in DEPTH_NETS
+        chosen = dataset.examples(split, depth=depth).shard(step, 0).take(options.pictures)
+        chosen = list(chosen.as_numpy_iterator())
+        images = [example["image"] for example in chosen]
+        names = {example["name"].decode("utf-8") for example in chosen}
+        guard_split = configuration.validation_split
+        examples = dataset.examples(guard_split, depth=depth).as_numpy_iterator()
+        validation = disjoint_frames(examples, names, options.guard_frames)
+        name = options.name or options.output.resolve().name
+        result = export_bundle(
+            run,
+            options.output,
+            name,
+            options.version,
+            options.license,
+            images,
+            options.precision,
+            options.height,
+            options.width,
+            options.also,
+            lambda made: model_card(name, options.version, options.license, options.notes, run, dataset, made),
+            validation,
+            f"{dataset.name} {guard_split}, frames that calibration did not see",
+            training_data(configuration, dataset.count(configuration.train_split)),
+            [example["depth"][..., 0] for example in chosen] if depth else (),
+        )
+    except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError, OSError) as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 2
+    print(f"{'form':<28}{'largest logit difference':>28}{'equal ids at 1/8':>20}")
+    for parity in result.parities:
+        print(f"{parity.form:<28}{parity.logit_difference:>28.2e}{parity.pixel_agreement:>20.4%}")
+    for score in result.scores:
+        print(f"{score.form:<28} mean IoU {100 * score.mean_iou:.2f} % on {len(validation)} frames of {guard_split}")
+    if result.note:
+        print(f"f16 instead of int8: {result.note}")
+    print(f"bundle: {options.output} ({result.precision})")
+    return 0

@@ -1,0 +1,160 @@
+"""The label_binary tool: the foreground mask of an object in each picture of a folder, by hand or without."""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rt_seg.labels import LabelSet
+from rt_seg_training.labelling.automatic_labelling import (
+    SHEET,
+    Method,
+    by_background,
+    by_bundle,
+    by_depth,
+    by_propagation,
+    label_folder,
+)
+from rt_seg_training.labelling.captures import LabellingError
+from rt_seg_training.labelling.depth_plane import StandingOutSettings
+from rt_seg_training.labelling.label_lists import binary_labels, labels_in
+
+METHODS = ("depth", "background", "bundle", "propagate")
+
+
+def _labels(options: argparse.Namespace, output: Path) -> LabelSet:
+    """Background and the object: those of labels.yaml in the output, or in the pictures' folder, else new ones."""
+    found = labels_in(output) or labels_in(options.folder)
+    if found is None:
+        return binary_labels(options.name or "object")
+    file, labels = found
+    if len(labels) != 2 or (options.name is not None and options.name != labels.names[1]):
+        wanted = f"background, {options.name or 'object'}"
+        raise LabellingError(
+            f"{file}: has the classes {', '.join(labels.names)}, not {wanted}; choose another --output"
+            + (", or use label_semantic" if len(labels) != 2 else "")
+        )
+    return labels
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="label_binary",
+        description="Make the foreground mask of an object in each picture of rgb/ (or color/): in a window, with "
+        "GrabCut, contours, outline, brush and colour tolerance; or without hands, by --auto: what stands out from the "
+        "dominant plane of depth/, what differs from a picture of the empty scene, what a model finds, or the mask of "
+        "the frame before, moved by optical flow (label some by hand, then the rest of the film). The window begins "
+        "with the first picture that has no mask, writes by itself, and shows its keys; --auto leaves a contact "
+        "sheet to look at before you train.",
+        epilog="examples: rosrun rt_seg label_binary captures --output my_images --name cup --propagate;  "
+        "rosrun rt_seg label_binary captures --output my_images --name cup --auto depth",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder with rgb/ or color/ and, for depth, depth/")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder of the labelled set (default: that of the pictures)"
+    )
+    parser.add_argument("--name", help="name of the class (default: that of labels.yaml, or object)")
+    parser.add_argument(
+        "--propagate", action="store_true",
+        help="window: a frame without a mask begins with that of the frame before, moved by optical flow",
+    )  # fmt: skip
+    parser.add_argument("--auto", choices=METHODS, help="no window: how the object is found")
+    parser.add_argument("--overwrite", action="store_true", help="auto: make masks anew that are there already")
+    parser.add_argument(
+        "--refine", type=int, default=10, metavar="PIXELS",
+        help="auto: let colour (GrabCut) decide the edge, this far from where it is; 0 = no (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--empty", type=Path, metavar="IMAGE", help="background: picture of the empty scene")
+    parser.add_argument(
+        "--threshold", type=float, default=30, help="background: least difference, of 255 (default: %(default)s)"
+    )
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle: folder of the model bundle")
+    defaults = StandingOutSettings()
+    parser.add_argument(
+        "--height", type=float, default=defaults.height,
+        help="depth: least distance in metres between plane and object (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--objects", type=int, default=defaults.objects,
+        help="auto: most regions to keep, the largest first; 0 = all (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--at-border", action="store_true", help="auto: keep regions that the picture's rim cuts off")
+    parser.add_argument(
+        "--least-area", type=float, default=defaults.least_area, metavar="SHARE",
+        help="auto: smallest region, as share of the picture (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--largest-area", type=float, default=defaults.largest_area, metavar="SHARE",
+        help="auto: largest region, as share of the picture (default: %(default)s)",
+    )  # fmt: skip
+    return parser
+
+
+def _method(options: argparse.Namespace, output: Path, labels: LabelSet) -> Method:
+    if options.objects < 0 or options.refine < 0 or options.height <= 0 or options.threshold <= 0:
+        raise LabellingError("--objects and --refine must be at least 0, --height and --threshold above 0")
+    settings = StandingOutSettings(
+        height=options.height,
+        least_area=options.least_area,
+        largest_area=options.largest_area,
+        objects=options.objects,
+        at_border=options.at_border,
+    )
+    if options.auto == "propagate":
+        return by_propagation(options.folder, output, labels)
+    if options.auto == "depth":
+        return by_depth(settings)
+    if options.auto == "background":
+        if options.empty is None:
+            raise LabellingError("--auto background needs --empty, a picture of the scene without the object")
+        return by_background(options.empty, options.threshold, settings)
+    if options.bundle is None:
+        raise LabellingError("--auto bundle needs --bundle, the folder of a model")
+    return by_bundle(options.bundle, settings)
+
+
+def _label_without_hands(options: argparse.Namespace, output: Path) -> int:
+    labels = _labels(options, output)
+    method = _method(options, output, labels)
+    refine_width = 0 if options.auto == "propagate" else options.refine  # propagation has decided the edge by itself
+    outcome = label_folder(options.folder, output, labels, method, refine_width, options.overwrite)
+    for failure in outcome.failures:
+        print(f"label_binary: {failure}", file=sys.stderr)
+    print(
+        f"{output}: {outcome.made} masks made, {outcome.present} were there, {len(outcome.failures)} pictures without; "
+        f"look at {output / SHEET}"
+    )
+    return 1 if outcome.failures else 0
+
+
+def _label_by_hand(options: argparse.Namespace, output: Path) -> int:
+    from rt_seg_training.labelling.drawing.brush import Brush
+    from rt_seg_training.labelling.drawing.contour_pick import ContourPick
+    from rt_seg_training.labelling.drawing.grabcut import GrabCut
+    from rt_seg_training.labelling.drawing.polygon import Polygon
+    from rt_seg_training.labelling.drawing.tolerance_fill import ToleranceFill
+    from rt_seg_training.labelling.editor import Editor
+    from rt_seg_training.labelling.labelling_session import LabellingSession
+    from rt_seg_training.labelling.labelling_window import LabellingWindow, label_in_window
+
+    session = LabellingSession(options.folder, output, _labels(options, output), options.propagate)
+    tools = [GrabCut(), ContourPick(), Polygon(), Brush(), ToleranceFill()]
+    print(label_in_window(LabellingWindow(Editor(session, tools), "label_binary")))
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of label_binary; returns 0, 1 when some pictures got no mask, or 2 when nothing could be begun."""
+    options = _parser().parse_args(arguments)
+    from rt_seg.bundle import BundleError
+    from rt_seg_training.labelling.highgui import NoWindowError
+
+    output = options.output or options.folder
+    try:
+        return _label_without_hands(options, output) if options.auto else _label_by_hand(options, output)
+    except (ValueError, BundleError, NoWindowError, OSError) as error:  # LabellingError, LabelError … are ValueErrors
+        print(f"label_binary: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("label_binary: stopped; the same command goes on from here", file=sys.stderr)
+        return 130

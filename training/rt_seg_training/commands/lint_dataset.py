@@ -1,0 +1,145 @@
+"""The lint_dataset tool: shows what spoils a labelled data set, as a table and as a page with pictures."""
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import html
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.datasets.images import read_image
+from rt_seg_training.datasets.layouts import LAYOUTS, read_layout
+from rt_seg_training.datasets.linting import Report, lint
+from rt_seg_training.datasets.source import Source, read_pair
+
+SHOWN = 200
+"""Findings shown; a set with more is wrong in a way that these show, too."""
+PICTURES = 6
+"""Of each split, on the page."""
+PICTURE_WIDTH = 160
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>
+body {{ font: 14px sans-serif; margin: 1em; }} table {{ border-collapse: collapse; }}
+td, th {{ padding: 2px 10px; text-align: right; }} td.text {{ text-align: left; }}
+.error {{ color: #b00; }} .warning {{ color: #a60; }} li {{ margin: 6px 0; }}
+img {{ margin: 2px; vertical-align: middle; }}
+</style></head><body>
+<h1>{name}</h1><p>{summary}</p>
+<table>{table}</table>
+<ul>
+{findings}
+</ul>
+{pictures}
+</body></html>
+"""
+
+
+def describe(report: Report) -> str:
+    """The table of frames, classes and depth by split, and the findings, for a terminal."""
+    rows = [["", *report.frames], *([title, *cells] for title, cells in _rows(report))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
+                  for column, (cell, width) in enumerate(zip(row, widths)))
+        for row in rows
+    ]  # fmt: skip
+    lines += [f"{finding.level}: {finding.text}" for finding in report.findings[:SHOWN]]
+    if len(report.findings) > SHOWN:
+        lines.append(f"… and {len(report.findings) - SHOWN} more")
+    lines.append(f"{len(report.errors)} errors, {len(report.findings) - len(report.errors)} warnings")
+    return "\n".join(lines)
+
+
+def _rows(report: Report) -> Iterator[tuple[str, list[str]]]:
+    yield "frames", [str(count) for count in report.frames.values()]
+    for name, value in [*((lb.name, lb.id) for lb in report.labels.labels), ("(ignored)", report.labels.ignore_id)]:
+        yield name, [f"{100 * pixels[value] / max(pixels.sum(), 1):.2f} %" for pixels in report.pixels.values()]
+    if report.has_depth:
+        yield "frames with depth", [str(count) for count in report.depth_frames.values()]
+        totals = zip(report.readings.values(), report.depth_pixels.values())
+        yield "(without reading)", [f"{100 * (1 - known / max(total, 1)):.2f} %" for known, total in totals]
+
+
+def page(report: Report, source: Source) -> str:
+    """The same as an HTML page that needs no other file, with pictures: of the findings, and some of each split."""
+    head = "".join(f"<th>{html.escape(split)}</th>" for split in report.frames)
+    rows = [f"<tr><th></th>{head}</tr>"]
+    for title, cells in _rows(report):
+        columns = "".join(f"<td>{cell}</td>" for cell in cells)
+        rows.append(f'<tr><td class="text">{html.escape(title)}</td>{columns}</tr>')
+    items = []
+    for finding in report.findings[:SHOWN]:
+        pictures = "".join(f'<img src="{_data_url(read_image(path))}" alt="">' for path in finding.images)
+        text = f'<b class="{finding.level}">{finding.level}</b> {html.escape(finding.text)}'
+        items.append(f"<li>{text}<br>{pictures}</li>")
+    warnings = len(report.findings) - len(report.errors)
+    summary = f"{len(report.errors)} errors, {warnings} warnings; at most {SHOWN} are shown."
+    return PAGE.format(
+        name=html.escape(source.path.name),
+        summary=summary,
+        table="\n".join(rows),
+        findings="\n".join(items),
+        pictures="\n".join(_pictures(source)),
+    )
+
+
+def _pictures(source: Source) -> Iterator[str]:
+    """Of each split some frames, evenly spaced, under the colours of their labels; those that are usable."""
+    from rt_seg.products.overlay import Palette
+    from rt_seg_training.datasets.contact_sheet import evenly_spaced
+
+    palette = Palette(source.labels)
+    for split, pairs in source.splits.items():
+        yield f"<h2>{html.escape(split)}</h2><p>"
+        for pair in (pairs[number] for number in evenly_spaced(len(pairs), PICTURES)):
+            with contextlib.suppress(DatasetError):
+                image, mask, _ = read_pair(pair, source)
+                url = _data_url(palette.blend(image, mask, 0.5, contours=True))
+                name = html.escape(pair.name)
+                yield f'<img src="{url}" alt="{name}" title="{name}">'
+        yield "</p>"
+
+
+def _data_url(image: np.ndarray) -> str:
+    import cv2
+
+    from rt_seg_training.datasets.labelled_frame import encode
+
+    size = (PICTURE_WIDTH, max(1, PICTURE_WIDTH * image.shape[0] // image.shape[1]))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return "data:image/jpeg;base64," + base64.b64encode(encode(".jpg", small)).decode("ascii")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of lint_dataset; returns the exit code: 0, 1 when the set cannot be built as it is."""
+    parser = argparse.ArgumentParser(
+        prog="lint_dataset",
+        description="Look for what spoils a labelled data set: unreadable files, images without masks, label values "
+        "outside the class list, empty masks, absent and rare classes, depth that is not in millimetres, validation "
+        "images that training has seen. Exit code 0: it can be built (warnings are for you to judge), 1: it cannot.",
+        epilog="example: rosrun rt_seg lint_dataset custom my_images --html lint.html",
+    )
+    parser.add_argument("layout", choices=LAYOUTS, help="as for build_dataset")
+    parser.add_argument("source", metavar="PATH", type=Path, help="folder or file of the data set")
+    parser.add_argument("--classes", type=int, choices=(40, 13), default=40, help="of nyu_depth_v2 (default: 40)")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures, too")
+    options = parser.parse_args(arguments)
+    from rt_seg.atomic_file import write_atomically
+
+    try:
+        source = read_layout(options.layout, options.source, options.classes)
+        report = lint(source)
+        print(describe(report))
+        if options.html:
+            write_atomically(options.html, page(report, source).encode("utf-8"))
+            print(options.html)
+    except (DatasetError, OSError) as error:
+        print(f"lint_dataset: {error}", file=sys.stderr)
+        return 1
+    return 1 if report.errors else 0

@@ -1,0 +1,134 @@
+"""The command `predict` and its presets."""
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+
+from rt_seg_training.prediction.prediction import (
+    PredictionError,
+    Predictor,
+    Task,
+    find_tasks,
+    predict_bag_file,
+    predict_camera,
+    predict_picture,
+    predict_video,
+)
+
+EXAMPLE = """examples:
+  rosrun rt_seg predict models/tabletop photo.jpg --output predictions
+  rosrun rt_seg predict models/tabletop photos/ drive.mp4 --output predictions
+  rosrun rt_seg predict models/tabletop recording.bag
+  rosrun rt_seg predict models/tabletop 0 --frames 300
+  rosrun rt_seg predict models/indoor realsense
+
+A picture a/b.jpg gives predictions/b_mask.png (class ids, one byte a pixel) and predictions/b_overlay.jpg; a video
+c.mp4 gives predictions/c_overlay.mp4 and, with --video-masks, predictions/c_masks/000000.png and so on. A rosbag d.bag
+gives predictions/d_segmented.bag: all its messages, and /segmentation/mask and /segmentation/overlay with the stamps
+and frame ids of its colour images. A number is a camera, which gives a video until Ctrl-C or for --frames.
+A model that takes depth finds that of a picture a/rgb/b.jpg in a/depth/b.png (16 bits, millimetres; it is shown in
+predictions/b_depth.png), that of a bag under the stamps of its colour images, and that of a RealSense camera with the
+source `realsense`. Without depth it goes on with colour alone. Folders depth/ and gt/ beside rgb/ are not segmented.
+What has its results already is left out, so an interrupted run goes on with the same command; --overwrite makes all
+anew."""
+
+
+def predict_all(
+    tasks: list[Task],
+    predict: Predictor,
+    overwrite: bool,
+    video_masks: bool,
+    topic: str | None = None,
+    frames: int = 0,
+) -> tuple[int, list[str]]:
+    """Make the results of all tasks; returns how many had theirs already, and a message for each that failed.
+
+    `topic`: of the colour images in bags, None finds it; `frames` of a camera, 0 until Ctrl-C.
+    """
+    from tqdm import tqdm
+
+    there, failures = 0, []
+    pictures = [task for task in tasks if task.kind == "picture"]
+    others = [task for task in tasks if task.kind != "picture"]
+    for task in itertools.chain(tqdm(pictures, unit="picture", disable=len(pictures) < 2), others):
+        if task.result.exists() and not overwrite:
+            there += 1
+            continue
+        try:
+            if task.kind == "picture":
+                predict_picture(task, predict)
+            elif task.kind == "video":
+                predict_video(task, predict, video_masks)
+            elif task.kind == "bag":
+                predict_bag_file(task, predict, topic)
+            else:
+                predict_camera(task, predict, video_masks, frames)
+        except PredictionError as error:
+            failures.append(str(error))
+    return there, failures
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{value} is not a share; accepted are 0 to 1")
+    return value
+
+
+def main(arguments: list[str] | None = None, program: str = "predict", head: str | None = None) -> int:
+    """Run the command; returns 0, 1 when a source could not be used, or 2 when nothing could be begun.
+
+    `program` is its name in messages. The `head` binary, a preset, takes bundles of two classes only.
+    """
+    presets = {None: "", "binary": " (`predict` for bundles of two classes)", "semantic": " (the same as `predict`)"}
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=f"Segment pictures, videos, bags or a camera with a model bundle{presets[head]}.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bundle", type=Path, help="folder of the model bundle")
+    parser.add_argument(
+        "sources", type=Path, nargs="+", metavar="SOURCE",
+        help="pictures, videos, bags, folders of them; a camera's id, or realsense"
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", type=Path, default=Path("predictions"), help="folder of results (default: %(default)s)"
+    )
+    parser.add_argument("--alpha", type=_share, default=0.5, help="share of the class colour in overlays, 0 to 1")
+    parser.add_argument("--video-masks", action="store_true", help="write the mask of each frame of a video too")
+    parser.add_argument("--topic", help="colour images of a bag (default: that of a RealSense camera, or the only one)")
+    parser.add_argument("--frames", type=int, default=0, help="frames to take from a camera (default: until Ctrl-C)")
+    parser.add_argument("--overwrite", action="store_true", help="make results anew that are there already")
+    options = parser.parse_args(arguments)
+    from rt_seg.bundle import BundleError
+
+    try:
+        tasks = find_tasks(options.sources, options.output)
+        predict = Predictor(options.bundle, options.alpha, head)
+        there, failures = predict_all(
+            tasks,
+            predict,
+            options.overwrite,
+            options.video_masks,
+            options.topic,
+            options.frames,
+        )
+    except (BundleError, PredictionError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    for failure in failures:
+        print(f"{program}: {failure}", file=sys.stderr)
+    if predict.without_depth:
+        print(f"{options.bundle}: takes depth, and {predict.without_depth} images had none: masks of colour alone")
+    made = len(tasks) - there - len(failures)
+    print(f"{options.output}: {made} made, {there} were there, {len(failures)} failed")
+    return 1 if failures else 0

@@ -1,0 +1,1 @@
+"""Scores of a model on labelled frames, and the report on them."""

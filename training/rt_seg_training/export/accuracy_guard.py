@@ -1,0 +1,66 @@
+"""What quantisation costs, measured on labelled frames that it was not calibrated with."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rt_seg.confusion import confusion_matrix, mean_iou
+from rt_seg.engines.class_id_head import class_ids
+from rt_seg.labels import LabelSet
+from rt_seg_training.datasets.labelled_frame import LabelledFrame
+
+LOSS_LIMIT = 0.003
+"""Largest accepted loss of mean IoU by quantisation: 0.3 points."""
+
+
+@dataclass(frozen=True)
+class FormScore:
+    """The mean IoU, 0..1, of one form of a network."""
+
+    form: str
+    mean_iou: float
+
+
+def score_logits(
+    form: str,
+    logits_of: Callable[[LabelledFrame], np.ndarray],
+    frames: Sequence[LabelledFrame],
+    labels: LabelSet,
+) -> FormScore:
+    """Score a network on frames of any size as the live node would run it; `logits_of` gives float32 (h, w, C)."""
+    matrix = np.zeros((len(labels), len(labels) + 1), np.int64)
+    for frame in frames:
+        mask = class_ids(logits_of(frame), *frame.mask.shape)
+        matrix += confusion_matrix(frame.mask, mask, len(labels), labels.ignore_id)
+    return FormScore(form, mean_iou(matrix))
+
+
+def loss_words(exact: FormScore, quantised: FormScore, frames: int) -> str:
+    """Both scores and the difference in words, for messages."""
+    return (
+        f"{quantised.form} has a mean IoU of {100 * quantised.mean_iou:.2f} % and {exact.form} "
+        f"{100 * exact.mean_iou:.2f} % on {frames} frames that calibration did not see: "
+        f"{100 * (exact.mean_iou - quantised.mean_iou):.2f} points lost, accepted {100 * LOSS_LIMIT:g}"
+    )
+
+
+def is_accepted(exact: FormScore, quantised: FormScore) -> bool:
+    """Whether the loss is within the limit; no score at all (no class in any frame) is no acceptance."""
+    return bool(exact.mean_iou - quantised.mean_iou <= LOSS_LIMIT)
+
+
+def disjoint_frames(examples: Iterable, calibration_names: set[str], count: int) -> list[LabelledFrame]:
+    """The first `count` of `examples` (mappings with image, label, name, and depth if any) whose name calibration has
+    not."""
+    frames: list[LabelledFrame] = []
+    for example in examples:
+        name = example["name"]
+        if (name.decode("utf-8") if isinstance(name, bytes) else str(name)) in calibration_names:
+            continue
+        depth = example["depth"][..., 0] if "depth" in example else None
+        frames.append(LabelledFrame(example["image"], example["label"][..., 0], depth))
+        if len(frames) == count:
+            break
+    return frames

@@ -1,0 +1,336 @@
+"""From a training run to a model bundle: OpenVINO and other forms, compared with Keras before anything is kept."""
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Collection, Iterable, Mapping, Sequence
+
+import numpy as np
+import yaml
+
+from rt_seg.bundle import FORMAT, MANIFEST, InputSpec, file_sha256, load_bundle
+from rt_seg.engines import create_engine
+from rt_seg.engines.network_inputs import NetworkInputs
+from rt_seg.labels import LabelSet
+from rt_seg.segmenter import Segmenter, network_depth, resize_image
+from rt_seg_training.datasets.labelled_frame import LabelledFrame
+from rt_seg_training.export.accuracy_guard import FormScore, is_accepted, loss_words, score_logits
+from rt_seg_training.export.deployment_formats import write_keras, write_litert, write_onnx
+from rt_seg_training.export.openvino_network import ExactRuns, deployment_network, quantize
+from rt_seg_training.input_pipeline.batches import NORMALIZATION_MEAN, NORMALIZATION_STD
+from rt_seg_training.runs.run_folder import RunFolder, RunFolderError
+
+PARITY_MISMATCH_LIMIT = 1e-3
+"""Share of pixels in which the f32 network may differ from Keras: ties and rounding at class borders."""
+LOGIT_TOLERANCE = 5e-3
+"""Largest accepted difference of an f32 logit, relative to the largest logit."""
+
+
+WRITERS = {"onnxruntime": write_onnx, "litert": write_litert, "keras": write_keras}
+ALSO = (*WRITERS, "saved_model")
+"""Runtimes whose form a bundle may hold beside that of OpenVINO."""
+
+
+class ExportError(ValueError):
+    """The run cannot be exported, or an exported form does not compute what Keras computes."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How an exported form compares with Keras over the calibration pictures."""
+
+    form: str
+    logit_difference: float
+    pixel_agreement: float
+
+
+def _keras_logits(call: Callable, feeds: list[list[np.ndarray]]) -> np.ndarray:
+    """What a network of normalised inputs makes of the arrays that a deployed one takes, (n, h, w, C)."""
+    import keras
+
+    from rt_seg_training.input_pipeline.batches import normalize
+
+    inputs = [[normalize(rgb), *map(keras.ops.convert_to_tensor, depth)] for rgb, *depth in feeds]
+    return np.concatenate([call(arrays if len(arrays) > 1 else arrays[0]) for arrays in inputs])
+
+
+def _logits(network, feeds: list[list[np.ndarray]]) -> np.ndarray:
+    run = ExactRuns(network)
+    return np.concatenate([run(feed) for feed in feeds])
+
+
+def _compare(form: str, reference: np.ndarray, logits: np.ndarray) -> Parity:
+    difference = float(np.abs(reference - logits).max() / np.abs(reference).max())
+    agreement = float((reference.argmax(-1) == logits.argmax(-1)).mean())
+    return Parity(form, difference, agreement)
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was exported: the precision of the OpenVINO form, comparisons with Keras, and mean IoU of the forms."""
+
+    precision: str
+    parities: list[Parity]
+    scores: list[FormScore]
+    note: str = ""
+    """Why `auto` did not take int8; empty otherwise."""
+
+
+def export_bundle(
+    run: Path,
+    output: Path,
+    name: str,
+    version: str,
+    license_text: str,
+    images: Iterable[np.ndarray],
+    precision: str = "auto",
+    height: int = 0,
+    width: int = 0,
+    also: Collection[str] = (),
+    card: Callable[[Export], str] | None = None,
+    validation: Sequence[LabelledFrame] = (),
+    validation_data: str = "",
+    training: Mapping[str, Any] | None = None,
+    depths: Iterable[np.ndarray] = (),
+) -> Export:
+    """Write the bundle of a finished run into the folder `output`, atomically.
+
+    Args:
+        images: uint8 (h, w, 3) RGB pictures of the training data, for calibration and comparison.
+        precision: `f32`; `f16`, the same with the weights rounded to 16 bits; `int8` by post-training quantisation, for
+            which `validation` decides whether it is good enough; or `auto`, int8 if that is so and f16 if not.
+        height, width: input size in pixels; 0 takes that of the run.
+        also: forms of `ALSO` that the bundle shall hold, too, in f32.
+        card: makes the text of the bundle's README.md.
+        validation: labelled frames, none of which are among `images`.
+        validation_data: what these are, in words, for the scores in the manifest.
+        training: what the weights were trained on, for the manifest.
+        depths: of the `images`, uint16 (h, w) millimetres, 0 without a reading; for a network that takes depth.
+
+    Raises ExportError if the run is unusable, `output` is a folder without a bundle, an f32 form differs from Keras, or
+    int8 is asked for and loses more than accuracy_guard.LOSS_LIMIT.
+    """
+    import openvino
+
+    if output.exists() and not (output / MANIFEST).is_file():
+        raise ExportError(f"{output}: exists and is not a model bundle; it is not overwritten. Name another --output")
+    folder = RunFolder(run)
+    try:
+        model, labels, _ = folder.load(height, width)
+    except RunFolderError as error:
+        raise ExportError(str(error)) from error
+    spec = _input_spec(model)
+    images, depths = list(images), list(depths)
+    if spec.with_depth and len(depths) != len(images):
+        raise ExportError(
+            f"{run}: its network {model.name} takes depth, and {len(depths)} of {len(images)} pictures have some; name "
+            "a data set with depth"
+        )
+    pictures = [_feed(spec, image, depth) for image, depth in itertools.zip_longest(images, depths)]
+    if not pictures:
+        raise ExportError("no pictures to calibrate and compare with; name a split that has some with --split")
+    if precision == "int8" and not validation:
+        raise ExportError("no labelled frames beside those of calibration, so what int8 loses is unknown; name others")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    try:
+        reference = _keras_logits(lambda inputs: model(inputs, training=False), pictures)
+        saved_folder = staging / "saved_model"
+        model.export(str(saved_folder), verbose=False)
+        parities = [_compare("SavedModel", reference, _saved_model_logits(saved_folder, pictures))]
+        network = deployment_network(model, saved_folder)
+        parities.append(_compare("OpenVINO f32", reference, _logits(network, pictures)))
+        for parity in parities:
+            _require_parity(parity)
+        chosen, network, scores, note = _choose(network, precision, pictures, validation, labels, spec)
+        openvino.save_model(network, str(staging / "model.xml"), compress_to_fp16=chosen == "f16")
+        if chosen != "f32":
+            stored = openvino.Core().read_model(str(staging / "model.xml"))
+            parities.append(_compare(f"OpenVINO {chosen}", reference, _logits(stored, pictures)))
+        engines = [_engine_entry("openvino", chosen, "model.xml", staging, ["model.xml", "model.bin"])]
+        files = {runtime: write(model, staging) for runtime, write in WRITERS.items() if runtime in also}
+        engines += [_engine_entry(runtime, "f32", file, staging, [file]) for runtime, file in files.items()]
+        if "saved_model" in also:
+            saved = sorted(str(p.relative_to(staging)) for p in saved_folder.rglob("*") if p.is_file())
+            engines.append(_engine_entry("saved_model", "f32", "saved_model", staging, saved))
+        else:
+            shutil.rmtree(saved_folder)
+        manifest = {
+            "format": FORMAT,
+            "name": name,
+            "version": version,
+            "license": license_text,
+            "input": {
+                "height": spec.height,
+                "width": spec.width,
+                "channels": spec.channels,
+                "mean": list(spec.mean),
+                "std": list(spec.std),
+                **({"depth_range": list(spec.depth_range)} if spec.depth_range else {}),
+            },
+            "labels": labels.to_dict(),
+            "fingerprint": labels.fingerprint,
+            "engines": engines,
+            "training": dict(training or {}),
+            "scores": [
+                {
+                    "metric": "mean_iou",
+                    "value": round(score.mean_iou, 4),
+                    "data": validation_data,
+                    "frames": len(validation),
+                    "engine": score.form,
+                    "command": "rosrun rt_seg export",
+                }
+                for score in scores
+                if not np.isnan(score.mean_iou)
+            ],
+        }
+        write_manifest(staging, manifest)
+        for runtime in files:
+            parity = _compare(runtime, reference, _engine_logits(staging, runtime, pictures))
+            _require_parity(parity)
+            # Before the form that the live node takes, which stays the last.
+            parities.insert(len(parities) - 1, parity)
+        result = Export(chosen, parities, scores, note)
+        if card is not None:
+            (staging / "README.md").write_text(card(result), encoding="utf-8")
+        if folder.history.is_file():  # for the reports of evaluate
+            shutil.copyfile(folder.history, staging / folder.history.name)
+        staging.chmod(0o755)
+        _check_head(staging, pictures[0])
+        _replace_folder(staging, output)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return result
+
+
+def _input_spec(model) -> InputSpec:
+    """What the deployed form of a Keras model takes."""
+    from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
+
+    height, width = model.inputs[0].shape[1:3]
+    if len(model.inputs) == 1:
+        return InputSpec(height, width, "rgb", NORMALIZATION_MEAN, NORMALIZATION_STD)
+    return InputSpec(height, width, "rgbd", NORMALIZATION_MEAN, NORMALIZATION_STD, DEPTH_RANGE)
+
+
+def _feed(spec: InputSpec, image: np.ndarray, depth: np.ndarray | None) -> list[np.ndarray]:
+    """The arrays that the deployed network takes of a picture of any size, as the live node makes them."""
+    if depth is not None and spec.depth_range is not None:
+        depth = network_depth(depth, spec.height, spec.width, spec.depth_range)
+    return NetworkInputs(spec).arrays(resize_image(image, spec.height, spec.width), depth)
+
+
+def _choose(
+    exact,
+    precision: str,
+    pictures: list[list[np.ndarray]],
+    validation: Sequence[LabelledFrame],
+    labels: LabelSet,
+    spec: InputSpec,
+):
+    """The precision to ship, its network, the scores of f32 and of that one, and why auto left int8; see export_bundle.
+
+    Raises ExportError for int8 that loses too much.
+    """
+
+    def score(form: str, network, with_depth: bool = True) -> FormScore:
+        run = ExactRuns(network)
+
+        def logits(frame: LabelledFrame) -> np.ndarray:
+            return run(_feed(spec, frame.color, frame.depth if with_depth else None))[0]
+
+        return score_logits(form, logits, validation, labels)
+
+    def with_loss_of_depth(scores: list[FormScore], network) -> list[FormScore]:
+        if not spec.with_depth or not validation:
+            return scores
+        return [*scores, score(f"{scores[-1].form} without depth", network, with_depth=False)]
+
+    exact_scores = [score("OpenVINO f32", exact)] if validation else []
+    note = "" if validation or precision != "auto" else "no labelled frames, so what int8 loses is unknown"
+    if precision == "int8" or (precision == "auto" and validation):
+        quantised = quantize(exact, pictures)
+        scores = [*exact_scores, score("OpenVINO int8", quantised)]
+        if is_accepted(*scores):
+            return "int8", quantised, with_loss_of_depth(scores, quantised), note
+        note = loss_words(*scores, len(validation))
+        if precision == "int8":
+            raise ExportError(f"{note}. Nothing was written; export with --precision auto or f16")
+    if precision == "f32":
+        return "f32", exact, with_loss_of_depth(exact_scores, exact), note
+    # The scores of f16 are those of its weights rounded, which the file will hold.
+    with tempfile.TemporaryDirectory() as folder:
+        import openvino
+
+        openvino.save_model(exact, f"{folder}/model.xml", compress_to_fp16=True)
+        rounded = openvino.Core().read_model(f"{folder}/model.xml")
+        scores = [*exact_scores, score("OpenVINO f16", rounded)] if validation else []
+        scores = with_loss_of_depth(scores, rounded)
+    return "f16", exact, scores, note
+
+
+def _engine_logits(bundle_folder: Path, runtime: str, feeds: list[list[np.ndarray]]) -> np.ndarray:
+    engine = create_engine(load_bundle(bundle_folder), runtime)
+    pictures = [[array[0] for array in feed] for feed in feeds]
+    logits = np.stack([engine.logits(rgb, *(depth[..., 0] for depth in more)) for rgb, *more in pictures])
+    engine.close()
+    return logits
+
+
+def _require_parity(parity: Parity) -> None:
+    if parity.logit_difference > LOGIT_TOLERANCE or parity.pixel_agreement < 1 - PARITY_MISMATCH_LIMIT:
+        raise ExportError(
+            f"{parity.form} does not compute what Keras computes: logits differ by "
+            f"{parity.logit_difference:.2e} (accepted {LOGIT_TOLERANCE}), ids agree in "
+            f"{parity.pixel_agreement:.4%}. Nothing was written; this is a defect of a converter version."
+        )
+
+
+def _saved_model_logits(folder: Path, feeds: list[list[np.ndarray]]) -> np.ndarray:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder))  # its weights live as long as it does
+    return _keras_logits(loaded.serve, feeds)
+
+
+def _check_head(bundle_folder: Path, feed: list[np.ndarray]) -> None:
+    """Run the bundle as the live node will, at twice the input size, to prove that it loads and answers."""
+    height, width = feed[0].shape[1:3]
+    picture, *depth = [np.repeat(np.repeat(array[0], 2, axis=0), 2, axis=1) for array in feed]
+    segmenter = Segmenter(load_bundle(bundle_folder))
+    mask = segmenter.segment(picture, depth=depth[0][..., 0] if depth else None).mask
+    segmenter.close()
+    if mask.shape != (2 * height, 2 * width):
+        raise ExportError(f"the exported bundle answers with a mask of {mask.shape} for an image of twice its size")
+
+
+def _engine_entry(runtime: str, precision: str, path: str, folder: Path, files: list[str]) -> dict[str, Any]:
+    return {
+        "runtime": runtime,
+        "precision": precision,
+        "path": path,
+        "sha256": {name: file_sha256(folder / name) for name in files},
+    }
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write `bundle.yaml` into a bundle's folder, atomically."""
+    temporary = folder / f".{MANIFEST}.unfinished"
+    temporary.write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    os.replace(temporary, folder / MANIFEST)
+
+
+def _replace_folder(staging: Path, output: Path) -> None:
+    """Put `staging` at `output`; an earlier bundle there is kept until the new one stands."""
+    old = output.with_name(f".{output.name}.replaced")
+    shutil.rmtree(old, ignore_errors=True)
+    if output.exists():
+        os.replace(output, old)
+    os.replace(staging, output)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,94 @@
+"""The model card: README.md of a bundle, put together from the run that made it."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from rt_seg_training.configuration import TrainingConfiguration
+    from rt_seg_training.datasets.loading import DataSet
+    from rt_seg_training.export.bundle_export import Export
+
+
+def training_data(configuration: TrainingConfiguration, frames: int | None = None) -> dict[str, Any]:
+    """What a run has learnt from, for manifests and reports: dataset, split, frames if known, and initial_weights."""
+    data: dict[str, Any] = {"dataset": configuration.dataset, "split": configuration.train_split}
+    if frames is not None:
+        data["frames"] = frames
+    if configuration.initial_weights:
+        data["initial_weights"] = public_place(configuration.initial_weights)
+    return data
+
+
+def public_place(path: str) -> str:
+    """A path of a run or bundle without where it lay on the machine that trained, which is nobody's business."""
+    place = Path(path)
+    return f"{'models' if place.parent.name == 'models' else 'runs'}/{place.name}"
+
+
+def model_card(
+    name: str, version: str, license_text: str, notes: str, run: Path, dataset: DataSet, export: Export
+) -> str:
+    """Markdown text: use and terms, data and protocol, recipe with every setting, score of the run, parity."""
+    from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
+    from rt_seg_training.nets.registry import DEPTH_NETS
+
+    settings = yaml.safe_load((run / "configuration.yaml").read_text(encoding="utf-8"))
+    for key in ("run", "initial_weights"):
+        if settings[key]:
+            settings[key] = public_place(settings[key])
+    configuration = yaml.safe_dump(settings, sort_keys=False)
+    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
+    net = settings.get("net", "ddrnet_23_slim")
+    classes = ", ".join(dataset.labels.names)
+    counts = ", ".join(f"{split} {count}" for split, count in dataset.splits.items())
+    rows = "\n".join(
+        f"| {parity.form} | {parity.logit_difference:.2e} | {parity.pixel_agreement:.4%} |"
+        for parity in export.parities
+    )
+    guard = "\n".join(f"| {score.form} | {100 * score.mean_iou:.2f} % |" for score in export.scores)
+    note = f"\n\nf16 instead of int8: {export.note}." if export.note else ""
+    takes = "colour"
+    if net in DEPTH_NETS:
+        near, far = DEPTH_RANGE
+        takes = (
+            f"colour and, aligned to it, depth of {near:g} to {far:g} m. Where there is no reading, or no depth, "
+            "it goes on with colour alone"
+        )
+    return f"""# {name} {version}
+
+Network: {net}. It takes {takes}. Classes: {classes}.
+
+- **Licence of the weights**: {license_text}
+- **Data**: `{dataset.name}` (examples: {counts})
+- **Score of the run** (Keras, fp32, validation split): mIoU {result["validation_mean_iou"]:.4f}
+  after {result["steps"]} steps. Scores of this bundle itself, as the live node runs it, stand in `bundle.yaml`.
+
+{notes.strip()}
+
+## Recipe
+`rosrun rt_seg train CONFIGURATION.yaml` with
+
+```yaml
+{configuration.strip()}
+```
+
+then `rosrun rt_seg export`.
+
+## Agreement with Keras
+The last form is the one shipped here. int8 is quantised after training, on pictures of the training split.
+
+| form | largest logit difference, relative | equal class ids at 1/8 |
+|---|---|---|
+{rows}
+
+## What the precision costs
+Mean IoU on frames of `{settings["validation_split"]}` that calibration did not see; shipped: {export.precision}.{note}
+
+| form | mean IoU |
+|---|---|
+{guard}
+"""

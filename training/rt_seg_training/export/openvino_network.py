@@ -1,0 +1,86 @@
+"""The OpenVINO form of a trained network: uint8 RGB in, normalised inside; quantised to int8; run for comparison."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rt_seg_training.input_pipeline.batches import NORMALIZATION_MEAN, NORMALIZATION_STD
+
+
+def deployment_network(model, folder: Path):
+    """The OpenVINO network of a Keras `model` whose SavedModel lies in `folder`.
+
+    uint8 RGB (1, H, W, 3) in, normalised inside, and for a network with depth float32 metres (1, H, W, 1) after it;
+    logits (1, h, w, C) out.
+    """
+    import openvino
+    from openvino.preprocess import PrePostProcessor
+
+    network = openvino.convert_model(str(folder))
+    # OpenVINO writes down where the SavedModel lay: a path of this machine that means nothing elsewhere.
+    network.set_rt_info(folder.name, ["conversion_parameters", "input_model"])
+    channels = [source.partial_shape[3].get_length() for source in network.inputs]
+    height, width = model.inputs[0].shape[1:3]
+    network.reshape({index: [1, height, width, count] for index, count in enumerate(channels)})
+    processor = PrePostProcessor(network)
+    image = processor.input(channels.index(3))
+    image.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    image.preprocess().convert_element_type(openvino.Type.f32)
+    image.preprocess().mean([255.0 * value for value in NORMALIZATION_MEAN])
+    image.preprocess().scale([255.0 * value for value in NORMALIZATION_STD])
+    image.model().set_layout(openvino.Layout("NHWC"))
+    network = processor.build()
+    if len(channels) == 1:
+        return network
+    # The converter sorts the inputs by its own mind.
+    parameters = sorted(network.get_parameters(), key=lambda parameter: -parameter.shape[3])
+    return openvino.Model(network.get_results(), parameters, network.get_friendly_name())
+
+
+def operations_of_depth_alone(network) -> dict[str, str]:
+    """Name and kind of the operations that read depth before colour has joined it, up to the first convolutions."""
+    constant, found, pure = set(), {}, set()
+    for operation in network.get_ordered_ops():
+        name, kind = operation.get_friendly_name(), operation.get_type_name()
+        sources = {value.get_node().get_friendly_name() for value in operation.input_values()}
+        if kind == "Constant" or (sources and sources <= constant):  # 16-bit constants are converted to f32
+            constant.add(name)
+        elif kind == "Parameter":
+            if operation.shape[3] == 1:
+                pure.add(name)
+        elif sources & pure and sources <= pure | constant:
+            found[name] = kind
+            if kind != "Convolution":
+                pure.add(name)
+    return found
+
+
+def quantize(network, feeds: Sequence[list[np.ndarray]]):
+    """The network in int8, calibrated with `feeds`, each the arrays of its inputs."""
+    import nncf
+
+    # In 8 bits depth has steps of some centimetres, from which no edge and no slope can be read. Left to itself int8
+    # would take the means and differences before the first convolution, too, which cost two points of mean IoU.
+    exact = list(operations_of_depth_alone(network))
+    return nncf.quantize(
+        network,
+        nncf.Dataset([feed if len(feed) > 1 else feed[0] for feed in feeds]),
+        subset_size=len(feeds),
+        preset=nncf.QuantizationPreset.MIXED,
+        ignored_scope=nncf.IgnoredScope(names=exact) if exact else None,
+    )
+
+
+class ExactRuns:
+    """An OpenVINO network on the CPU in f32, whatever the machine prefers: for comparison."""
+
+    def __init__(self, network) -> None:
+        import openvino
+
+        self._compiled = openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def __call__(self, feed: list[np.ndarray]) -> np.ndarray:
+        """Logits (1, h, w, C) of the arrays of its inputs."""
+        return self._compiled(feed)[0]

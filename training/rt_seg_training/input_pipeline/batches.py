@@ -1,0 +1,154 @@
+"""From labelled pictures of any size to training batches and validation batches, as tf.data."""
+from __future__ import annotations
+
+import tensorflow as tf
+
+from rt_seg_training.configuration import TrainingConfiguration
+from rt_seg_training.input_pipeline.data_order import endless_order, share_of_worker
+from rt_seg_training.input_pipeline.depth_augmentation import degrade_depth
+from rt_seg_training.input_pipeline.photometric import add_noise, blur, compress, jitter_color, sometimes
+from rt_seg_training.nets.registry import DEPTH_NETS
+
+NORMALIZATION_MEAN = (0.485, 0.456, 0.406)
+NORMALIZATION_STD = (0.229, 0.224, 0.225)
+"""Of ImageNet, per RGB channel of values 0..1: DDRNet's published weights expect it."""
+
+PADDING_COLOR = tuple(round(255 * value) for value in NORMALIZATION_MEAN)
+
+
+def normalize(image: tf.Tensor) -> tf.Tensor:
+    """(…, 3) RGB of values 0..255 to float32 (value / 255 - mean) / std."""
+    return (tf.cast(image, tf.float32) / 255.0 - NORMALIZATION_MEAN) / NORMALIZATION_STD
+
+
+def resize_image(image: tf.Tensor, size) -> tf.Tensor:
+    """(H, W, 3) to float32 (*size, 3): bilinear, with a wider kernel when shrinking so that nothing aliases."""
+    return tf.image.resize(image, size, method="bilinear", antialias=True)
+
+
+def resize_label(label: tf.Tensor, size) -> tf.Tensor:
+    """(H, W, 1) class ids to (*size, 1) by nearest neighbour: no id appears that was not there."""
+    return tf.image.resize(label, size, method="nearest")
+
+
+def metres(depth: tf.Tensor) -> tf.Tensor:
+    """Depth images of a data set, uint16 millimetres, as float32 metres; 0 stays "no reading"."""
+    return tf.cast(depth, tf.float32) / 1000.0
+
+
+def resize_depth(depth: tf.Tensor, size) -> tf.Tensor:
+    """(H, W, 1) to (*size, 1) by nearest neighbour: between near and far, or beside a hole, a mean is nowhere."""
+    return tf.image.resize(depth, size, method="nearest")
+
+
+def random_crop(image, label, configuration: TrainingConfiguration, ignore_id: int, seed, depth=None):
+    """Cut a window of random scale and place, and resize it to the crop size.
+
+    `image` uint8 (H, W, 3), `label` uint8 (H, W, 1), `depth` None or float32 (H, W, 1) metres. At scale 1 an object
+    has the size that it has in the network's input. A window that reaches over the picture is padded: the colour of
+    the mean, the label `ignore_id`, no depth. What appears s times as large is s times as near: its depth is divided.
+    `seed`, two integers, decides.
+    Returns float32 (crop_height, crop_width, 3) of values 0..255, uint8 (crop_height, crop_width, 1), and depth.
+    """
+    crop = (configuration.crop_height, configuration.crop_width)
+    shape = tf.cast(tf.shape(image)[:2], tf.float32)
+    seeds = tf.unstack(tf.random.split(seed, 3), num=3)
+    scale = tf.exp(
+        tf.random.stateless_uniform(
+            (), seeds[0], tf.math.log(configuration.scale_min), tf.math.log(configuration.scale_max)
+        )
+    )
+    source_pixels = shape / (scale * tf.constant((configuration.height, configuration.width), tf.float32))
+    window = tf.maximum(tf.cast(tf.round(tf.constant(crop, tf.float32) * source_pixels), tf.int32), 1)
+    missing = tf.maximum(window - tf.shape(image)[:2], 0)
+    before = missing // 2
+    padding = tf.stack([before, missing - before], axis=1)
+    padding = tf.concat([padding, [[0, 0]]], axis=0)
+    mean_color = tf.constant(PADDING_COLOR, tf.int32)
+    image = tf.pad(tf.cast(image, tf.int32) - mean_color, padding) + mean_color
+    label = tf.pad(label, padding, constant_values=ignore_id)
+    if depth is not None:
+        depth = tf.pad(depth, padding)
+    room = tf.shape(image)[:2] - window
+    top = tf.random.stateless_uniform((), seeds[1], 0, room[0] + 1, tf.int32)
+    left = tf.random.stateless_uniform((), seeds[2], 0, room[1] + 1, tf.int32)
+    image = image[top : top + window[0], left : left + window[1]]
+    label = label[top : top + window[0], left : left + window[1]]
+    if depth is not None:
+        depth = depth[top : top + window[0], left : left + window[1]]
+        depth = tf.ensure_shape(resize_depth(depth, crop), (*crop, 1)) / scale
+    image = tf.ensure_shape(resize_image(tf.cast(image, tf.float32), crop), (*crop, 3))
+    return image, tf.ensure_shape(resize_label(label, crop), (*crop, 1)), depth
+
+
+def augment(example, configuration: TrainingConfiguration, ignore_id: int, position):
+    """The training picture at a position of the run's order; the seed and the position alone decide what happens to it.
+
+    `example` has image uint8 (H, W, 3), label uint8 (H, W, 1) and, for a network with depth, depth uint16 (H, W, 1).
+    Returns (normalised image, or pair of it and depth, label) as training_batches describes them, without batch.
+    """
+    with_depth = configuration.net in DEPTH_NETS
+    start = tf.random.fold_in(tf.constant([configuration.seed, 0], tf.int64), position)
+    seeds = tf.unstack(tf.random.split(start, 7), num=7)
+    depth = metres(example["depth"]) if with_depth else None
+    image, label, depth = random_crop(example["image"], example["label"], configuration, ignore_id, seeds[0], depth)
+    if configuration.color_jitter > 0:
+        image = jitter_color(image, configuration.color_jitter, seeds[1])
+    image = sometimes(configuration.blur, blur, image, seeds[2])
+    image = sometimes(configuration.noise, add_noise, image, seeds[3])
+    image = sometimes(configuration.jpeg, compress, image, seeds[4])
+    if with_depth:
+        depth = degrade_depth(depth, configuration.depth_noise, configuration.depth_dropout, seeds[5])
+    if configuration.flip:
+        mirrored = tf.random.stateless_uniform((), seeds[6]) < 0.5
+        image = tf.cond(mirrored, lambda: image[:, ::-1], lambda: image)
+        label = tf.cond(mirrored, lambda: label[:, ::-1], lambda: label)
+        if with_depth:
+            depth = tf.cond(mirrored, lambda: depth[:, ::-1], lambda: depth)
+    return ((normalize(image), depth) if with_depth else normalize(image)), label
+
+
+def training_batches(
+    examples: tf.data.Dataset,
+    count: int,
+    configuration: TrainingConfiguration,
+    ignore_id: int,
+    position: int = 0,
+    workers: int = 1,
+    worker: int = 0,
+    replicas: int = 1,
+    in_memory: bool = True,
+):
+    """Endless shuffled batches: float32 (B, crop_height, crop_width, 3) normalised, uint8 (B, …, 1) class ids.
+
+    For a network with depth the first is a pair: the images, and float32 (B, crop_height, crop_width, 1) metres.
+    They begin with the picture at `position` of the order that the seed gives. Of `workers`, number `worker` gets its
+    share of each batch; B is the batch_size divided by `replicas`, of all workers. Without `in_memory` the
+    pictures are read from the files in each epoch.
+    """
+    order = endless_order(examples, count, configuration.seed, position, in_memory)
+    return (
+        share_of_worker(order, configuration.batch_size, workers, worker)
+        .map(
+            lambda place, example: augment(example, configuration, ignore_id, place),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        .batch(configuration.batch_size // replicas, drop_remainder=True)
+        .prefetch(2)
+    )
+
+
+def validation_batches(examples: tf.data.Dataset, configuration: TrainingConfiguration):
+    """Every example once, in order: float32 (1, height, width, 3) normalised, uint8 (1, H, W, 1) at its own size.
+
+    For a network with depth the first is a pair: the image, and float32 (1, height, width, 1) metres.
+    """
+    size = (configuration.height, configuration.width)
+
+    def prepare(example):
+        image = normalize(resize_image(example["image"], size))
+        if configuration.net in DEPTH_NETS:
+            return (image, resize_depth(metres(example["depth"]), size)), example["label"]
+        return image, example["label"]
+
+    return examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).batch(1).prefetch(2)

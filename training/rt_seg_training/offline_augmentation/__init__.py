@@ -1,0 +1,1 @@
+"""Augmented copies of a labelled folder, by a recipe."""

@@ -1,0 +1,1 @@
+"""What a training step needs: losses, class weights, optimizers, schedules and numeric precision."""

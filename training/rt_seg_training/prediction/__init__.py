@@ -1,0 +1,1 @@
+"""Masks of images, videos and bags from a model bundle."""

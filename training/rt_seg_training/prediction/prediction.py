@@ -1,0 +1,292 @@
+"""Run a model bundle over pictures, videos, bags or a camera: masks and overlays, the very predictions of the node."""
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rt_seg_training.datasets.image_depth import is_color, read_picture_depth
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
+BAG_SUFFIX = ".bag"
+SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, BAG_SUFFIX)
+
+REALSENSE = "realsense"
+"""The source that is a connected RealSense, with its depth."""
+CAMERA_RATE = 30.0
+"""Hz of a video made of a camera: a result is shown until the next one is there."""
+
+class PredictionError(ValueError):
+    """A source cannot be read, or a result cannot be written."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture, video, bag or camera, and the start of the names of its results."""
+
+    source: Path
+    target: Path
+    """Output folder and stem; what is made is appended to it."""
+    kind: str
+    """picture, video, bag or camera."""
+
+    @property
+    def result(self) -> Path:
+        """The file that is written last: where it is, all results are."""
+        endings = {"picture": "_overlay.jpg", "bag": "_segmented.bag"}
+        return _append(self.target, endings.get(self.kind, "_overlay.mp4"))
+
+
+def _kind(path: Path) -> str | None:
+    suffix = path.suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return "picture"
+    if suffix in VIDEO_SUFFIXES:
+        return "video"
+    return "bag" if suffix == BAG_SUFFIX else None
+
+
+def find_tasks(sources: list[Path], output: Path) -> list[Task]:
+    """The pictures, videos, bags and cameras that `sources` (files; folders, searched through; numbers) name, in order.
+
+    A file of a folder keeps its place below it; a camera's results carry the time of day. Raises PredictionError for a
+    source that does not exist, is of no known kind, or holds nothing, and when two would give results of one name.
+    """
+    tasks: list[Task] = []
+    for source in sources:
+        if source.is_dir():
+            found = [
+                path for path in sorted(source.rglob("*"))
+                if _kind(path) and path.is_file() and is_color(path)
+            ]  # fmt: skip
+            if not found:
+                raise PredictionError(f"{source}: holds no pictures, videos or bags")
+            tasks += [Task(path, output / path.relative_to(source).with_suffix(""), _kind(path)) for path in found]
+        elif source.is_file():
+            if _kind(source) is None:
+                raise PredictionError(
+                    f"{source}: neither a picture nor a video nor a bag; accepted are {', '.join(SUFFIXES)}"
+                )
+            tasks.append(Task(source, output / source.stem, _kind(source)))
+        elif str(source).isdigit() or str(source) == REALSENSE:
+            name = str(source) if str(source) == REALSENSE else f"camera{source}"
+            tasks.append(Task(source, output / f"{name}_{time.strftime('%Y%m%d_%H%M%S')}", "camera"))
+        else:
+            raise PredictionError(f"{source}: no such file or folder")
+    earlier: dict[Path, Path] = {}
+    for task in tasks:
+        if task.target in earlier:
+            raise PredictionError(
+                f"{task.source} and {earlier[task.target]} would both give {task.target}_…; predict them into "
+                "different --output folders"
+            )
+        earlier[task.target] = task.source
+    return tasks
+
+
+def _append(target: Path, ending: str) -> Path:
+    return target.with_name(target.name + ending)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """A picture as uint8 (H, W, 3) RGB, upright by its EXIF. Raises PredictionError naming an unreadable file."""
+    import cv2
+
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise PredictionError(f"{path}: cannot be decoded as a picture")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def _write(path: Path, image: np.ndarray) -> None:
+    """Write RGB or grey pixels, atomically."""
+    import cv2
+
+    pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.unfinished")
+    temporary.write_bytes(cv2.imencode(path.suffix, pixels)[1].tobytes())
+    os.replace(temporary, path)
+
+
+class Predictor:
+    """Masks and overlays by a bundle; with the `head` binary, of two classes only, else PredictionError.
+
+    Attributes: with_depth, whether the bundle takes depth; without_depth, how many images it had to do without.
+    """
+
+    def __init__(self, bundle_folder: Path, alpha: float, head: str | None = None) -> None:
+        from rt_seg.bundle import load_bundle
+        from rt_seg.products.overlay import Palette
+        from rt_seg.segmenter import Segmenter
+
+        bundle = load_bundle(bundle_folder)
+        if head == "binary" and len(bundle.labels) != 2:
+            raise PredictionError(
+                f"{bundle_folder}: has {len(bundle.labels)} classes ({', '.join(bundle.labels.names)}), and "
+                "binary_predict is for 2; use semantic_predict"
+            )
+        self.segmenter = Segmenter(bundle)
+        self.with_depth = bundle.input.with_depth
+        self.without_depth = 0
+        self.palette = Palette(bundle.labels)
+        self.alpha = alpha
+
+    def __call__(self, rgb: np.ndarray, depth: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Mask (H, W) and overlay (H, W, 3) of a picture; `depth` as Segmenter takes it."""
+        if depth is not None and depth.shape != rgb.shape[:2]:
+            depth = None  # not aligned: its pixels are not those of the picture
+        self.without_depth += self.with_depth and depth is None
+        mask = self.segmenter.segment(rgb, depth=depth).mask
+        return mask, self.palette.blend(rgb, mask, self.alpha)
+
+
+def _frames(path: Path) -> Iterator[tuple[np.ndarray, float, int]]:
+    """Frames (H, W, 3) RGB of a video, each with the video's rate (Hz) and number of frames (0 if not known)."""
+    import cv2
+
+    capture = cv2.VideoCapture(str(path))
+    try:
+        rate, count = capture.get(cv2.CAP_PROP_FPS) or 30.0, max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        good, frame = capture.read()
+        if not good:
+            raise PredictionError(f"{path}: no frame of it can be decoded as a video")
+        while good:
+            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), rate, count
+            good, frame = capture.read()
+    finally:
+        capture.release()
+
+
+def _video_writer(temporary: Path, result: Path, frame: np.ndarray, rate: float):
+    import cv2
+
+    size = (frame.shape[1], frame.shape[0])
+    writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), rate, size)
+    if not writer.isOpened():
+        raise PredictionError(f"{result}: OpenCV cannot write this video ({size[0]}x{size[1]}, MPEG-4)")
+    return writer
+
+
+def predict_video(task: Task, predict: Predictor, masks: bool) -> None:
+    """Make the overlay video, and with `masks` the mask of each frame. Raises PredictionError."""
+    import cv2
+    from tqdm import tqdm
+
+    result = task.result
+    result.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix decides the format, so it stays at the end.
+    temporary = result.with_name(f".unfinished.{result.name}")
+    writer = progress = None
+    try:
+        for number, (frame, rate, count) in enumerate(_frames(task.source)):
+            if writer is None:
+                writer = _video_writer(temporary, result, frame, rate)
+                progress = tqdm(total=count or None, unit="frame", desc=task.source.name)
+            mask, overlay = predict(frame)
+            writer.write(cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
+            if masks:
+                _write(_append(task.target, "_masks") / f"{number:06d}.png", mask)
+            progress.update()
+        writer.release()
+        os.replace(temporary, result)
+    finally:
+        if writer is not None:
+            writer.release()
+            progress.close()
+        temporary.unlink(missing_ok=True)
+
+
+def record_camera(
+    frames: Iterable[tuple[np.ndarray, np.ndarray | None]],
+    target: Path,
+    predict: Predictor,
+    masks: bool,
+    clock: Callable[[], float],
+) -> None:
+    """Make the overlay video `target`_overlay.mp4 of a camera's frames, which plays at their pace.
+
+    `frames`: (H, W, 3) uint8 RGB, each with its depth or None.
+
+    A frame is repeated until the next has come, at CAMERA_RATE by `clock`, in seconds. Ctrl-C ends the video, which is
+    kept. Raises PredictionError.
+    """
+    import cv2
+
+    result = _append(target, "_overlay.mp4")
+    result.parent.mkdir(parents=True, exist_ok=True)
+    temporary = result.with_name(f".unfinished.{result.name}")
+    writer, written, started = None, 0, 0.0
+    try:
+        for number, (frame, depth) in enumerate(frames):
+            if writer is None:
+                writer, started = _video_writer(temporary, result, frame, CAMERA_RATE), clock()
+            mask, overlay = predict(frame, depth)
+            due = max(int((clock() - started) * CAMERA_RATE), written + 1)
+            for _ in range(due - written):
+                writer.write(cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
+            written = due
+            if masks:
+                _write(_append(target, "_masks") / f"{number:06d}.png", mask)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if writer is not None:
+            writer.release()
+            os.replace(temporary, result)
+
+
+def predict_camera(task: Task, predict: Predictor, masks: bool, frames: int) -> None:
+    """Make the video of a camera, of so many `frames` or until Ctrl-C (0). Raises PredictionError."""
+    from rt_seg.cameras.errors import CameraError
+    from rt_seg.cameras.realsense import RealSenseCamera
+    from rt_seg.cameras.realsense_device import find_device
+    from rt_seg.cameras.video import Webcam
+
+    try:
+        realsense = str(task.source) == REALSENSE
+        camera = RealSenseCamera(find_device()) if realsense else Webcam(str(task.source))
+        try:
+            images = ((frame.color, frame.depth) for frame in camera)
+            limited = itertools.islice(images, frames) if frames else images
+            record_camera(limited, task.target, predict, masks, time.monotonic)
+        finally:
+            camera.close()
+    except CameraError as error:
+        raise PredictionError(str(error)) from error
+
+
+def predict_bag_file(task: Task, predict: Predictor, topic: str | None) -> None:
+    """Make the bag with masks and overlays; see bag_prediction.predict_bag. Raises PredictionError."""
+    from rt_seg_training.prediction.bag_prediction import BagError, predict_bag
+
+    try:
+        predict_bag(task.source, task.result, predict, topic, predict.with_depth)
+    except BagError as error:
+        raise PredictionError(str(error)) from error
+
+
+def predict_picture(task: Task, predict: Predictor) -> None:
+    """Make mask and overlay of a picture, and a picture of its depth where the model looks at it.
+
+    Raises PredictionError.
+    """
+    from rt_seg.products.depth_picture import depth_picture
+    from rt_seg_training.datasets.errors import DatasetError
+
+    rgb = read_picture(task.source)
+    try:
+        depth = read_picture_depth(task.source, rgb.shape) if predict.with_depth else None
+    except DatasetError as error:
+        raise PredictionError(str(error)) from error
+    mask, overlay = predict(rgb, depth)
+    _write(_append(task.target, "_mask.png"), mask)
+    if depth is not None:
+        _write(_append(task.target, "_depth.png"), depth_picture(depth))
+    _write(task.result, overlay)

@@ -1,0 +1,94 @@
+"""The state of a training run in one file, from which it goes on as if it had never stopped."""
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from rt_seg_training.runs.run_folder import RunFolder
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is damaged, or of another network or optimizer."""
+
+
+@dataclass
+class Progress:
+    """How far a run is. `position` is that of the next picture in the endless training order (see data_order)."""
+
+    step: int = 0
+    position: int = 0
+    loss_sum: float = 0.0
+    loss_steps: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """All that a step changes: weights, statistics, random states, and the optimizer's slots, averages and counter."""
+    # Keras numbers the names of layers and optimizers through a process, so only their order stays the same.
+    named = {f"model/{index}": variable for index, variable in enumerate(model.variables)}
+    optimizer = type(model.optimizer).__name__
+    return named | {f"{optimizer}/{index}": variable for index, variable in enumerate(model.optimizer.variables)}
+
+
+def replace_file(path: Path, write) -> None:
+    """Let `write` make a file beside `path`, bring it to the disk, and put it in the place of `path`. Raises OSError.
+
+    Whatever happens, such as a full disk, `path` holds the old content or the new, and no part of the new is left.
+    """
+    temporary = path.with_name(f".unfinished.{path.name}")
+    try:
+        write(temporary)
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
+        reason = getattr(error, "strerror", None) or error
+        kept = "what was saved there before is kept" if path.exists() else "nothing was there before"
+        raise OSError(f"{path}: cannot be saved: {reason}; {kept}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_checkpoint(run: Path, model: keras.Model, progress: Progress) -> None:
+    """Write the state of `model`, its optimizer and the run; atomic. Raises OSError, the old checkpoint is kept."""
+    arrays = {name: keras.ops.convert_to_numpy(variable.value) for name, variable in _variables(model).items()}
+
+    def write(path: Path) -> None:
+        with path.open("wb") as stream:
+            np.savez(stream, progress=np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8), **arrays)
+
+    replace_file(RunFolder(run).checkpoint, write)
+
+
+def load_checkpoint(run: Path, model: keras.Model) -> Progress | None:
+    """Give `model` and its optimizer the state in the run folder, and return the progress; None if there is no state.
+
+    Raises CheckpointError for a file that cannot be read or does not fit; the model is then as it was.
+    """
+    path = RunFolder(run).checkpoint
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+        progress = Progress(**json.loads(arrays.pop("progress").tobytes()))
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}; delete it to train from the start") from error
+    variables = _variables(model)
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    differences = shapes.items() ^ {name: array.shape for name, array in arrays.items()}.items()
+    if differences:
+        name = min(difference[0] for difference in differences)
+        raise CheckpointError(
+            f"{path}: is of another network, head or optimizer ({name} differs); name another folder with --run, "
+            "or train with the settings of the run"
+        )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+    return progress

@@ -1,0 +1,120 @@
+"""What a training run shows of itself: a progress bar, TensorBoard scalars and pictures, and curves as a PNG."""
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from rt_seg.atomic_file import write_atomically
+from rt_seg.labels import LabelSet
+from rt_seg_training.input_pipeline.batches import NORMALIZATION_MEAN, NORMALIZATION_STD, resize_image
+
+PANEL_COUNT = 3
+"""Validation pictures that TensorBoard shows."""
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One bar over all steps of the run, with the time that is left, the loss and the last score; a terminal only."""
+
+    def __init__(self, total_steps: int, steps_per_epoch: int) -> None:
+        super().__init__()
+        self._total_steps, self._steps_per_epoch = total_steps, steps_per_epoch
+        self._bar, self._score = None, None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._bar is None:  # only here is it known where an interrupted run goes on
+            self._bar = tqdm(
+                total=self._total_steps,
+                initial=epoch * self._steps_per_epoch,
+                desc="training",
+                unit="step",
+                dynamic_ncols=True,
+                disable=None,
+            )
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._bar.update()
+        shown = {"loss": f"{float(logs['loss']):.4f}"}
+        if self._score is not None:
+            shown["mIoU"] = f"{self._score:.4f}"
+        self._bar.set_postfix(shown, refresh=False)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._score = logs.get("validation_mean_iou")
+
+    def on_train_end(self, logs=None):
+        if self._bar is not None:
+            self._bar.close()
+
+
+def panels(predict: Callable, batches: tf.data.Dataset, labels: LabelSet) -> list[np.ndarray]:
+    """Input | truth | prediction of the first pictures of pipeline.validation_batches, each (H, 3 W, 3) uint8 RGB.
+
+    `predict` is that of trainer.mask_predictor.
+    """
+    table = labels.color_table
+    pictures = []
+    for inputs, label in batches.take(PANEL_COUNT):
+        size = label.shape[1:3]
+        mask = predict(inputs, tf.constant(size)).numpy()[0]
+        image = inputs[0] if isinstance(inputs, tuple) else inputs
+        image = 255.0 * (image[0] * NORMALIZATION_STD + NORMALIZATION_MEAN)
+        image = tf.cast(tf.clip_by_value(tf.round(resize_image(image, size)), 0, 255), tf.uint8).numpy()
+        pictures.append(np.concatenate([image, table[label.numpy()[0, ..., 0]], table[mask]], axis=1))
+    return pictures
+
+
+class TensorBoardReport(keras.callbacks.Callback):
+    """Writes the log of each epoch and the pictures of `draw` for TensorBoard, by optimizer step."""
+
+    def __init__(self, folder: Path, draw: Callable[[], list[np.ndarray]]) -> None:
+        super().__init__()
+        self._folder, self._draw, self._writer = folder, draw, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(str(self._folder))
+        step = int(self.model.optimizer.iterations.numpy())
+        with self._writer.as_default():
+            for name, value in logs.items():
+                tf.summary.scalar(name, float(value), step)
+            for index, picture in enumerate(self._draw()):
+                tf.summary.image(f"input, truth, prediction/{index}", picture[np.newaxis], step)
+        self._writer.flush()
+
+
+class Curves(keras.callbacks.Callback):
+    """Draws the history file as a picture after each epoch."""
+
+    def __init__(self, history: Path, picture: Path, steps_per_epoch: int) -> None:
+        super().__init__()
+        self._history, self._picture, self._steps_per_epoch = history, picture, steps_per_epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        write_curves(self._history, self._picture, self._steps_per_epoch)
+
+
+def write_curves(history: Path, picture: Path, steps_per_epoch: int) -> None:
+    """Draw the loss, the score and the learning rate of a history CSV over the steps, as a PNG; atomic."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with history.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    steps = [(int(row["epoch"]) + 1) * steps_per_epoch for row in rows]
+    figure = Figure(figsize=(12, 3.5), layout="constrained")
+    columns = (("loss", "loss"), ("validation_mean_iou", "mIoU on validation"), ("learning_rate", "learning rate"))
+    for axes, (column, title) in zip(figure.subplots(1, 3), columns):
+        axes.plot(steps, [float(row[column]) for row in rows], marker=".")
+        axes.set(xlabel="step", title=title)
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    write_atomically(picture, buffer.getvalue())
