@@ -5,7 +5,7 @@
 # Bash, so that `exec` hands Ctrl-C to the very program that runs.
 SHELL := /bin/bash
 
-export CAMERA BUNDLE RECORDING LOOP VIEWER ARGS
+export CAMERA BUNDLE RECORDING LOOP VIEWER ARGS FAST
 
 help:
 	@sed -n 's/^#| \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -26,7 +26,7 @@ clean:
 	rm -rf .setup .venv .workspace recordings/demo.bag .pytest_cache .ruff_cache
 
 #| make live       install what is missing, build, and segment a stream: the demo recording, or a camera
-#| make test       install what tests need as well, build, and run lint, unit tests and rostests
+#| make test       install what tests need as well, build, and run lint, unit tests and rostests (FAST=1: without the slow ones)
 #| make lint       the lint of `make test` alone
 #| make training   install the offline half (TensorFlow) beside the live one: train, evaluate, export …
 #| make clean      remove environment, workspace and demo recording; system packages stay

@@ -8,7 +8,7 @@ python_executables() { grep -lE '^#!.*python' "$@" 2>/dev/null || true; }
 lint_style() {
     # Executables have no extension, so they are named one by one.
     # shellcheck disable=SC2046
-    .venv/bin/ruff check benchmarks src training test setup setup.py $(python_executables scripts/* training/* cfg/*)
+    .venv/bin/ruff check benchmarks src training test make setup.py $(python_executables scripts/* training/* cfg/*)
 }
 
 lint_python38() {

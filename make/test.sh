@@ -1,6 +1,7 @@
 #!/bin/bash
 # `make test`: installs what tests need, builds, then runs every check; the exit code is 1 when any of them failed.
-# `make/test.sh lint` runs the lint alone. Results as JUnit XML in .setup/results, logs in .setup.
+# `make/test.sh lint` runs the lint alone. With FAST=1, what takes long is left out: tests marked slow, most rostests.
+# Results as JUnit XML in .setup/results, logs in .setup.
 
 # shellcheck source=make/steps.sh
 source "$(dirname "$0")/steps.sh"
@@ -9,10 +10,12 @@ source make/workspace.sh
 source make/lint.sh
 
 RESULTS=$STATE/results
-RENDERING_TESTS=(
-    test/training/commands/test_label_binary.py test/training/labelling/test_labelling_window.py
-    test/training/synthesis/test_synthesis.py
-)
+REGISTERED=(run_tests)
+UNHURRIED=
+if [ -n "${FAST:-}" ]; then
+    UNHURRIED=" and not slow"
+    REGISTERED=(run_tests_rt_seg_rostest_test_ros_segmentation.test run_tests_rt_seg_rostest_test_ros_control.test)
+fi
 STARTED=$(date +%s%N)
 FAILED_CHECKS=()
 
@@ -37,18 +40,11 @@ check() {
     fi
 }
 
+# run_pytest NAME MARKERS ARGUMENT...: tests whose markers fit the expression.
 run_pytest() {
-    local name=$1
-    shift
-    "$PYTHON" -m pytest --junitxml="$RESULTS/$name.xml" "$@"
-}
-
-# Tests in test/ros that no rostest file starts need the generated messages, but no master.
-masterless_ros_tests() {
-    local file
-    find test/ros -name 'test_*.py' | sort | while read -r file; do
-        grep -qsF "$(basename "$file")" test/ros/*.test || echo "$file"
-    done
+    local name=$1 markers=$2
+    shift 2
+    "$PYTHON" -m pytest --junitxml="$RESULTS/$name.xml" -m "$markers$UNHURRIED" "$@"
 }
 
 # roslaunch checks and rostests, as the package registers them with catkin; each writes its own result file.
@@ -56,7 +52,8 @@ run_registered_tests() {
     local failed=0
     cmake -DCATKIN_ENABLE_TESTING=ON .workspace/build
     rm -rf .workspace/build/test_results
-    timeout --kill-after=30 1200 cmake --build .workspace/build --target run_tests || failed=1
+    "$SYSTEM_PYTHON" make/interruptible.py timeout --kill-after=30 1200 \
+        cmake --build .workspace/build --target "${REGISTERED[@]}" || failed=1
     mkdir -p "$RESULTS/rostest"
     find .workspace/build/test_results \( -name '*.xml' -o -name faults.txt \) -exec cp {} "$RESULTS/rostest" \;
     "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS/rostest" || failed=1
@@ -83,20 +80,18 @@ check style "ruff" lint_style
 [ ! -x .venv/bin/vermin ] || check python38 "Python 3.8 suffices for the live half" lint_python38
 check package "catkin_lint" lint_package
 if [ "${1:-}" != lint ]; then
-    # Tests find the real data here without being told; elsewhere they skip, with the reason.
-    [ -n "${RT_SEG_DATA:-}" ] || [ ! -d ../shared/data ] || export RT_SEG_DATA="$PWD/../shared/data"
-    export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2} PYTHONUNBUFFERED=1
+    export PYTHONUNBUFFERED=1
     getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-localhost}
 
-    check live "unit tests of the live half" run_pytest live test/live
+    check live "unit tests of the live half" run_pytest live "not ros" test/live
     if [ -n "$training" ]; then
-        # Not in one process: Mesa's software OpenGL crashes where TensorFlow is loaded (both bring an LLVM).
         # Two processes: TensorFlow traces a graph on one core, and each takes up to 2 GB.
-        check training "unit tests of the offline half" run_pytest training -n 2 --dist loadfile test/training "${RENDERING_TESTS[@]/#/--ignore=}"
-        check rendering "unit tests of the offline half that render" run_pytest rendering "${RENDERING_TESTS[@]}"
+        check training "unit tests of the offline half" \
+            run_pytest training "not rendering" -n 2 --dist loadfile test/training
+        check rendering "unit tests of the offline half that render" run_pytest rendering "rendering" test/training
     fi
-    mapfile -t files < <(masterless_ros_tests)
-    [ ${#files[@]} -eq 0 ] || check ros "unit tests of the ROS half" run_pytest ros -o pythonpath=test/support "${files[@]}"
+    # These take rt_seg from the workspace, which has its messages, and need no master.
+    check ros "unit tests of the ROS half" run_pytest ros "ros" -o pythonpath=test/support test/ros
     check rostest "rostests and launch file checks" run_registered_tests
     say
     "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS" || true

@@ -14,6 +14,7 @@ from rt_seg_training.datasets.linting import check_source
 from rt_seg_training.labelling.depth_plane import PlaneError, StandingOutSettings, dominant_plane, label_by_depth
 from rt_seg_training.labelling.refinement import refine
 
+pytestmark = pytest.mark.rendering
 ROOT = Path(__file__).resolve().parents[3]
 AEROPLANE = Path(os.environ.get("RT_SEG_DATA") or ROOT.parent / "shared" / "data") / "realsense_d435"
 POLYGONS = json.loads((Path(__file__).parent / "aeroplane_polygons.json").read_text())

@@ -21,6 +21,7 @@ from rt_seg_training.labelling.highgui import NoWindowError, find_highgui, probe
 from rt_seg_training.labelling.labelling_window import key_name
 from rt_seg_training.labelling.screen import PANEL, STATUS
 
+pytestmark = pytest.mark.rendering
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 90
 """Seconds for anything that a window should do; only a failure waits that long."""

@@ -9,7 +9,7 @@ from color_bundle import write_color_bundle  # noqa: E402
 from rt_seg.bundle import load_bundle
 from rt_seg.segmenter import Segmenter
 from rt_seg_training.commands import predict as predict_command
-from rt_seg_training.prediction.prediction import prediction
+from rt_seg_training.prediction import prediction
 
 BUNDLE = Path(__file__).parents[3] / "models" / "tabletop"
 

@@ -17,8 +17,10 @@ from rt_seg.simulation import simulate_scene
 from rt_seg.simulation.classes import tabletop_labels
 from rt_seg_training.datasets.custom.custom_source import read_custom
 from rt_seg_training.datasets.linting import check_source
-from rt_seg_training.synthesis.synthesis import SynthesisError, main, make_frame, synthesis, synthesize
+from rt_seg_training.synthesis import synthesis
+from rt_seg_training.synthesis.synthesis import SynthesisError, main, make_frame, synthesize
 
+pytestmark = pytest.mark.rendering
 EXECUTABLE = Path(__file__).resolve().parents[3] / "training" / "synthesize"
 
 
