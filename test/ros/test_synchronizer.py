@@ -245,3 +245,26 @@ def test_every_colour_image_is_accounted_for_in_a_rough_stream(mode, seed):
 def test_an_unknown_mode_is_refused_by_name():
     with pytest.raises(ValueError, match="'fast' is not known; accepted are live, every_frame"):
         Synchronizer("fast")
+
+
+def test_after_a_pause_nothing_old_is_left_and_the_first_image_waits_for_its_depth_again():
+    synchronizer = Synchronizer()
+    feed(synchronizer, [SECOND, 2 * SECOND])
+    synchronizer.add_color(3 * SECOND, "held", 0.1)
+    synchronizer.add_depth(4 * SECOND, "held", 0.1)
+    synchronizer.restart(0.2)
+    assert take_all(synchronizer, 0.5) == []
+    check_balance(synchronizer)
+    synchronizer.add_color(9 * SECOND, "new", 60.0)
+    assert synchronizer.take(60.0) is None
+    synchronizer.add_depth(9 * SECOND, "its depth", 60.01)
+    assert synchronizer.take(60.01).depth == "its depth"
+
+
+def test_after_a_pause_of_a_stream_without_depth_the_first_image_goes_on_at_once():
+    synchronizer = Synchronizer()
+    feed(synchronizer, [SECOND + i * PERIOD for i in range(60)], depth=False)
+    synchronizer.restart(2.1)
+    assert synchronizer.take(2.1) is None
+    synchronizer.add_color(90 * SECOND, "new", 60.0)
+    assert synchronizer.take(60.0).color == "new"

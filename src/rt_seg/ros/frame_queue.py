@@ -18,7 +18,7 @@ class FrameQueue:
         self._synchronizer = Synchronizer(mode, use_depth, slop, depth_timeout, capacity)
         self._holds_back = mode == EVERY_FRAME
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed = self._woken = False
         self._started = time.monotonic()
         self._last_color: Optional[float] = None
 
@@ -39,7 +39,8 @@ class FrameQueue:
             self._changed.notify_all()
 
     def take(self, timeout: float) -> Optional[Pair]:
-        """The next frameset, or None when none is ready within `timeout` seconds or the queue is closed."""
+        """The next frameset, or None when none is ready within `timeout` seconds, `wake` was called or the queue is
+        closed."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while not self._closed:
@@ -48,11 +49,25 @@ class FrameQueue:
                 if pair is not None:
                     self._changed.notify_all()
                     return pair
-                if now >= deadline:
+                if self._woken or now >= deadline:
+                    self._woken = False
                     return None
                 # Patience ends without any message coming, so pending images are looked at again soon.
                 self._changed.wait(min(_POLL, deadline - now) if self._synchronizer.pending else deadline - now)
             return None
+
+    def wake(self) -> None:
+        """Let `take` return: its caller has something else to look at."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    def restart(self) -> None:
+        """Forget what is held, before the streams begin or after they have ended."""
+        with self._changed:
+            self._synchronizer.restart(time.monotonic())
+            self._started, self._last_color = time.monotonic(), None
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Let go of every waiting thread."""

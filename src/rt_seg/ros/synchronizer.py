@@ -152,6 +152,16 @@ class Synchronizer:
         """Whether depth came within the last `depth_timeout` seconds."""
         return self._last_depth is not None and now - self._last_depth <= self._depth_timeout
 
+    def restart(self, now: float) -> None:
+        """Forget what is held, as after a pause of the streams: held colour images count as dropped, and whether depth
+        comes is found out anew, unless it did not come before."""
+        self.counters.dropped += len(self._colors)
+        self.counters.unmatched_depth += len(self._depths)
+        self._colors.clear()
+        self._depths.clear()
+        if self.depth_alive(now):
+            self._first_color = self._last_depth = None
+
     def add_color(self, stamp: int, item: Any, now: float) -> None:
         """Take in a colour image."""
         self.counters.color_received += 1

@@ -5,7 +5,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rt_seg.ros.node.diagnostics import StreamState, judge, model_input
 
 HEALTHY = StreamState(
-    counters={}, silence=0.03, enabled=True, uses_depth=True, depth_alive=True, model_takes_depth=False,
+    counters={}, silence=0.03, enabled=True, idle=False, uses_depth=True, depth_alive=True, model_takes_depth=False,
     last_failure=None, inferences=(0.06,), arrival_age=0.03, mask_age=0.1,
 )  # fmt: skip
 RATES = dict(color_received=30.0, depth_received=30.0, paired=30.0, segmented=14.0, failed=0.0, depth_refused=0.0,
@@ -22,6 +22,8 @@ def test_a_healthy_stream_is_ok_and_says_its_rate():
     [
         ({"silence": 3.0}, {}, WARN, "no colour image for 3 s on /color"),
         ({"silence": 60.0}, {}, STALE, "no colour image for 60 s on /color"),
+        ({"idle": True, "silence": 60.0}, {"segmented": 0.0}, OK, "nobody subscribes to a result"),
+        ({"enabled": False, "idle": True, "silence": 60.0}, {"segmented": 0.0}, OK, "disabled by ~enable"),
         ({"enabled": False}, {"segmented": 0.0, "unwanted": 30.0}, OK, "disabled by ~enable"),
         ({"last_failure": "/color (yuv9): no"}, {"failed": 3.0}, ERROR, "/color (yuv9): no"),
         ({"depth_alive": False}, {"depth_received": 0.0, "paired": 0.0}, WARN, "no depth; working with colour alone"),

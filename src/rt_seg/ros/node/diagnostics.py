@@ -19,18 +19,21 @@ STAMP_AGES = (-1.0, 5.0)
 MODEL_INPUT = "model input"
 """Key of what the model was given since the last message: one of the texts of `model_input`."""
 COLOR, COLOR_AND_DEPTH, DEPTH_MISSING = "color", "color and depth", "color alone, depth is missing"
+IDLE = "nobody subscribes to a result"
 LEAST_DEPTH_SHARE = 0.5
 """Share of the colour images that find their depth, below which this is worth a warning."""
 
 
 class StreamState(NamedTuple):
-    """What the node knows about its stream: counters by name, seconds without colour, the last failure's text, the
+    """What the node knows about its stream: counters by name, seconds without colour, whether it has let go of
+    the images (which come again when somebody wants a result), the last failure's text, the
     seconds of the latest inferences, and how many seconds the clock was past the stamp of the last colour image when
     that came, and past that of the last mask when it had been published."""
 
     counters: Dict[str, int]
     silence: float
     enabled: bool
+    idle: bool
     uses_depth: bool
     depth_alive: bool
     model_takes_depth: bool
@@ -42,11 +45,13 @@ class StreamState(NamedTuple):
 
 def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int, str]:
     """Level and cause in words; `rates` are those of the counters since the last time, in Hz."""
+    if not state.enabled:
+        return DiagnosticStatus.OK, "disabled by ~enable"
+    if state.idle:
+        return DiagnosticStatus.OK, IDLE
     if state.silence > WARN_SILENCE:
         level = DiagnosticStatus.STALE if state.silence > STALE_SILENCE else DiagnosticStatus.WARN
         return level, f"no colour image for {state.silence:.0f} s on {topic}"
-    if not state.enabled:
-        return DiagnosticStatus.OK, "disabled by ~enable"
     if rates["failed"] > 0:
         return DiagnosticStatus.ERROR, state.last_failure or "failing"
     if state.uses_depth and not state.depth_alive:
@@ -63,7 +68,7 @@ def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int,
     if state.uses_depth and rates["paired"] < LEAST_DEPTH_SHARE * rates["color_received"]:
         return DiagnosticStatus.WARN, _why_unpaired(rates)
     if rates["segmented"] == 0 and rates["unwanted"] > 0:
-        return DiagnosticStatus.OK, "nobody subscribes to a result"
+        return DiagnosticStatus.OK, IDLE
     adds = " from colour and depth" if state.model_takes_depth else ""
     return DiagnosticStatus.OK, f"{rates['segmented']:.1f} masks a second{adds}"
 

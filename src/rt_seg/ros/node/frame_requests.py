@@ -4,7 +4,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 from rt_seg.ros.node.outputs import Inputs, Results
 
@@ -12,7 +12,9 @@ from rt_seg.ros.node.outputs import Inputs, Results
 class FrameRequests:
     """Services ask from their threads, the worker answers all at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_request: Callable[[], None] = lambda: None) -> None:
+        """`on_request` is called when somebody begins to wait."""
+        self._on_request = on_request
         self._waiting: List[Future] = []
         self._lock = threading.Lock()
 
@@ -26,6 +28,7 @@ class FrameRequests:
         future: Future = Future()
         with self._lock:
             self._waiting.append(future)
+        self._on_request()
         try:
             return future.result(timeout)
         except FutureTimeout:

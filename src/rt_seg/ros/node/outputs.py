@@ -89,13 +89,18 @@ class _Plan:
 class Outputs:
     """Publishers of the results; in `every_frame` mode they wait for slow subscribers."""
 
-    def __init__(self, bundle: Bundle, settings: AdjustableSettings, mode: str) -> None:
+    def __init__(
+        self, bundle: Bundle, settings: AdjustableSettings, mode: str, on_subscriber: Callable[[], None]
+    ) -> None:
+        """`on_subscriber` is called when somebody has subscribed to a result, in a thread of rospy."""
         self._changing = threading.Lock()
         self._rays: Optional[Rays] = None
         self._points: Optional[np.ndarray] = None
         self._smoother = TemporalSmoother()
         self._last_stamp: Optional[float] = None
-        self._publishers = {name: create_publisher(f"~{name}", kind, mode, 1) for name, kind in _KINDS.items()}
+        self._publishers = {
+            name: create_publisher(f"~{name}", kind, mode, 1, on_subscriber) for name, kind in _KINDS.items()
+        }
         self._labels = rospy.Publisher("~labels", LabelInfo, queue_size=1, latch=True)
         self._plan = self._make_plan(bundle, settings)
         self._announce()

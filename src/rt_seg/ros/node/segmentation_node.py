@@ -5,13 +5,12 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field, fields
-from typing import Callable, Deque, List, Optional, Tuple, Union
+from typing import Deque, List, Optional, Tuple, Union
 
 # Before NumPy, which it sets up.
 import rt_seg.ros.node.threads  # noqa: F401
 
 # isort: split
-import message_filters
 import numpy as np
 import rospy
 from dynamic_reconfigure.server import Server
@@ -35,6 +34,7 @@ from rt_seg.ros.conversions import (
 from rt_seg.ros.frame_queue import FrameQueue
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
+from rt_seg.ros.node.camera_subscription import CameraSubscription, Stream
 from rt_seg.ros.node.diagnostics import Diagnostics, StreamState
 from rt_seg.ros.node.frame_requests import FrameRequests
 from rt_seg.ros.node.frame_saver import FrameSaver
@@ -89,7 +89,7 @@ class SegmentationNode:
         self._exchange: Optional[_Exchange] = None
         self._loading = threading.Lock()
         self._queue = FrameQueue(settings.mode, settings.use_depth, settings.slop, settings.depth_timeout)
-        self._outputs = Outputs(model.bundle, adjustable, settings.mode)
+        self._outputs = Outputs(model.bundle, adjustable, settings.mode, self._queue.wake)
         self._enabled = True
         self._camera_info: Optional[CameraInfo] = None
         self._segmented = self._failed = self._depth_refused = self._unwanted = self._rate_limited = 0
@@ -103,41 +103,36 @@ class SegmentationNode:
         self._color_topic = _transported(COLOR, settings.color_transport)
         self._depth_topic = _transported(DEPTH, settings.depth_transport)
         self._results = ResultsThread()
-        self._requests = FrameRequests()
+        self._requests = FrameRequests(self._queue.wake)
         self._saver = FrameSaver(settings.save_folder, settings.save_limit, settings.save_interval)
         self._diagnostics = Diagnostics(
             lambda: self._model, self._color_topic, self._state, settings.diagnostic_period
         )
         self._services = Services(self._requests, self._saver, self._color_topic, self._enable, self._load_model)
         self._reconfiguration = Server(SegmentationConfig, self._on_reconfigure)
-        self._subscribers: List[message_filters.Subscriber] = []
-        self._subscribe_all()
+        self._camera = CameraSubscription(self._streams(), always=self._keeps_all)
 
-    def _subscribe_all(self) -> None:
+    def _streams(self) -> List[Stream]:
         options = {"queue_size": None if self._keeps_all else 1, "buff_size": RECEIVE_BUFFER, "tcp_nodelay": True}
         settings = self._settings
         kinds = [Image if transport == RAW else CompressedImage
                  for transport in (settings.color_transport, settings.depth_transport)]  # fmt: skip
         # Colour comes last: a recording starts when colour has a subscriber, and by then all else is connected.
-        self._subscribe(COLOR_INFO, CameraInfo, self._on_camera_info, queue_size=1)
+        streams = [Stream(COLOR_INFO, CameraInfo, self._on_camera_info, {"queue_size": 1})]
         if settings.use_depth:
-            self._subscribe(self._depth_topic, kinds[1], self._on_depth, **options)
-        self._subscribe(self._color_topic, kinds[0], self._on_color, **options)
-
-    def _subscribe(self, topic: str, kind: type, callback: Callable, **options: object) -> None:
-        subscriber = message_filters.Subscriber(topic, kind, **options)
-        subscriber.registerCallback(callback)
-        self._subscribers.append(subscriber)
+            streams.append(Stream(self._depth_topic, kinds[1], self._on_depth, options))
+        return [*streams, Stream(self._color_topic, kinds[0], self._on_color, options)]
 
     def run(self) -> None:
         """Work until the node is shut down."""
         try:
             while not rospy.is_shutdown():
                 self._take_over()
+                self._camera.follow(self._images_are_wanted(), self._queue.restart)
                 pair = self._queue.take(timeout=0.2)
                 if pair is not None:
                     self._process(pair)
-                elif self._queue.silence > 5.0:
+                elif self._camera.connected and self._queue.silence > 5.0:
                     rospy.logwarn_throttle(
                         10.0, f"no colour image for {self._queue.silence:.0f} s on {self._color_topic}"
                     )
@@ -148,8 +143,7 @@ class SegmentationNode:
         """Stop taking messages and free the engine."""
         self._queue.close()
         self._results.close()
-        for subscriber in self._subscribers:
-            subscriber.unregister()
+        self._camera.close()
         self._services.close()
         self._diagnostics.stop()
         self._model.segmenter.close()
@@ -171,6 +165,12 @@ class SegmentationNode:
 
     def _enable(self, enabled: bool) -> None:
         self._enabled = enabled
+        self._queue.wake()
+
+    def _images_are_wanted(self) -> bool:
+        """Whether an image that came now would be of use."""
+        saves = self._outputs.settings.save_below_confidence > 0.0
+        return self._enabled and (saves or self._outputs.wanted or bool(self._requests.pending()))
 
     def _load_model(self, text: str) -> str:
         """Exchange the model; returns its title. Runs in the thread of a service. Raises BundleError."""
@@ -336,6 +336,7 @@ class SegmentationNode:
             counters=counters,
             silence=self._queue.silence,
             enabled=self._enabled,
+            idle=not self._camera.connected,
             uses_depth=self._settings.use_depth,
             depth_alive=self._queue.depth_alive,
             model_takes_depth=self._model.bundle.input.with_depth,

@@ -26,6 +26,8 @@ from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES
 
 CLOCK_STEP = 0.01
 """Seconds between two messages on /clock."""
+REST_PATIENCE = 3.0
+"""Seconds that a consumer may rest, because nobody wants its results, before the recording begins all the same."""
 PREFETCH = 16
 """Framesets decoded ahead, so that a slow read does not show in the pace."""
 
@@ -109,6 +111,7 @@ class Replay:
         self._settings = settings
         self._last_result: Optional[rospy.Time] = None
         self._last_arrival = 0.0
+        self._rests_since: Optional[float] = None
         if settings.result and settings.mode == EVERY_FRAME:
             rospy.Subscriber(settings.result, Image, self._on_result, queue_size=1, buff_size=RECEIVE_BUFFER)
         self._publishers = {
@@ -203,7 +206,7 @@ class Replay:
     def _subscribers_ready(self) -> bool:
         """Whether the consumer has subscribed, and all who subscribed are connected."""
         try:
-            _, subscriptions, _ = rosgraph.Master(rospy.get_name()).getSystemState()
+            published, subscriptions, _ = rosgraph.Master(rospy.get_name()).getSystemState()
         except (OSError, rosgraph.MasterException):
             return False
         nodes = dict(subscriptions)
@@ -211,8 +214,18 @@ class Replay:
         color = self._publishers[camera_topics.COLOR].resolved_name
         consumer = self._settings.consumer and rospy.resolve_name(self._settings.consumer)
         if not nodes.get(color) or (consumer and consumer not in nodes[color]):
-            return False
+            results = [topic for topic, who in published if consumer in who and topic.startswith(f"{consumer}/")]
+            return self._rests_long_enough(bool(results) and not any(nodes.get(topic) for topic in results))
         return all(publishers[name].get_num_connections() >= len(nodes.get(name, [])) for name in publishers)
+
+    def _rests_long_enough(self, rests: bool) -> bool:
+        """Whether the consumer is there and has had no subscriber for REST_PATIENCE: then it needs no images."""
+        now = time.monotonic()
+        if not rests:
+            self._rests_since = None
+            return False
+        self._rests_since = self._rests_since or now
+        return now - self._rests_since > REST_PATIENCE
 
 
 def main() -> int:
