@@ -139,7 +139,7 @@ def main_import(arguments: list[str] | None = None) -> int:
         count = import_labels(options.format, options.path, options.images, options.output, options.labels)
     except (ValueError, OSError) as error:  # ExchangeError, DatasetError and LabelError are ValueErrors
         print(f"import_labels: {error}", file=sys.stderr)
-        return 1
+        return 2
     print(f"{options.output}: {count} frames")
     return 0
 
@@ -158,6 +158,6 @@ def main_export(arguments: list[str] | None = None) -> int:
         count = export_labels(options.format, options.source, options.output)
     except (ValueError, OSError) as error:  # ExchangeError, DatasetError and LabelError are ValueErrors
         print(f"export_labels: {error}", file=sys.stderr)
-        return 1
+        return 2
     print(f"{options.output}: {count} frames")
     return 0

@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from rt_seg.labels import Label, LabelSet
+from rt_seg_training.label_exchange.outlines import fill, trace
 
 IGNORE = "__ignore__"
 """Name of a region of ignored pixels, as in labelme."""
@@ -67,30 +67,15 @@ def paint(frame: Annotated, labels: LabelSet) -> np.ndarray:
         if region.mask is not None:
             mask[region.mask] = number
         for polygon in region.polygons:
-            cv2.fillPoly(mask, [np.rint(polygon).astype(np.int32)], number)
+            patch = fill([polygon], frame.height, frame.width)
+            patch.of(mask)[patch.mask] = number
     return mask
 
 
 def outlines(mask: np.ndarray, labels: LabelSet) -> tuple[Region, ...]:
-    """Polygons that, painted in their order, give exactly `mask`, (H, W) uint8 class ids.
-
-    Each 4-connected piece of a class gives its outer outline. A piece inside another one covers less, so the largest
-    outlines come first; holes that show the background are polygons of the background.
-    """
+    """Polygons, one for each 4-connected piece of a class, that cover exactly `mask`, (H, W) uint8 class ids."""
     names = {label.id: label.name for label in labels.labels} | {labels.ignore_id: IGNORE}
-    pieces = []
-    for number in np.unique(mask):
-        count, components, _, _ = cv2.connectedComponentsWithStats((mask == number).astype(np.uint8), connectivity=4)
-        for component in range(1, count):
-            piece = components == component
-            found, _ = cv2.findContours(piece.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-            covered = cv2.fillPoly(np.zeros_like(mask), found, 1)
-            pieces.append((-int(covered.sum()), int(number), found[0].reshape(-1, 2), piece))
-    pieces.sort(key=lambda entry: entry[:2])
-    canvas = np.zeros_like(mask)
-    regions = []
-    for _, number, outline, piece in pieces:
-        if (canvas[piece] != number).any():
-            cv2.fillPoly(canvas, [outline.astype(np.int32)], number)
-            regions.append(Region(names[number], (outline.astype(np.float64),)))
-    return tuple(regions)
+    numbers = [int(number) for number in np.unique(mask) if number]
+    return tuple(
+        Region(names[number], (polygon.astype(np.float64),)) for number in numbers for polygon in trace(mask == number)
+    )

@@ -5,12 +5,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
 from rt_seg_training.label_exchange.annotations import IGNORE, Annotated, ExchangeError, Region, outlines
+from rt_seg_training.label_exchange.outlines import filled
 
 FILE = "annotations.json"
 
@@ -71,7 +71,7 @@ def read(path: Path) -> list[Annotated]:
             raise ExchangeError(f"{path}: must hold one .json file of COCO, and has {len(found_files)}; name the file")
         file = found_files[0]
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_bytes())
         names = {category["id"]: category["name"] for category in data["categories"]}
         found: dict[int, list[dict]] = {image["id"]: [] for image in data["images"]}
         for annotation in data["annotations"]:
@@ -105,13 +105,11 @@ def _run_lengths(mask: np.ndarray, labels: LabelSet) -> Iterator[dict]:
 
 
 def _polygons(mask: np.ndarray, labels: LabelSet) -> Iterator[dict]:
-    """The outlines of a mask; `area` is what each covers, so that larger ones lie below when they are read again."""
+    """The outlines of a mask."""
     for region in outlines(mask, labels):
         (outline,) = region.polygons
-        covered = cv2.fillPoly(np.zeros_like(mask), [outline.astype(np.int32)], 1)
-        # COCO wants three corners at least; those of a single pixel are all the same.
-        corners = np.concatenate([outline, np.repeat(outline[-1:], max(0, 3 - len(outline)), axis=0)])
-        segmentation = [corners.ravel().tolist()]
+        covered = filled([outline], *mask.shape)
+        segmentation = [outline.ravel().tolist()]
         yield {"name": region.name, "area": int(covered.sum()), "bbox": _box(covered), "segmentation": segmentation}
 
 

@@ -46,7 +46,7 @@ def read(path: Path) -> list[Annotated]:
     frames = []
     for file in files:
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
+            data = json.loads(file.read_bytes())
             height, width = int(data["imageHeight"]), int(data["imageWidth"])
             regions = tuple(_region(shape, file, height, width) for shape in data["shapes"])
             name = data["imagePath"].replace("\\", "/").rsplit("/", 1)[-1]
