@@ -22,7 +22,10 @@ ROS_PYTHON_MODULES = {
 
 TRAINING_MODULES = {"keras", "nncf", "tensorflow", "tensorflow_datasets", "rt_seg_training"}
 
-FLOORS = {"labels": 0, "bundle": 1, "engines": 2, "segmenter": 3, "products": 3, "cameras": 3, "ros": 9}
+FLOORS = {
+    "natural_order": 0, "recordings": 0, "labels": 0, "bundle": 1, "engines": 2, "segmenter": 3, "products": 3,
+    "cameras": 3, "ros": 9,
+}  # fmt: skip
 """First name below rt_seg → its floor; a module imports from its own floor or below. `floor` places the rest."""
 
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "core", "misc", "tools"}

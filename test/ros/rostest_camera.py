@@ -25,10 +25,10 @@ from rostest_faults import wait_for  # noqa: E402
 
 from rt_seg.cameras.errors import CameraError  # noqa: E402
 from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings  # noqa: E402
+from rt_seg.recordings.image_messages import color_to_rgb  # noqa: E402
 from rt_seg.ros.camera import camera_node  # noqa: E402
 from rt_seg.ros.camera.camera_node import CameraSettings  # noqa: E402
 from rt_seg.ros.camera_topics import DEPTH  # noqa: E402
-from rt_seg.ros.conversions import color_to_rgb  # noqa: E402
 from rt_seg.ros.recording.framesets import read_framesets  # noqa: E402
 
 try:

@@ -25,7 +25,8 @@ from rostest_faults import wait_for  # noqa: E402
 
 from rt_seg.cameras.frame import Frame, Intrinsics  # noqa: E402
 from rt_seg.msg import LabelInfo  # noqa: E402
-from rt_seg.ros.conversions import image_message, mask_from_message  # noqa: E402
+from rt_seg.recordings.image_messages import mask_from_message  # noqa: E402
+from rt_seg.ros.conversions import image_message  # noqa: E402
 from rt_seg.ros.recording.bag_writer import write_recording  # noqa: E402
 
 CAMERA = Intrinsics(64, 48, 60.0, 60.0, 32.0, 24.0)

@@ -25,9 +25,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from network_camera import NetworkCamera  # noqa: E402
 
 from rt_seg.cameras.frame import Frame, Intrinsics  # noqa: E402
+from rt_seg.recordings.image_messages import (  # noqa: E402  # noqa: E402
+    color_to_rgb,
+    compressed_depth_to_metres,
+    compressed_to_rgb,
+    depth_to_metres,
+)
 from rt_seg.ros import camera_topics  # noqa: E402
-from rt_seg.ros.compressed_images import compressed_depth_to_metres, compressed_to_rgb  # noqa: E402
-from rt_seg.ros.conversions import color_to_rgb, depth_to_metres, intrinsics_from_message  # noqa: E402
+from rt_seg.ros.conversions import intrinsics_from_message  # noqa: E402
 from rt_seg.ros.recording.bag_writer import write_recording  # noqa: E402
 
 try:

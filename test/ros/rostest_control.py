@@ -28,7 +28,8 @@ from rostest_faults import FRAME, start_node, wait_for  # noqa: E402
 from rt_seg.cameras.frame import Intrinsics  # noqa: E402
 from rt_seg.cameras.image_folder import ImageFolder  # noqa: E402
 from rt_seg.msg import LabelInfo  # noqa: E402
-from rt_seg.ros.conversions import camera_info_message, image_message, mask_from_message  # noqa: E402
+from rt_seg.recordings.image_messages import mask_from_message  # noqa: E402
+from rt_seg.ros.conversions import camera_info_message, image_message  # noqa: E402
 from rt_seg.srv import GetObjects, LoadModel  # noqa: E402
 
 SIZE = (48, 64)

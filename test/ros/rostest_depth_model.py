@@ -17,7 +17,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 from color_bundle import HEIGHT, WIDTH, write_color_bundle  # noqa: E402
 
 from rt_seg.msg import FrameTiming  # noqa: E402
-from rt_seg.ros.conversions import image_message, mask_from_message  # noqa: E402
+from rt_seg.recordings.image_messages import mask_from_message  # noqa: E402
+from rt_seg.ros.conversions import image_message  # noqa: E402
 from rt_seg.ros.node.status import Status  # noqa: E402
 from rt_seg.srv import LoadModel  # noqa: E402
 

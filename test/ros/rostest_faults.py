@@ -27,7 +27,8 @@ from color_bundle import write_color_bundle, write_slow_bundle  # noqa: E402
 from fault_report import report  # noqa: E402
 
 from rt_seg.msg import FrameTiming  # noqa: E402
-from rt_seg.ros.conversions import image_message, mask_from_message  # noqa: E402
+from rt_seg.recordings.image_messages import mask_from_message  # noqa: E402
+from rt_seg.ros.conversions import image_message  # noqa: E402
 
 FRAME = "camera_color_optical_frame"
 PERIOD = 1.0 / 30.0

@@ -16,7 +16,8 @@ from rt_seg.msg import ClassStatistics, FrameTiming, SegmentedObjects
 from rt_seg.products.objects import find_objects
 from rt_seg.products.point_cloud import SURE_POINT, Rays, label_points
 from rt_seg.products.statistics import class_statistics
-from rt_seg.ros.conversions import camera_info_message, image_message, mask_from_message
+from rt_seg.recordings.image_messages import mask_from_message
+from rt_seg.ros.conversions import camera_info_message, image_message
 from rt_seg.segmenter import Segmenter
 from rt_seg.simulation.recording import simulate_scene
 

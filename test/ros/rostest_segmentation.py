@@ -18,7 +18,8 @@ from std_msgs.msg import Header
 
 from rt_seg.bundle import load_bundle
 from rt_seg.msg import LabelInfo
-from rt_seg.ros.conversions import image_message, mask_from_message
+from rt_seg.recordings.image_messages import mask_from_message
+from rt_seg.ros.conversions import image_message
 from rt_seg.segmenter import Segmenter
 
 FRAME = "camera_color_optical_frame"

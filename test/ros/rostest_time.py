@@ -22,7 +22,8 @@ from color_bundle import write_color_bundle  # noqa: E402
 from fault_report import report  # noqa: E402
 from rostest_faults import FRAME, PERIOD, start_node, wait_for  # noqa: E402
 
-from rt_seg.ros.conversions import image_message, mask_from_message  # noqa: E402
+from rt_seg.recordings.image_messages import mask_from_message  # noqa: E402
+from rt_seg.ros.conversions import image_message  # noqa: E402
 
 FRAMES = 20
 

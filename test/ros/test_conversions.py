@@ -9,16 +9,14 @@ from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from rt_seg.cameras.frame import Intrinsics  # noqa: E402
-from rt_seg.ros.conversions import (  # noqa: E402
+from rt_seg.recordings.image_messages import (  # noqa: E402
     ConversionError,
-    camera_info_message,
     check_depth,
     color_to_rgb,
     depth_to_metres,
-    image_message,
-    intrinsics_from_message,
     mask_from_message,
 )
+from rt_seg.ros.conversions import camera_info_message, image_message, intrinsics_from_message  # noqa: E402
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 

@@ -17,7 +17,7 @@ import rosbag
 import yaml
 
 from rt_seg.bundle import load_bundle
-from rt_seg.ros.conversions import mask_from_message
+from rt_seg.recordings.image_messages import mask_from_message
 
 REPOSITORY = Path(__file__).parents[2]
 DATA = Path(os.environ.get("RT_SEG_DATA") or REPOSITORY.parent / "shared" / "data")

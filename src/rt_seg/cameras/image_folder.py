@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 from rt_seg.cameras.frame import Frame, Intrinsics
+from rt_seg.natural_order import natural_key
+from rt_seg.recordings.encoded_images import fault_of
 
 _COLOR_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
@@ -25,7 +27,7 @@ def _images(folder: Path, suffixes=_COLOR_SUFFIXES) -> Dict[str, Path]:
     if not folder.is_dir():
         raise FolderError(f"{folder}: no such folder of images")
     found: Dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir(), key=natural_key):
         if path.suffix.lower() not in suffixes:
             continue
         if path.stem in found:
@@ -48,7 +50,11 @@ def _partners(color: Dict[str, Path], folder: Path) -> Dict[str, Path]:
 
 
 def _read(path: Path, flags: int, dtype: type, dimensions: int, meaning: str) -> np.ndarray:
-    image = cv2.imread(str(path), flags)
+    data = path.read_bytes()
+    fault = fault_of(data)
+    if fault is not None:
+        raise FolderError(f"{path}: is {fault}; replace or remove the file")
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if image is None:
         raise FolderError(f"{path}: cannot be decoded as an image; replace or remove the file")
     if image.dtype != dtype or image.ndim != dimensions:

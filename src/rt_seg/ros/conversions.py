@@ -1,149 +1,22 @@
-"""sensor_msgs/Image to NumPy and back, refusing what cannot be meant.
-
-cv_bridge does the conversions. What it leaves open is settled here: it ignores `step` (padded rows would come out
-sheared), takes any encoding for any purpose, and converts 16UC1 to 32FC1 without scaling the unit.
-"""
+"""Arrays to image messages, and camera infos to cameras and back. Images are decoded by rt_seg.recordings."""
 from __future__ import annotations
-
-from typing import NamedTuple, Tuple
 
 import cv2
 import numpy as np
-from cv_bridge import CvBridge, CvBridgeError
-from sensor_msgs.msg import CameraInfo, Image
+from cv_bridge import CvBridge
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from rt_seg.cameras.frame import LENS_MODELS, Intrinsics
+from rt_seg.recordings.image_messages import ConversionError
 
 _BRIDGE = CvBridge()
 FARTHEST_PIXEL = 1e6
 """Pixels. No camera has a focal length or a principal point beyond; such numbers are memory read as a calibration."""
-
-
-class ConversionError(ValueError):
-    """An image message cannot be used; the text names encoding or size and what is accepted."""
-
-
-class _Role(NamedTuple):
-    name: str
-    encodings: Tuple[str, ...]
-    hint: str
-
-
-_COLOR = _Role(
-    "a colour image",
-    ("rgb8", "bgr8", "rgba8", "bgra8", "mono8", "yuv422", "yuv422_yuy2"),
-    "Remap the topic or convert with image_proc.",
-)
-_DEPTH = _Role(
-    "a depth image",
-    ("16UC1", "mono16", "32FC1"),
-    "The driver's colorizer filter turns depth into rgb8: switch it off.",
-)
-_BYTES_OF_PIXEL = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "8UC1": 1, "yuv422": 2, "yuv422_yuy2": 2,
-                   "16UC1": 2, "mono16": 2, "32FC1": 4}  # fmt: skip
-_YUV = {"yuv422": cv2.COLOR_YUV2RGB_UYVY, "yuv422_yuy2": cv2.COLOR_YUV2RGB_YUY2}
-"""Two bytes a pixel, the colour shared by two neighbours; the encodings name the order of the bytes."""
-_MASK = _Role("a mask", ("mono8", "8UC1"), "Masks hold one byte per pixel, the class id.")
-
-
-def _check(message: Image, role: _Role) -> int:
-    """Bytes of a row without its padding. Raises ConversionError unless `message` is a whole image of the role."""
-    if message.encoding not in role.encodings:
-        raise ConversionError(
-            f"encoding {message.encoding!r} is not {role.name}; accepted are {', '.join(role.encodings)}. {role.hint}"
-        )
-    row = message.width * _BYTES_OF_PIXEL[message.encoding]
-    if message.width < 1 or message.height < 1:
-        raise ConversionError(f"image of {message.width}x{message.height} pixels ({message.encoding}) is empty")
-    if message.step < row:
-        raise ConversionError(
-            f"step {message.step} is too short for {message.width} pixels of {message.encoding}: at least {row} bytes"
-        )
-    needed = message.step * (message.height - 1) + row
-    if len(message.data) < needed:
-        raise ConversionError(
-            f"image of {message.width}x{message.height} pixels ({message.encoding}, step {message.step}) holds "
-            f"{len(message.data)} bytes; needed are {needed}. The message was cut or its size fields are wrong"
-        )
-    return row
-
-
-def _pixels(message: Image, role: _Role, encoding: str = "passthrough") -> np.ndarray:
-    """The image in an encoding of cv_bridge, (H, W) or (H, W, C); possibly a read-only view of the message."""
-    row = _check(message, role)
-    if message.step != row:
-        rows = np.ndarray((message.height, row), np.uint8, buffer=message.data, strides=(message.step, 1))
-        message = Image(
-            height=message.height,
-            width=message.width,
-            encoding=message.encoding,
-            is_bigendian=message.is_bigendian,
-            step=row,
-            data=rows.tobytes(),
-        )
-    try:
-        return _BRIDGE.imgmsg_to_cv2(message, encoding)
-    except CvBridgeError as error:
-        raise ConversionError(f"cv_bridge cannot convert {message.encoding} to {encoding}: {error}") from error
-
-
-def color_to_rgb(message: Image) -> np.ndarray:
-    """Colour image as (H, W, 3) uint8 RGB, C-contiguous, possibly read-only.
-
-    Takes rgb8, bgr8, rgba8, bgra8, mono8, yuv422 (UYVY) and yuv422_yuy2 (YUYV) with any row padding. Raises
-    ConversionError.
-    """
-    if message.encoding in _YUV:
-        return _yuv_to_rgb(message)
-    return _pixels(message, _COLOR, "passthrough" if message.encoding == "rgb8" else "rgb8")
-
-
-def _yuv_to_rgb(message: Image) -> np.ndarray:
-    row = _check(message, _COLOR)
-    if message.width % 2:
-        raise ConversionError(f"a {message.encoding} image of {message.width} columns; accepted is an even number")
-    # A view: of a padded last row, the padding may be missing.
-    rows = np.ndarray((message.height, row), np.uint8, message.data, strides=(message.step, 1))
-    pixels = np.ascontiguousarray(rows).reshape(message.height, message.width, 2)
-    return cv2.cvtColor(pixels, _YUV[message.encoding])
-
-
-def check_depth(message: Image, width: int, height: int) -> None:
-    """Raise ConversionError unless `message` is a depth image of width × height pixels, as aligned depth must be."""
-    _check(message, _DEPTH)
-    check_depth_size(message.width, message.height, width, height)
-
-
-def check_depth_size(depth_width: int, depth_height: int, width: int, height: int) -> None:
-    """Raise ConversionError unless depth has the size of the colour image, as aligned depth must."""
-    if (depth_width, depth_height) != (width, height):
-        raise ConversionError(
-            f"depth is {depth_width}x{depth_height} and colour {width}x{height} pixels, so it is not aligned to "
-            "colour. Subscribe to aligned_depth_to_color/image_raw and start the driver with align_depth:=true"
-        )
-
-
-def invalid_to_nan(metres: np.ndarray) -> np.ndarray:
-    """Set what is no distance (0, below 0, inf) of a float array to NaN, in place; returns the array."""
-    metres[~np.isfinite(metres) | (metres <= 0)] = np.nan
-    return metres
-
-
-def depth_to_metres(message: Image) -> np.ndarray:
-    """Depth as (H, W) float32 metres, NaN where there is no reading (0 in millimetres; 0, NaN or inf in metres).
-
-    Takes 16UC1 and mono16 (millimetres) and 32FC1 (metres), REP 118. Raises ConversionError.
-    """
-    pixels = _pixels(message, _DEPTH)
-    metres = pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels * np.float32(0.001)
-    return invalid_to_nan(metres)
-
-
-def mask_from_message(message: Image) -> np.ndarray:
-    """Class ids as (H, W) uint8 from a mono8 or 8UC1 image. Raises ConversionError."""
-    return _pixels(message, _MASK)
-
+JPEG_QUALITY = 95
+"""Of image_transport's compressed topics 80 is the default; what is recorded here may become training data."""
+CONFIG_BYTES = 12
+"""Before the PNG of a compressedDepth message; all 0 for millimetres."""
 
 _ENCODING_OF = {("uint8", 2): "mono8", ("uint8", 3): "rgb8", ("uint16", 2): "16UC1", ("float32", 2): "32FC1"}
 
@@ -203,3 +76,16 @@ def camera_info_message(intrinsics: Intrinsics, header: Header) -> CameraInfo:
         R=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
         P=[fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
     )
+
+
+def rgb_to_compressed(rgb: np.ndarray, header: Header) -> CompressedImage:
+    """(H, W, 3) uint8 RGB as a JPEG."""
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    return CompressedImage(header, "rgb8; jpeg compressed bgr8", jpeg.tobytes())
+
+
+def depth_to_compressed(depth: np.ndarray, header: Header) -> CompressedImage:
+    """(H, W) uint16 millimetres as a compressedDepth PNG, without loss."""
+    png = cv2.imencode(".png", depth, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]  # 1: the quickest
+    return CompressedImage(header, "16UC1; compressedDepth png", bytes(CONFIG_BYTES) + png.tobytes())

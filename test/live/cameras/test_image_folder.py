@@ -106,3 +106,17 @@ def test_a_recording_of_a_real_camera_is_read():
     frame = next(iter(images))
     assert len(images) == 99 and frame.color.shape == (480, 640, 3)
     assert 300 < np.median(frame.depth[frame.depth > 0]) < 5000
+
+
+def test_frames_follow_each_other_as_people_count(tmp_path):
+    for name in ("frame10", "frame9", "frame100"):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((4, 4, 3), np.uint8))
+    assert ImageFolder(tmp_path).names == ["frame9", "frame10", "frame100"]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_an_image_that_was_cut_is_refused_and_not_half_grey(tmp_path, suffix):
+    data = cv2.imencode(suffix, np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8))[1].tobytes()
+    (tmp_path / f"a{suffix}").write_bytes(data[: len(data) // 2])
+    with pytest.raises(FolderError, match="ends too early; replace or remove the file"):
+        list(ImageFolder(tmp_path))

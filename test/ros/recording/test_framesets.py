@@ -13,8 +13,9 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from rt_seg.cameras.frame import Frame, Intrinsics
+from rt_seg.recordings.image_messages import color_to_rgb
 from rt_seg.ros import camera_topics
-from rt_seg.ros.conversions import camera_info_message, color_to_rgb, image_message
+from rt_seg.ros.conversions import camera_info_message, image_message
 from rt_seg.ros.recording.bag_writer import write_recording
 from rt_seg.ros.recording.framesets import RecordingError, read_framesets
 

@@ -1,6 +1,8 @@
 """A bag in, the same bag with masks and overlays out, without ROS."""
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 import cv2
@@ -17,7 +19,6 @@ from rt_seg_training.prediction.bag_prediction import (
     BagError,
     color_topic,
     predict_bag,
-    rgb_of,
 )
 
 STORE = get_typestore(Stores.ROS1_NOETIC)
@@ -69,7 +70,7 @@ def _read(path):
 
 def test_the_new_bag_holds_the_old_one_and_masks_and_overlays_with_the_headers_of_the_images(bag, tmp_path):
     output = tmp_path / "out" / "new.bag"
-    assert predict_bag(bag, output, _threshold) == 3
+    assert predict_bag(bag, output, _threshold).images == 3
     before, after = _read(bag), _read(output)
     assert [entry for entry in after if entry[0] not in (MASK_TOPIC, OVERLAY_TOPIC)] == before
     images = {entry[3]: STORE.deserialize_ros1(entry[4], IMAGE) for entry in before if entry[0] == COLOR}
@@ -117,37 +118,6 @@ def test_the_command_segments_a_bag_as_the_segmenter_does_and_leaves_it_alone_th
     assert "topic '/absent' holds no images; image topics there: /camera/aligned_depth" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("encoding", "back", "padding"),
-    [
-        ("rgb8", None, 7),
-        ("bgr8", cv2.COLOR_RGB2BGR, 0),
-        ("rgba8", cv2.COLOR_RGB2RGBA, 3),
-        ("bgra8", cv2.COLOR_RGB2BGRA, 0),
-    ],
-)
-def test_colour_encodings_and_padded_rows_give_the_same_pixels(encoding, back, padding):
-    rgb = _picture(1)
-    pixels = rgb if back is None else cv2.cvtColor(rgb, back)
-    np.testing.assert_array_equal(rgb_of(_image(0, pixels, encoding, padding)), rgb)
-
-
-def test_compressed_images_are_taken():
-    rgb = cv2.resize(_picture(2), (64, 48))
-    data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].reshape(-1)
-    np.testing.assert_array_equal(rgb_of(STORE.types[COMPRESSED](_header(0), "png", data)), rgb)
-    with pytest.raises(BagError, match="no JPEG or PNG"):
-        rgb_of(STORE.types[COMPRESSED](_header(0), "png", data[:9]))
-
-
-def test_what_is_no_colour_image_is_refused_by_name():
-    with pytest.raises(BagError, match="encoding '16UC1' is not a colour image; accepted are rgb8"):
-        rgb_of(_image(0, np.zeros((4, 4), np.uint16), "16UC1"))
-    cut = _image(0, _picture(0), "rgb8")
-    with pytest.raises(BagError, match="the message was cut"):
-        rgb_of(STORE.types[IMAGE](cut.header, 25, 32, "rgb8", 0, 96, cut.data))
-
-
 def test_the_topic_is_found_where_it_is_clear_and_asked_for_where_not():
     assert color_topic({COLOR: IMAGE, DEPTH: IMAGE, "/other/rgb": IMAGE}, None) == COLOR
     assert color_topic({"/rgb/compressed": COMPRESSED, DEPTH: IMAGE, "/note": TEXT}, None) == "/rgb/compressed"
@@ -162,7 +132,7 @@ def test_a_bag_that_cannot_be_used_is_named_and_leaves_nothing(bag, tmp_path):
     broken = tmp_path / "broken.bag"
     broken.write_bytes(b"not a bag")
     output = tmp_path / "out" / "new.bag"
-    with pytest.raises(BagError, match="broken.bag: cannot be read as a bag of ROS 1"):
+    with pytest.raises(BagError, match="broken.bag: is no bag of ROS 1: it begins with"):
         predict_bag(broken, output, _threshold)
     predict_bag(bag, tmp_path / "first.bag", _threshold)
     with pytest.raises(BagError, match="first.bag: holds /segmentation/mask already"):
@@ -197,11 +167,121 @@ def test_each_image_gets_the_depth_of_its_stamp_whenever_that_was_recorded(tmp_p
     seen = []
 
     def predict(rgb, depth):
-        seen.append(None if depth is None else round(float(depth.mean()) * (1000 if form == "32FC1" else 1)))
+        seen.append(None if depth is None else round(float(depth.mean()) * 1000))
         return _threshold(rgb)
 
-    assert predict_bag(path, tmp_path / "new.bag", predict, with_depth=True) == 5
-    assert seen == [900, 901, 902, None, 904]
+    result = predict_bag(path, tmp_path / "new.bag", predict, with_depth=True)
+    assert seen == [900, 901, 902, None, 904] and result.images == 5
+    assert result.notes == {f"without depth: no depth on {name} within 10 ms": 1}
+
+
+def _write_bag(path, colors, depths):
+    """`colors`, `depths`: (stamp in s or None for 0, recorded in s, message without stamp)."""
+    with Writer(path) as writer:
+        color = writer.add_connection(COLOR, IMAGE, typestore=STORE)
+        depth = writer.add_connection(DEPTH, IMAGE, typestore=STORE)
+        messages = [(color, *entry) for entry in colors] + [(depth, *entry) for entry in depths]
+        for connection, stamp, recorded, message in sorted(messages, key=lambda entry: entry[2]):
+            nanoseconds = round((stamp or 0) * 10**9)
+            time = STORE.types["builtin_interfaces/msg/Time"](nanoseconds // 10**9, nanoseconds % 10**9)
+            message = dataclasses.replace(message, header=dataclasses.replace(message.header, stamp=time))
+            writer.write(connection, round(recorded * 10**9), STORE.serialize_ros1(message, IMAGE))
+
+
+def _depth(millimetres, shape=(24, 32), encoding="16UC1"):
+    return _image(0, np.full(shape, millimetres, np.uint16), encoding)
+
+
+def _seen(path, tmp_path):
+    depths = []
+
+    def predict(rgb, depth):
+        depths.append(None if depth is None else round(float(depth.mean()) * 1000))
+        return _threshold(rgb)
+
+    return depths, predict_bag(path, tmp_path / "new.bag", predict, with_depth=True).notes
+
+
+def test_images_without_stamps_get_the_depth_recorded_with_them_and_are_counted(tmp_path):
+    colors = [(None, 10 + number / 30, _image(0, _picture(number), "rgb8")) for number in range(4)]
+    depths = [(None, 10.005 + number / 30, _depth(900 + number)) for number in range(4) if number != 2]
+    _write_bag(tmp_path / "zero.bag", colors, depths)
+    seen, notes = _seen(tmp_path / "zero.bag", tmp_path)
+    assert seen == [900, 901, None, 903]
+    assert notes["have no stamp (0); the time of recording stands for it"] == 4
+    assert sum(count for text, count in notes.items() if text.startswith("without depth")) == 1
+
+
+def test_depth_that_does_not_belong_is_left_out_with_its_reason_and_number(tmp_path):
+    colors = [(20 + number, 20 + number, _image(0, _picture(number), "rgb8")) for number in range(4)]
+    depths = [
+        (25.0, 20.0, _depth(900)),
+        (21.0, 21.0, _depth(901, (12, 16))),
+        (22.0, 22.0, _image(0, np.zeros((24, 32, 3), np.uint8), "rgb8")),
+        (23.004, 23.0, _depth(903)),
+    ]
+    _write_bag(tmp_path / "odd.bag", colors, depths)
+    seen, notes = _seen(tmp_path / "odd.bag", tmp_path)
+    assert seen == [None, None, None, 903]
+    reasons = [text for text in notes if text.startswith("without depth")]
+    assert [notes[text] for text in reasons] == [1, 1, 1]
+    assert "within 10 ms" in reasons[0] and "depth is 16x12 and colour 32x24" in reasons[1] and "'rgb8'" in reasons[2]
+
+
+def test_depth_of_the_other_byte_order_is_the_same_depth(tmp_path):
+    millimetres = np.arange(24 * 32, dtype=np.uint16).reshape(24, 32) + 300
+    little = _image(0, millimetres, "16UC1")
+    big = dataclasses.replace(_image(0, millimetres.byteswap(), "16UC1", padding=6), is_bigendian=1)
+    _write_bag(tmp_path / "two.bag", [(number, number, _image(0, _picture(0), "rgb8")) for number in (30, 31)],
+               [(30, 30, little), (31, 31, big)])  # fmt: skip
+    depths = []
+
+    def predict(rgb, depth):
+        depths.append(depth)
+        return _threshold(rgb)
+
+    predict_bag(tmp_path / "two.bag", tmp_path / "new.bag", predict, with_depth=True)
+    np.testing.assert_array_equal(*depths)
+
+
+def test_an_image_that_cannot_be_decoded_has_no_mask_and_is_counted_and_of_such_alone_nothing_is_made(tmp_path):
+    cut = dataclasses.replace(_image(0, _picture(1), "rgb8"), height=30)
+    _write_bag(tmp_path / "cut.bag", [(1, 1, _image(0, _picture(0), "rgb8")), (2, 2, cut)], [])
+    result = predict_bag(tmp_path / "cut.bag", tmp_path / "new.bag", _threshold)
+    assert result.images == 1 and len([e for e in _read(tmp_path / "new.bag") if e[0] == MASK_TOPIC]) == 1
+    ((text, count),) = result.notes.items()
+    assert count == 1 and "The message was cut" in text
+    bayer = dataclasses.replace(_image(0, _picture(0)[..., 0], "mono8"), encoding="bayer_rggb8")
+    _write_bag(tmp_path / "bayer.bag", [(1, 1, bayer)], [])
+    with pytest.raises(BagError, match="bayer.bag: none of 1 images .* encoding 'bayer_rggb8' is not a colour image"):
+        predict_bag(tmp_path / "bayer.bag", tmp_path / "none.bag", _threshold)
+    assert not (tmp_path / "none.bag").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.mcap", b"\x89MCAP0\r\n" + bytes(20), "an MCAP file, as ROS 2 records.*rosbags-convert --src"),
+        ("a.db3", b"SQLite format 3\0" + bytes(90), "an SQLite file.*rosbags-convert --src"),
+        ("a.bag.active", b"#ROSBAG V2.0\n" + bytes(50), "still being recorded.*rosbag reindex"),
+        ("a.bag", b"", "is empty"),
+        ("a.bag", b"#ROSBAG V1.2\n", "rosbag fix"),
+        ("a.bag", b"PK\3\4", "is no bag of ROS 1: it begins with b'PK"),
+    ],
+)
+def test_what_is_no_finished_bag_of_ros_1_is_named_for_what_it_is(tmp_path, capsys, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    bundle = Path(__file__).parents[3] / "models" / "tabletop"
+    assert predict_command.main([str(bundle), str(tmp_path / name), "--output", str(tmp_path / "out")]) != 0
+    assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("kept", [0.05, 0.5, 0.9])
+def test_a_bag_that_was_cut_says_how_to_mend_it(bag, tmp_path, kept):
+    data = bag.read_bytes()
+    (tmp_path / "cut.bag").write_bytes(data[: int(kept * len(data))])
+    with pytest.raises(BagError, match="cut.bag: was cut: its index lies .*'rosbag reindex .*cut.bag' mends it"):
+        predict_bag(tmp_path / "cut.bag", tmp_path / "new.bag", _threshold)
 
 
 def test_the_depth_of_a_camera_is_that_of_the_same_camera():

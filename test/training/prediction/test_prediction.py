@@ -36,7 +36,7 @@ def test_masks_are_the_segmenters_and_files_keep_their_place_in_the_folder(photo
     output = tmp_path / "out"
     assert _run(photos, "--output", output) == 0
     made = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
-    assert made == ["a_mask.png", "a_overlay.jpg", "deep/b_mask.png", "deep/b_overlay.jpg"]
+    assert made == ["a_mask.png", "a_overlay.jpg", "deep/b_mask.png", "deep/b_overlay.jpg", "predictions.jsonl"]
     mask = cv2.imread(str(output / "a_mask.png"), cv2.IMREAD_UNCHANGED)
     expected = Segmenter(load_bundle(BUNDLE)).segment(cv2.cvtColor(_picture(1), cv2.COLOR_BGR2RGB)).mask
     np.testing.assert_array_equal(mask, expected)
@@ -58,7 +58,7 @@ def test_one_bad_picture_is_named_and_the_others_are_made(photos, tmp_path, caps
     (photos / "broken.jpg").write_bytes(b"not a picture")
     assert _run(photos, "--output", tmp_path / "out") == 1
     printed = capsys.readouterr()
-    assert f"{photos / 'broken.jpg'}: cannot be decoded as a picture" in printed.err
+    assert f"{photos / 'broken.jpg'}: cannot be read as an image (of no known kind)" in printed.err
     assert "2 made, 0 were there, 1 failed" in printed.out
 
 
@@ -74,14 +74,14 @@ def test_a_video_gives_an_overlay_video_of_as_many_frames_and_the_masks_if_asked
     assert int(result.get(cv2.CAP_PROP_FRAME_COUNT)) == 3
     assert result.get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
     assert sorted(path.name for path in (output / "clip_masks").iterdir()) == ["000000.png", "000001.png", "000002.png"]
-    assert sorted(path.name for path in output.iterdir()) == ["clip_masks", "clip_overlay.mp4"]
+    assert sorted(path.name for path in output.iterdir()) == ["clip_masks", "clip_overlay.mp4", "predictions.jsonl"]
 
 
 def test_a_file_that_is_no_video_is_named_and_leaves_nothing(tmp_path, capsys):
     (tmp_path / "clip.mp4").write_bytes(b"no video")
     assert _run(tmp_path / "clip.mp4", "--output", tmp_path / "out") == 1
     assert "clip.mp4: no frame of it can be decoded as a video" in capsys.readouterr().err
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions.jsonl"]
 
 
 @pytest.mark.parametrize(

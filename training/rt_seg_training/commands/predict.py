@@ -6,6 +6,7 @@ import itertools
 import sys
 from pathlib import Path
 
+from rt_seg_training.prediction.output_record import OutputRecord, OutputRecordError, description
 from rt_seg_training.prediction.prediction import (
     PredictionError,
     Predictor,
@@ -31,43 +32,49 @@ and frame ids of its colour images. A number is a camera, which gives a video un
 A model that takes depth finds that of a picture a/rgb/b.jpg in a/depth/b.png (16 bits, millimetres; it is shown in
 predictions/b_depth.png), that of a bag under the stamps of its colour images, and that of a RealSense camera with the
 source `realsense`. Without depth it goes on with colour alone. Folders depth/ and gt/ beside rgb/ are not segmented.
-What has its results already is left out, so an interrupted run goes on with the same command; --overwrite makes all
-anew."""
+What has its results already is left out, so an interrupted run resumes with the same command. predictions.jsonl in the
+output folder says which model, options and source made them: results of others are never taken for these, but refused;
+--overwrite replaces them."""
 
 
 def predict_all(
     tasks: list[Task],
     predict: Predictor,
-    overwrite: bool,
+    record: OutputRecord,
     video_masks: bool,
     topic: str | None = None,
     frames: int = 0,
-) -> tuple[int, list[str]]:
-    """Make the results of all tasks; returns how many had theirs already, and a message for each that failed.
+) -> tuple[int, list[str], list[str]]:
+    """Make the results of all tasks; returns how many had theirs already, a message for each that failed, and what
+    there is to say of those that did not.
 
-    `topic`: of the colour images in bags, None finds it; `frames` of a camera, 0 until Ctrl-C.
+    `record`: of the output folder; `topic`: of the colour images in bags, None finds it; `frames` of a camera, 0 until
+    Ctrl-C.
     """
     from tqdm import tqdm
 
-    there, failures = 0, []
+    there = 0
+    failures: list[str] = []
+    notes: list[str] = []
     pictures = [task for task in tasks if task.kind == "picture"]
     others = [task for task in tasks if task.kind != "picture"]
     for task in itertools.chain(tqdm(pictures, unit="picture", disable=len(pictures) < 2), others):
-        if task.result.exists() and not overwrite:
-            there += 1
-            continue
         try:
+            if record.holds(task.result, task.source):
+                there += 1
+                continue
+            record.begin(task.result, task.source)
             if task.kind == "picture":
                 predict_picture(task, predict)
             elif task.kind == "video":
-                predict_video(task, predict, video_masks)
+                notes += predict_video(task, predict, video_masks)
             elif task.kind == "bag":
-                predict_bag_file(task, predict, topic)
+                notes += predict_bag_file(task, predict, topic)
             else:
                 predict_camera(task, predict, video_masks, frames)
-        except PredictionError as error:
+        except (OutputRecordError, PredictionError) as error:
             failures.append(str(error))
-    return there, failures
+    return there, failures, notes
 
 
 def _share(text: str) -> float:
@@ -108,15 +115,19 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
     try:
         tasks = find_tasks(options.sources, options.output)
         predict = Predictor(options.bundle, options.alpha, head)
-        there, failures = predict_all(
+        made_by = description(
+            predict.bundle,
+            {"alpha": options.alpha, "video_masks": options.video_masks, "topic": options.topic or ""},
+        )
+        there, failures, notes = predict_all(
             tasks,
             predict,
-            options.overwrite,
+            OutputRecord(options.output, made_by, options.overwrite),
             options.video_masks,
             options.topic,
             options.frames,
         )
-    except (BundleError, PredictionError) as error:
+    except (BundleError, OutputRecordError, PredictionError) as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2
     except OSError as error:
@@ -125,6 +136,8 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
     except KeyboardInterrupt:
         print(f"{program}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
+    for note in notes:
+        print(f"{program}: {note}", file=sys.stderr)
     for failure in failures:
         print(f"{program}: {failure}", file=sys.stderr)
     if predict.without_depth:

@@ -5,7 +5,7 @@ import io
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from rt_seg_training.datasets.errors import DatasetError
 
@@ -22,6 +22,9 @@ def _open(path: Any) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(path.read_bytes()))
         image.load()
+    except UnidentifiedImageError as error:
+        text = f"{path}: cannot be read as an image (of no known kind). Replace or remove the file."
+        raise DatasetError(text) from error
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError or its own bomb error by file type
         raise DatasetError(f"{path}: cannot be read as an image ({error}). Replace or remove the file.") from error
     return image

@@ -2,23 +2,24 @@
 from __future__ import annotations
 
 import struct
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 from rosbags.rosbag1 import Reader
+
+from rt_seg.recordings.image_messages import ConversionError, check_depth_size, depth_to_metres
 
 DEPTH_NAME = "aligned_depth_to_color/image_raw"
 COMPRESSED_NAME = f"{DEPTH_NAME}/compressedDepth"
 """Ends of the names of a RealSense camera's topics of depth aligned to colour: raw, and by image_transport."""
 SLOP = 10_000_000
 """Nanoseconds by which the stamps of colour and depth may differ, as in the live node."""
+UNSTAMPED_SLOP = 20_000_000
+"""The same of times of recording, which stand for stamps of 0: below the period of a camera of 30 Hz."""
 REACH = 1_000_000_000
 """Nanoseconds of the recording's time by which depth may have been recorded before or after its colour image."""
 _STAMP = struct.Struct("<II")
-_CONFIG_BYTES = 12
-"""Of compressedDepth, before the PNG."""
 
 
 def depth_topic(topics: dict[str, str], color: str) -> str | None:
@@ -36,41 +37,28 @@ def depth_topic(topics: dict[str, str], color: str) -> str | None:
     return None
 
 
-def depth_of(message) -> np.ndarray | None:
-    """Depth of an Image or CompressedImage message, (H, W), uint16 millimetres or float32 metres.
-
-    None for what is no depth image: of another encoding, or cut.
-    """
-    if not hasattr(message, "encoding"):
-        data = np.asarray(message.data)[_CONFIG_BYTES:]
-        if not message.format.startswith("16UC1") or not data.size:
-            return None
-        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-        return pixels if pixels is not None and pixels.dtype == np.uint16 and pixels.ndim == 2 else None
-    kind = {"16UC1": np.uint16, "mono16": np.uint16, "32FC1": np.float32}.get(message.encoding)
-    if kind is None:
-        return None
-    row = message.width * np.dtype(kind).itemsize
-    if message.step < row or not row * message.height or len(message.data) < message.step * (message.height - 1) + row:
-        return None
-    strides = (message.step, np.dtype(kind).itemsize)
-    view = np.ndarray((message.height, message.width), kind, np.ascontiguousarray(message.data), strides=strides)
-    return np.ascontiguousarray(view)
-
-
 class BagDepth:
-    """Walks through the depth of a bag beside the reader of its colour; holds two times REACH of it at most."""
+    """Walks through the depth of a bag beside the reader of its colour; holds two times REACH of it at most.
+
+    Attributes: refused, why colour images have no depth, in words, with how many.
+    """
 
     def __init__(self, reader: Reader, topic: str, store) -> None:
         """`reader`: an open one of its own; `store`: the types of the messages."""
         connections = [connection for connection in reader.connections if connection.topic == topic]
         self._messages: Iterator = reader.messages(connections=connections)
+        self._topic = topic
         self._store = store
         self._near: deque[tuple[int, int, str, bytes]] = deque()
         self._ahead = next(self._messages, None)
+        self.refused: Counter[str] = Counter()
 
-    def at(self, stamp: int, recorded: int) -> np.ndarray | None:
-        """Depth of the colour image with this stamp, recorded at that time, both in nanoseconds; None without any."""
+    def at(self, stamp: int, recorded: int, width: int, height: int) -> np.ndarray | None:
+        """Depth, float32 (height, width) metres, NaN without a reading, of the colour image with this stamp and size.
+
+        `stamp` and `recorded`, when the image was recorded, in nanoseconds. An image without a stamp (0) gets the
+        depth without one that was recorded with it. None where there is none that can be used, which `refused` counts.
+        """
         while self._ahead is not None and self._ahead[1] <= recorded + REACH:
             connection, time, data = self._ahead
             # A serialised header: its number, then the stamp's seconds and nanoseconds.
@@ -79,7 +67,21 @@ class BagDepth:
             self._ahead = next(self._messages, None)
         while self._near and self._near[0][1] < recorded - REACH:
             self._near.popleft()
-        found = min(self._near, key=lambda entry: abs(entry[0] - stamp), default=None)
-        if found is None or abs(found[0] - stamp) > SLOP:
+        if stamp:
+            found = min(self._near, key=lambda entry: abs(entry[0] - stamp), default=None)
+            fits = found is not None and abs(found[0] - stamp) <= SLOP
+        else:
+            unstamped = (entry for entry in self._near if not entry[0])
+            found = min(unstamped, key=lambda entry: abs(entry[1] - recorded), default=None)
+            fits = found is not None and abs(found[1] - recorded) <= UNSTAMPED_SLOP
+        if not fits:
+            near = f"{SLOP // 10**6} ms" if stamp else f"{UNSTAMPED_SLOP // 10**6} ms of recording, without stamps"
+            self.refused[f"no depth on {self._topic} within {near}"] += 1
             return None
-        return depth_of(self._store.deserialize_ros1(found[3], found[2]))
+        try:
+            depth = depth_to_metres(self._store.deserialize_ros1(found[3], found[2]))
+            check_depth_size(depth.shape[1], depth.shape[0], width, height)
+        except ConversionError as error:
+            self.refused[f"{self._topic}: {error}"] += 1
+            return None
+        return depth

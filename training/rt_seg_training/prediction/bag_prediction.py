@@ -6,53 +6,37 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import lz4.frame
 import numpy as np
 from rosbags.rosbag1 import Reader, ReaderError, Writer
 from rosbags.typesys import Stores, get_typestore
 from tqdm import tqdm
 
+from rt_seg.recordings.bag_files import fault_of_bag
+from rt_seg.recordings.image_messages import ConversionError, color_to_rgb
 from rt_seg_training.prediction.bag_depth import BagDepth, depth_topic
 
 MASK_TOPIC, OVERLAY_TOPIC = "/segmentation/mask", "/segmentation/overlay"
 """Those of the live node."""
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
-_CODES = {
-    "rgb8": None, "bgr8": cv2.COLOR_BGR2RGB, "rgba8": cv2.COLOR_RGBA2RGB, "bgra8": cv2.COLOR_BGRA2RGB,
-    "mono8": cv2.COLOR_GRAY2RGB, "yuv422": cv2.COLOR_YUV2RGB_UYVY, "yuv422_yuy2": cv2.COLOR_YUV2RGB_YUY2,
-}  # fmt: skip
-_CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "yuv422": 2, "yuv422_yuy2": 2}
-
-
 class BagError(ValueError):
     """A bag cannot be read, or does not hold the images that are to be segmented."""
 
 
-def rgb_of(message) -> np.ndarray:
-    """The pixels of an Image or CompressedImage message, uint8 (H, W, 3) RGB. Raises BagError."""
-    if not hasattr(message, "encoding"):
-        picture = cv2.imdecode(np.asarray(message.data), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if picture is None:
-            raise BagError(f"{len(message.data)} bytes ({message.format!r}) are no JPEG or PNG")
-        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-    if message.encoding not in _CODES:
-        raise BagError(f"encoding {message.encoding!r} is not a colour image; accepted are {', '.join(_CODES)}")
-    row = message.width * _CHANNELS[message.encoding]
-    if message.step < row or len(message.data) < message.step * (message.height - 1) + row or not row * message.height:
-        raise BagError(
-            f"image of {message.width}x{message.height} pixels ({message.encoding}, step {message.step}) holds "
-            f"{len(message.data)} bytes; the message was cut"
-        )
-    shape = (message.height, message.width, _CHANNELS[message.encoding])
-    strides = (message.step, _CHANNELS[message.encoding], 1)
-    pixels = np.ascontiguousarray(np.ndarray(shape, np.uint8, np.ascontiguousarray(message.data), strides=strides))
-    code = _CODES[message.encoding]
-    return pixels if code is None else cv2.cvtColor(pixels, code)
+@dataclass
+class BagResult:
+    """What was made of a bag: `images` with a mask, and `notes` of what was left out or taken otherwise than it seems,
+    in words, with how many images."""
+
+    images: int = 0
+    notes: Counter[str] = field(default_factory=Counter)
 
 
 def color_topic(topics: dict[str, str], wanted: str | None) -> str:
@@ -91,21 +75,23 @@ def predict_bag(
     predict: Callable[..., tuple[np.ndarray, np.ndarray]],
     topic: str | None = None,
     with_depth: bool = False,
-) -> int:
+) -> BagResult:
     """Write `output`, atomically: all messages of the bag `source` as they are, and for each colour image a mask
-    (mono8) and an overlay (rgb8) with the image's header, recorded at the image's time; returns how many.
+    (mono8) and an overlay (rgb8) with the image's header, recorded at the image's time.
 
     Args:
-        predict: mask uint8 (H, W) and overlay uint8 (H, W, 3) of an RGB image, and of its depth, (H, W) or None.
+        predict: mask uint8 (H, W) and overlay uint8 (H, W, 3) of an RGB image, and of its depth, (H, W) float32 metres
+            or None.
         topic: the topic of the colour images; None finds it, see `color_topic`.
         with_depth: give `predict` the aligned depth of the same stamp; else None.
 
-    Raises BagError naming the bag.
+    An image that cannot be decoded gets no mask; the result counts it. Raises BagError naming the bag, also when none
+    of its images can be decoded.
     """
     store = get_typestore(Stores.ROS1_NOETIC)
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
-    count = 0
+    result = BagResult()
     try:
         with contextlib.ExitStack() as more, Reader(source) as reader:
             topics = {connection.topic: connection.msgtype for connection in reader.connections}
@@ -137,22 +123,38 @@ def predict_bag(
                     writer.write(copies[connection.id], time, data)
                     if connection.topic != chosen:
                         continue
+                    progress.update()
                     message = store.deserialize_ros1(data, connection.msgtype)
-                    rgb, depth = rgb_of(message), None
+                    try:
+                        rgb, depth = color_to_rgb(message), None
+                    except ConversionError as error:
+                        result.notes[f"without a mask: {error}"] += 1
+                        continue
+                    stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+                    result.notes["have no stamp (0); the time of recording stands for it"] += not stamp
                     if depth_name is not None:
-                        stamp = message.header.stamp
-                        depth = depths.at(stamp.sec * 10**9 + stamp.nanosec, time)
+                        depth = depths.at(stamp, time, rgb.shape[1], rgb.shape[0])
                     results = zip(added, predict(rgb, depth), ("mono8", "rgb8"))
                     for target, pixels, encoding in results:
-                        result = _image(store, message.header, pixels, encoding)
-                        writer.write(target, time, store.serialize_ros1(result, IMAGE))
-                    count += 1
-                    progress.update()
+                        made = _image(store, message.header, pixels, encoding)
+                        writer.write(target, time, store.serialize_ros1(made, IMAGE))
+                    result.images += 1
+            if total and not result.images:
+                raise BagError(f"{source}: none of {total} images on {chosen} can be used, {next(iter(result.notes))}")
+            if not total:
+                raise BagError(f"{source}: {chosen} holds no image")
+            if depth_name is not None:
+                result.notes.update({f"without depth: {text}": count for text, count in depths.refused.items()})
         os.replace(temporary, output)
-    except (ReaderError, FileNotFoundError) as error:
-        raise BagError(f"{source}: cannot be read as a bag of ROS 1: {error}") from error
+    except FileNotFoundError as error:
+        raise BagError(f"{source}: no such bag") from error
+    except (ReaderError, struct.error, AssertionError, KeyError, IndexError, UnicodeDecodeError) as error:
+        # rosbags raises these of damaged records.
+        fault = fault_of_bag(source) or f"cannot be read as a bag of ROS 1: {type(error).__name__}: {error}"
+        raise BagError(f"{source}: {fault}") from error
     except BagError as error:
         raise error if str(error).startswith(str(source)) else BagError(f"{source}: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
-    return count
+    result.notes = +result.notes
+    return result

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_seg.natural_order import natural_key
+from rt_seg.recordings.bag_files import FOREIGN_SUFFIXES, fault_of_bag
 from rt_seg_training.datasets.image_depth import is_color, read_picture_depth
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -61,14 +63,17 @@ def find_tasks(sources: list[Path], output: Path) -> list[Task]:
     tasks: list[Task] = []
     for source in sources:
         if source.is_dir():
-            found = [
-                path for path in sorted(source.rglob("*"))
-                if _kind(path) and path.is_file() and is_color(path)
-            ]  # fmt: skip
+            files = [path for path in sorted(source.rglob("*"), key=natural_key) if _kind(path) and path.is_file()]
+            earlier_results = output if output != source else None
+            found = [path for path in files if is_color(path) and earlier_results not in path.parents]
+            if not found and (source / "metadata.yaml").is_file():
+                raise PredictionError(f"{source}: {fault_of_bag(source)}")
             if not found:
                 raise PredictionError(f"{source}: holds no pictures, videos or bags")
             tasks += [Task(path, output / path.relative_to(source).with_suffix(""), _kind(path)) for path in found]
         elif source.is_file():
+            if source.suffix.lower() in FOREIGN_SUFFIXES:
+                raise PredictionError(f"{source}: {fault_of_bag(source)}")
             if _kind(source) is None:
                 raise PredictionError(
                     f"{source}: neither a picture nor a video nor a bag; accepted are {', '.join(SUFFIXES)}"
@@ -95,13 +100,17 @@ def _append(target: Path, ending: str) -> Path:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """A picture as uint8 (H, W, 3) RGB, upright by its EXIF. Raises PredictionError naming an unreadable file."""
-    import cv2
+    """A picture as uint8 (H, W, 3) RGB, upright by its EXIF, as data sets are read.
 
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise PredictionError(f"{path}: cannot be decoded as a picture")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    Raises PredictionError naming a file that cannot be decoded or was cut.
+    """
+    from rt_seg_training.datasets.errors import DatasetError
+    from rt_seg_training.datasets.images import read_image
+
+    try:
+        return read_image(path)
+    except DatasetError as error:
+        raise PredictionError(str(error)) from error
 
 
 def _write(path: Path, image: np.ndarray) -> None:
@@ -132,6 +141,7 @@ class Predictor:
                 f"{bundle_folder}: has {len(bundle.labels)} classes ({', '.join(bundle.labels.names)}), and "
                 "binary_predict is for 2; use semantic_predict"
             )
+        self.bundle = bundle
         self.segmenter = Segmenter(bundle)
         self.with_depth = bundle.input.with_depth
         self.without_depth = 0
@@ -174,8 +184,11 @@ def _video_writer(temporary: Path, result: Path, frame: np.ndarray, rate: float)
     return writer
 
 
-def predict_video(task: Task, predict: Predictor, masks: bool) -> None:
-    """Make the overlay video, and with `masks` the mask of each frame. Raises PredictionError."""
+def predict_video(task: Task, predict: Predictor, masks: bool) -> list[str]:
+    """Make the overlay video, and with `masks` the mask of each frame; returns what there is to say of it.
+
+    Raises PredictionError.
+    """
     import cv2
     from tqdm import tqdm
 
@@ -201,6 +214,10 @@ def predict_video(task: Task, predict: Predictor, masks: bool) -> None:
             writer.release()
             progress.close()
         temporary.unlink(missing_ok=True)
+    # Some containers only estimate how many frames they hold.
+    if count - (number + 1) > max(2, 0.01 * count):
+        return [f"{task.source}: only {number + 1} of {count} frames could be decoded"]
+    return []
 
 
 def record_camera(
@@ -262,14 +279,18 @@ def predict_camera(task: Task, predict: Predictor, masks: bool, frames: int) -> 
         raise PredictionError(str(error)) from error
 
 
-def predict_bag_file(task: Task, predict: Predictor, topic: str | None) -> None:
-    """Make the bag with masks and overlays; see bag_prediction.predict_bag. Raises PredictionError."""
+def predict_bag_file(task: Task, predict: Predictor, topic: str | None) -> list[str]:
+    """Make the bag with masks and overlays; see bag_prediction.predict_bag. Returns what there is to say of its images.
+
+    Raises PredictionError.
+    """
     from rt_seg_training.prediction.bag_prediction import BagError, predict_bag
 
     try:
-        predict_bag(task.source, task.result, predict, topic, predict.with_depth)
+        result = predict_bag(task.source, task.result, predict, topic, predict.with_depth)
     except BagError as error:
         raise PredictionError(str(error)) from error
+    return [f"{task.source}: {count} images {text}" for text, count in result.notes.items()]
 
 
 def predict_picture(task: Task, predict: Predictor) -> None:

@@ -21,8 +21,7 @@ from rt_seg.ros.camera_topics import (
     RAW_DEPTH,
     RAW_DEPTH_INFO,
 )
-from rt_seg.ros.compressed_images import depth_to_compressed, rgb_to_compressed
-from rt_seg.ros.conversions import camera_info_message, image_message
+from rt_seg.ros.conversions import camera_info_message, depth_to_compressed, image_message, rgb_to_compressed
 
 KINDS = {
     COLOR_INFO: CameraInfo,

@@ -8,7 +8,7 @@ import numpy as np
 
 from rt_seg.labels import UNLABELLED
 from rt_seg.msg import LabelInfo
-from rt_seg.ros.conversions import ConversionError, color_to_rgb, depth_to_metres, mask_from_message
+from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, depth_to_metres, mask_from_message
 from rt_seg.ros.doctor.finding import BAD, NOTE, OK, Finding
 
 FASTEST_OLD_STAMP = 1.0

@@ -21,16 +21,15 @@ from rt_seg.cameras.frame import Intrinsics
 from rt_seg.cfg import SegmentationConfig
 from rt_seg.engines import PRECISIONS
 from rt_seg.msg import FrameTiming
-from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
-from rt_seg.ros.compressed_images import compressed_depth_to_metres, compressed_to_rgb
-from rt_seg.ros.conversions import (
+from rt_seg.recordings.image_messages import (
     ConversionError,
     check_depth,
     check_depth_size,
     color_to_rgb,
     depth_to_metres,
-    intrinsics_from_message,
 )
+from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
+from rt_seg.ros.conversions import intrinsics_from_message
 from rt_seg.ros.frame_queue import FrameQueue
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
@@ -225,7 +224,7 @@ class SegmentationNode:
         started = time.monotonic()
         wait = self._age_of(color)
         try:
-            rgb = color_to_rgb(color) if isinstance(color, Image) else compressed_to_rgb(color)
+            rgb = color_to_rgb(color)
             info = self._camera_info_for(rgb)
             uses_depth = bool(asked) or judges or self._outputs.wants_depth
             takes_depth = self._model.bundle.input.with_depth
@@ -289,7 +288,7 @@ class SegmentationNode:
                 return depth_to_metres(depth) if used else None
             if not used:
                 return None  # its size shows only when it is decoded
-            metres = compressed_depth_to_metres(depth)
+            metres = depth_to_metres(depth)
             check_depth_size(metres.shape[1], metres.shape[0], width, height)
             return metres
         except ConversionError as error:

@@ -18,8 +18,8 @@ from rt_seg.labels import Label, LabelSet
 from rt_seg.msg import LabelInfo
 from rt_seg.products.overlay import Palette
 from rt_seg.products.snapshot import compose_snapshot, write_png
+from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, mask_from_message
 from rt_seg.ros.camera_topics import COLOR, GROUND_TRUTH, RECEIVE_BUFFER
-from rt_seg.ros.conversions import ConversionError, color_to_rgb, mask_from_message
 from rt_seg.ros.node import diagnostics
 from rt_seg.ros.settings import SettingsError, read_settings
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Tuple
 
@@ -69,12 +70,17 @@ def _open(options: argparse.Namespace) -> Tuple[Any, bool]:
     Raises CaptureError, CameraError and FolderError.
     """
     from rt_seg.capturing.selection import CaptureError
+    from rt_seg.recordings.bag_files import fault_of_bag, is_ros2_database
 
     source = options.source
     path = Path(source).expanduser()
+    if path.suffix in (".mcap", ".active") or (path / "metadata.yaml").is_file():
+        raise CaptureError(f"{source}: {fault_of_bag(path)}")
     if (options.depth or options.intrinsics) and not path.is_dir():
         raise CaptureError("--depth and --intrinsics go with a folder of images")
     if source == "realsense" or path.suffix == ".db3":
+        if source != "realsense" and is_ros2_database(path):
+            raise CaptureError(f"{source}: {fault_of_bag(path)}")
         from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings
         from rt_seg.cameras.realsense_device import find_device, open_recording
 
@@ -124,8 +130,12 @@ def _capture(options: argparse.Namespace, source: Any, by_stamp: bool, asked: An
         for picture in folder.pictures():
             selection.remember(picture)
     with tqdm(source, unit="frame", disable=None) as frames:
+        used: Counter = Counter()
         for number, frame in selection.chosen(frames):
             name = stamp_name(prefix, frame.stamp) if by_stamp else f"{prefix}_{number:06d}"
+            used[name] += 1
+            if used[name] > 1:  # a recorder that gives several images one stamp
+                name = f"{name}_{used[name]}"
             if folder.holds(name):
                 yield False
                 continue
@@ -178,5 +188,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     if stopped and options.source not in LIVE_SOURCES:
         print("capture: stopped; the same command goes on from here", file=sys.stderr)
         return 130
+    for text, count in getattr(source, "notes", {}).items():
+        if count:
+            print(f"capture: {text} ({count})" if count > 1 else f"capture: {text}", file=sys.stderr)
     print(f"{options.output}: {made} pictures written, {present} were there")
     return 0

@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import message_filters
 import numpy as np
@@ -14,15 +15,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from rt_seg.cameras.errors import CameraError
 from rt_seg.cameras.frame import Frame, Intrinsics, metres_to_millimetres
 from rt_seg.cameras.image_folder import nominal_intrinsics
+from rt_seg.recordings.image_messages import ConversionError, check_depth_size, color_to_rgb, depth_to_metres
 from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
-from rt_seg.ros.compressed_images import compressed_depth_to_metres, compressed_to_rgb
-from rt_seg.ros.conversions import (
-    ConversionError,
-    check_depth_size,
-    color_to_rgb,
-    depth_to_metres,
-    intrinsics_from_message,
-)
+from rt_seg.ros.conversions import intrinsics_from_message
 from rt_seg.ros.frame_queue import FrameQueue
 from rt_seg.ros.recording.framesets import RecordingError, read_framesets
 from rt_seg.ros.synchronizer import LIVE
@@ -34,12 +29,11 @@ INFO_PATIENCE = 2.0
 def frame_of(color: Any, depth: Any, info: Optional[CameraInfo]) -> Frame:
     """A frame of messages, raw or compressed; without camera info, or with one that does not fit, the intrinsics are
     nominal (`calibration` tells). Raises ConversionError."""
-    # Not isinstance: messages out of a bag are of classes that rosbag makes for them.
-    rgb = color_to_rgb(color) if hasattr(color, "encoding") else compressed_to_rgb(color)
+    rgb = color_to_rgb(color)
     height, width = rgb.shape[:2]
     millimetres = None
     if depth is not None:
-        metres = depth_to_metres(depth) if hasattr(depth, "encoding") else compressed_depth_to_metres(depth)
+        metres = depth_to_metres(depth)
         check_depth_size(metres.shape[1], metres.shape[0], width, height)
         millimetres = metres_to_millimetres(metres)
     camera = calibration(info, width, height) or nominal_intrinsics(width, height)
@@ -56,25 +50,66 @@ def calibration(info: Optional[CameraInfo], width: int, height: int) -> Optional
 
 
 class BagFrames:
-    """Frames of a rosbag (or of the parts of a split one), in order."""
+    """Frames of a rosbag (or of the parts of a split one), in order.
+
+    Attributes: notes, what there is to say of the messages read so far, in words, with how often.
+    """
 
     def __init__(self, path: Path, camera: str) -> None:
         """`camera`: namespace to take, where a bag has the topics of several."""
         self._path, self._camera = path, camera
         self.calibrated = False
+        self.notes: Counter = Counter()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read frameset by frameset. Raises CameraError naming the bag."""
+        """Read frameset by frameset. Raises CameraError naming the bag, also when no image of it can be used."""
+        given = 0
+        with_depth = False
+        self.notes.clear()
         try:
-            for frameset in read_framesets(self._path, self._camera, rate=30.0):
+            for frameset in read_framesets(self._path, self._camera, 30.0, "--camera NAME", self._tell):
                 messages = dict(frameset.messages)
+                with_depth = with_depth or DEPTH in messages
                 if COLOR not in messages:
+                    self.notes[f"{self._path}: depth images without their colour image, left out"] += DEPTH in messages
                     continue
-                info, image = messages.get(COLOR_INFO), messages[COLOR]
-                self.calibrated = calibration(info, image.width, image.height) is not None
-                yield frame_of(image, messages.get(DEPTH), info)
-        except (RecordingError, ConversionError) as error:
-            raise CameraError(str(error) if str(self._path) in str(error) else f"{self._path}: {error}") from error
+                frame = self._frame(messages)
+                if frame is not None:
+                    given += 1
+                    yield frame
+        except RecordingError as error:
+            raise CameraError(str(error)) from error
+        if not given:
+            raise CameraError(next(iter(self.notes), f"{self._path}: holds no colour images"))
+        if not with_depth:
+            del self.notes[self._without_depth]
+
+    def _tell(self, text: str) -> None:
+        self.notes[text] += 1
+
+    @property
+    def _without_depth(self) -> str:
+        return f"{self._path}: images without depth of their stamp"
+
+    def _frame(self, messages: Dict[str, Any]) -> Optional[Frame]:
+        """The frame of a frameset, without its depth where that is not usable; None where colour is not."""
+        info, image, depth = messages.get(COLOR_INFO), messages[COLOR], messages.get(DEPTH)
+        self.calibrated = calibration(info, image.width, image.height) is not None
+        self.notes[self._without_depth] += depth is None
+        try:
+            return frame_of(image, depth, info)
+        except ConversionError as error:
+            reason = f"{self._path}: {error}"
+        if depth is not None:
+            try:
+                frame = frame_of(image, None, info)
+            except ConversionError as error:
+                reason = f"{self._path}: {error}"
+            else:
+                self.notes[f"{reason}; kept without depth"] += 1
+                return frame
+        self.notes[f"{reason}; left out"] += 1
+        return None
 
 
 class TopicFrames:

@@ -1,7 +1,9 @@
 """Reads recordings, rosbags and folders of images, as the messages of one frameset after the other."""
 from __future__ import annotations
 
+import contextlib
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -12,9 +14,10 @@ from std_msgs.msg import Header
 
 from rt_seg.cameras.frame import metres_to_millimetres
 from rt_seg.cameras.image_folder import FolderError, open_recording_folder
+from rt_seg.recordings.bag_files import fault_of_bag
+from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, depth_to_metres
 from rt_seg.ros import camera_topics
-from rt_seg.ros.compressed_images import compressed_depth_to_metres, compressed_to_rgb
-from rt_seg.ros.conversions import ConversionError, camera_info_message, image_message
+from rt_seg.ros.conversions import camera_info_message, image_message
 from rt_seg.ros.recording.bag_writer import CAMERA, START
 
 MESSAGE_TYPES = {
@@ -27,6 +30,10 @@ MESSAGE_TYPES = {
 
 GATHER = 0.25
 """Seconds of recorded time in which all messages of one frameset have arrived."""
+SLOP = 0.01
+"""Seconds by which the stamps within a frameset may differ, as in the live node."""
+UNSTAMPED_SLOP = 0.02
+"""The same of times of recording, which stand for stamps of 0: below the period of a camera of 30 Hz."""
 
 
 class RecordingError(ValueError):
@@ -40,7 +47,13 @@ class Frameset(NamedTuple):
     messages: List[Tuple[str, Any]]
 
 
-def read_framesets(recording: Path, camera: str, rate: float) -> Iterator[Frameset]:
+def read_framesets(
+    recording: Path,
+    camera: str,
+    rate: float,
+    flag: str = "camera_name:=NAME",
+    tell: Callable[[str], None] = lambda text: None,
+) -> Iterator[Frameset]:
     """The framesets of a recording, in the order of recording.
 
     Args:
@@ -48,15 +61,18 @@ def read_framesets(recording: Path, camera: str, rate: float) -> Iterator[Frames
             a folder of images, as `open_recording_folder` takes it.
         camera: namespace to take, where a bag has the topics of several cameras.
         rate: frames a second of a folder; bags have stamps.
+        flag: how the caller's user chooses a camera, for the message.
+        tell: called with what there is to say of a bag that was read: messages without a stamp or not decodable.
 
-    Raises RecordingError when the recording cannot be read or holds no colour images.
+    Where stamps are 0, the time of recording stands for them, also in the messages. Raises RecordingError when the
+    recording cannot be read or holds no colour images.
     """
     if recording.is_dir():
         yield from _read_folder(recording, rate)
         return
     parts = [recording] if recording.exists() else _parts(recording)
     for part in parts or [recording]:
-        yield from _read_bag(part, camera)
+        yield from _read_bag(part, camera, flag, tell)
 
 
 def _parts(recording: Path) -> List[Path]:
@@ -82,31 +98,72 @@ def _read_folder(folder: Path, rate: float) -> Iterator[Frameset]:
         raise RecordingError(str(error)) from error
 
 
-def _read_bag(path: Path, camera: str) -> Iterator[Frameset]:
-    """Framesets of one bag: messages with equal header stamps belong together."""
+class _Gathering:
+    """Puts messages of one moment together: each topic once, stamps within the slop of each other."""
+
+    def __init__(self) -> None:
+        self._open: List[Tuple[float, Frameset]] = []
+
+    def add(self, topic: str, message: Any, stamp: float, now: float, slop: float) -> List[Frameset]:
+        """Take a message; returns the framesets that are complete by `now`."""
+        fitting = [
+            (abs(stamp - other), number)
+            for number, (other, frameset) in enumerate(self._open)
+            if abs(stamp - other) <= slop and topic not in dict(frameset.messages)
+        ]
+        if fitting:
+            self._open[min(fitting)[1]][1].messages.append((topic, message))
+        else:
+            self._open.append((stamp, Frameset(now, [(topic, message)])))
+        complete = [frameset for _, frameset in self._open if now - frameset.time > GATHER]
+        self._open = [entry for entry in self._open if now - entry[1].time <= GATHER]
+        return complete
+
+    def rest(self) -> List[Frameset]:
+        """Those that are left at the end."""
+        return [frameset for _, frameset in self._open]
+
+
+def _read_bag(path: Path, camera: str, flag: str, tell: Callable[[str], None]) -> Iterator[Frameset]:
+    """Framesets of one bag: messages whose header stamps are equal, or nearly so, belong together."""
+    unstamped = 0
+    refused: Counter = Counter()
     try:
         with rosbag.Bag(str(path)) as bag:
-            wanted = _topics(path, bag, camera)
-            gathering: Dict[int, Frameset] = {}
+            wanted = _topics(path, bag, camera, flag)
+            gathering = _Gathering()
             for name, message, received in bag.read_messages(topics=list(wanted)):
-                now = received.to_sec()
-                for stamp in [s for s, frameset in gathering.items() if now - frameset.time > GATHER]:
-                    yield gathering.pop(stamp)
-                frameset = gathering.setdefault(message.header.stamp.to_nsec(), Frameset(now, []))
                 topic, decode = wanted[name]
-                frameset.messages.append((topic, decode(message) if decode else message))
-            yield from gathering.values()
-    except (OSError, rosbag.ROSBagException, rosbag.bag.ROSBagFormatException, ConversionError) as error:
+                slop = SLOP
+                if message.header.stamp.is_zero():
+                    unstamped += 1
+                    message.header.stamp, slop = received, UNSTAMPED_SLOP
+                try:
+                    message = decode(message) if decode else message
+                except ConversionError as error:
+                    refused[f"{name}: {error}"] += 1
+                    continue
+                yield from gathering.add(topic, message, message.header.stamp.to_sec(), received.to_sec(), slop)
+            yield from gathering.rest()
+    except (OSError, rosbag.ROSBagException, rosbag.bag.ROSBagFormatException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        with contextlib.suppress(OSError):
+            fault = fault_of_bag(path)
+            if fault is not None:
+                raise RecordingError(f"{path}: cannot be played: it {fault}") from error
         raise RecordingError(
             f"{path}: cannot be played: {reason}. Make a recording with 'rosrun rt_seg make_recording'"
         ) from error
+    if unstamped:
+        tell(f"{path}: {unstamped} messages have no stamp (0); the time of recording stands for it")
+    for text, count in refused.most_common(3):
+        tell(f"{path}: {count} messages left out, {text}")
 
 
 _Wanted = Dict[str, Tuple[str, Optional[Callable[[CompressedImage], Image]]]]
 
 
-def _topics(path: Path, bag: rosbag.Bag, camera: str) -> _Wanted:
+def _topics(path: Path, bag: rosbag.Bag, camera: str, flag: str) -> _Wanted:
     """Topics of the bag to read → topic of the contract, and how to decode what is compressed."""
     held = sorted(name for name, topic in bag.get_type_and_topic_info().topics.items() if topic.message_count)
     packed = {camera_topics.COLOR_COMPRESSED: (camera_topics.COLOR, _decode_color),
@@ -120,7 +177,7 @@ def _topics(path: Path, bag: rosbag.Bag, camera: str) -> _Wanted:
         )
     known = [name for name in (f"/{camera}", f"/{CAMERA}") if name in cameras]
     if not known and len(cameras) > 1:
-        raise RecordingError(f"{path}: holds the cameras {', '.join(cameras)}; choose one with camera_name:=NAME")
+        raise RecordingError(f"{path}: holds the cameras {', '.join(cameras)}; choose one with {flag}")
     chosen = (known or cameras)[0]
     names: _Wanted = {f"{chosen}/{topic}": (topic, None) for topic in MESSAGE_TYPES}
     for ending, (topic, decode) in packed.items():
@@ -130,8 +187,8 @@ def _topics(path: Path, bag: rosbag.Bag, camera: str) -> _Wanted:
 
 
 def _decode_color(message: CompressedImage) -> Image:
-    return image_message(compressed_to_rgb(message), message.header)
+    return image_message(color_to_rgb(message), message.header)
 
 
 def _decode_depth(message: CompressedImage) -> Image:
-    return image_message(metres_to_millimetres(compressed_depth_to_metres(message)), message.header)
+    return image_message(metres_to_millimetres(depth_to_metres(message)), message.header)

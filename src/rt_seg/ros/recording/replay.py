@@ -79,7 +79,7 @@ class _Prefetch:
             while True:
                 first: Optional[float] = None
                 offset, interval = 0.0, 1 / 30
-                for frameset in read_framesets(path, camera, self._settings.rate):
+                for frameset in read_framesets(path, camera, self._settings.rate, tell=rospy.logwarn):
                     first = frameset.time if first is None else first
                     if self._settings.duration and frameset.time - first >= self._settings.duration:
                         break
