@@ -11,6 +11,8 @@ lint_style() {
     .venv/bin/ruff check benchmarks src training test make setup.py $(python_executables scripts/* training/* cfg/*)
 }
 
+lint_types() { .venv/bin/mypy; }
+
 lint_python38() {
     # Syntax and calls that Python 3.8 lacks, in what runs there; --eval-annotations off: they are never evaluated.
     # shellcheck disable=SC2046

@@ -77,6 +77,7 @@ build_workspace
 enter_workspace
 
 check style "ruff" lint_style
+[ ! -x .venv/bin/mypy ] || check types "mypy" lint_types
 [ ! -x .venv/bin/vermin ] || check python38 "Python 3.8 suffices for the live half" lint_python38
 check package "catkin_lint" lint_package
 if [ "${1:-}" != lint ]; then

@@ -110,7 +110,7 @@ def _read_input(data: Any, where: str) -> InputSpec:
         data["channels"] in CHANNELS,
         f"{where}: channels {data['channels']!r} is not understood; accepted: {', '.join(CHANNELS)}",
     )
-    triples = []
+    triples: List[Any] = []
     for key in ("mean", "std"):
         value = data[key]
         _require(

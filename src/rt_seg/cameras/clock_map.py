@@ -47,6 +47,7 @@ class ClockMap:
         return mapped
 
     def _follow(self, stamp: float, now: float) -> None:
+        assert self._difference is not None
         self._difference += self._slew * max(stamp - self._last_stamp, 0.0)
         self._least = min(self._least, now - stamp)
         if stamp - self._window_start >= WINDOW:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional
+from typing import Collection, Dict, Iterator, List, Optional
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ class FolderError(ValueError):
     """A folder of images cannot be read as a stream; the text names the file."""
 
 
-def _images(folder: Path, suffixes=_COLOR_SUFFIXES) -> Dict[str, Path]:
+def _images(folder: Path, suffixes: Collection[str] = _COLOR_SUFFIXES) -> Dict[str, Path]:
     """Image files by stem, in order of name. Raises FolderError for a missing or empty folder, or a doubled stem."""
     if not folder.is_dir():
         raise FolderError(f"{folder}: no such folder of images")

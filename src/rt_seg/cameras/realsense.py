@@ -67,7 +67,7 @@ class RealSenseCamera:
         self._settings = settings
         self._patience = patience
         self._now = now
-        self._playback = device.as_playback() if device.is_playback() else None
+        self._playback: Any = device.as_playback() if device.is_playback() else None
         self.description = str(describe(device))
         self._clock: Optional[ClockMap] = None
         self._filters = make_filters(read_filters(settings.filters), self._sdk)

@@ -47,7 +47,7 @@ class _Capture:
         self.calibrated = calibration is not None
         """Without a calibration the intrinsics of the frames are a guess."""
         self._calibration = calibration
-        self._capture: Optional["cv2.VideoCapture"] = None
+        self._capture: Any = None  # cv2.VideoCapture
 
     def _frame(self, image: np.ndarray, stamp: float) -> Frame:
         height, width = image.shape[:2]

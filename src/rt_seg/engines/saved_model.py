@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 
@@ -38,7 +38,8 @@ class SavedModelEngine:
         if precision == "bf16":
             raise BundleError("precision bf16: TensorFlow computes this network in f32; set precision auto or f32")
         use_threads(threads)
-        mean, std = (tf.constant(255.0 * np.float32(values)) for values in (bundle.input.mean, bundle.input.std))
+        scales = bundle.input.mean, bundle.input.std
+        mean, std = (tf.constant(255.0 * np.asarray(values, np.float32)) for values in scales)
         self._inputs = NetworkInputs(bundle.input)
         kinds = (tf.uint8, tf.float32)
         expected = [tf.TensorSpec(shape, kind) for shape, kind in zip(self._inputs.shapes, kinds)]
@@ -47,7 +48,7 @@ class SavedModelEngine:
             self._model = tf.saved_model.load(str(files.path))
             serve = self._model.serve
 
-            def logits(rgb, *depth):
+            def logits(rgb: Any, *depth: Any) -> Any:
                 normalized = (tf.cast(rgb, tf.float32) - mean) / std
                 return serve([normalized, *depth] if depth else normalized)
 

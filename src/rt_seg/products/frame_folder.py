@@ -77,7 +77,7 @@ class FrameFolder:
             files[f"rgb/{name}.png"] = _png(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
             for path, data in files.items():
                 write_atomically(self.folder / path, data)
-                self._size += len(data)
+                self._size = (self._size or 0) + len(data)
         except OSError as error:
             raise FrameFolderError(f"{self.folder}: the frame cannot be saved: {error}") from error
         return self.folder / "rgb" / f"{name}.png"

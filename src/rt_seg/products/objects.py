@@ -100,7 +100,7 @@ def find_objects(
             left, top = left + part[1].start, top + part[0].start
             window = _widened((left, top, width, height))
             depth_share, pose = 0.0, None
-            if depth is not None:
+            if depth is not None and read is not None:
                 depths, readings = np.ascontiguousarray(depth[window]), read[window]
                 depth_share = cv2.countNonZero(cv2.bitwise_and(region, readings)) / area
                 if rays is not None:

@@ -10,7 +10,7 @@ from rt_seg.cameras.frame import Intrinsics
 
 POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4"), ("label", "<u4")])
 """One point: metres in the optical frame (x right, y down, z forward, REP 103), 0x00RRGGBB, class id."""
-SURE_POINT = np.dtype([*((name, POINT[name]) for name in POINT.names), ("confidence", "<f4")])
+SURE_POINT = np.dtype([*((name, POINT[name]) for name in POINT.names or ()), ("confidence", "<f4")])
 """The same with the probability of the class."""
 
 

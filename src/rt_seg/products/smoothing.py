@@ -27,7 +27,7 @@ class TemporalSmoother:
 
         Returns a new (H, W) uint8 array.
         """
-        if frames < 2 or self._held is None or self._held.shape != mask.shape:
+        if frames < 2 or self._held is None or self._agreed is None or self._held.shape != mask.shape:
             self._held, self._candidate = mask.copy(), mask.copy()
             self._agreed = np.zeros(mask.shape, np.uint8)
             return mask.copy()

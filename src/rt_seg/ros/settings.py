@@ -23,7 +23,7 @@ def read_settings(
     SettingsError naming the parameter, its value and what is accepted.
     """
     hints = get_type_hints(kind)
-    known = {entry.name: entry for entry in fields(kind)}
+    known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
     accepted_names = set(known) | {entry.name for entry in fields(elsewhere)} if elsewhere else set(known)
     unknown = sorted(set(parameters) - accepted_names)
     if unknown:

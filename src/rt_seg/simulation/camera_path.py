@@ -102,6 +102,6 @@ def random_path(
     middle = np.array(
         [0.0, 0.0, 0.02, rng.uniform(*distance), rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(*elevation)), 0.0]
     )
-    reach = np.array([0.05, 0.05, 0.0, reach, np.radians(45), np.radians(tilt), np.radians(5)])
+    reaches = np.array([0.05, 0.05, 0.0, reach, np.radians(45), np.radians(tilt), np.radians(5)])
     share = np.array([0.75, 0.25])
-    return ClosedPath(middle, rng.uniform(0.6, 1.0, (7, 1)) * reach[:, None] * share, rng.random((7, 2)))
+    return ClosedPath(middle, rng.uniform(0.6, 1.0, (7, 1)) * reaches[:, None] * share, rng.random((7, 2)))

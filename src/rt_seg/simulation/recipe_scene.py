@@ -4,7 +4,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from functools import lru_cache
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import cv2
 import numpy as np
@@ -43,7 +43,7 @@ def _rotation(degrees: Tuple[float, float, float]) -> np.ndarray:
     return product
 
 
-def _primitive(body: Body, scale: float) -> Dict[str, object]:
+def _primitive(body: Body, scale: float) -> Dict[str, Any]:
     """The geom of a shape as MuJoCo sizes it, by halves and radii; a cup, for its outside, is a cylinder."""
     half = scale * np.asarray(body.size) / 2
     if body.shape == "sphere":
@@ -95,7 +95,7 @@ def _object_points(item: SceneObject) -> np.ndarray:
     )
 
 
-def _add_mesh_file(asset: ElementTree.Element, assets: Dict[str, bytes], body: Body, scale: float) -> Dict[str, object]:
+def _add_mesh_file(asset: ElementTree.Element, assets: Dict[str, bytes], body: Body, scale: float) -> Dict[str, Any]:
     """Add a body's mesh to a model; returns the attributes of its geom."""
     mesh = load_mesh(Path(body.mesh))
     name = f"part_{len(assets)}_{len(asset)}"

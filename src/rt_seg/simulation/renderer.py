@@ -5,7 +5,7 @@ import os
 import threading
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import numpy as np
 
@@ -139,7 +139,7 @@ class Renderer:
             for name, value in self._frustum.items():
                 setattr(eye, name, value)
 
-    def _draw(self, ids: bool, depth: bool):
+    def _draw(self, ids: bool, depth: bool) -> Tuple[np.ndarray, Any]:
         flags = self._scene.flags
         flags[self._mujoco.mjtRndFlag.mjRND_SEGMENT] = ids
         flags[self._mujoco.mjtRndFlag.mjRND_IDCOLOR] = ids

@@ -80,8 +80,8 @@ def add_room(builder: SceneBuilder, room: Room) -> None:
         size = rng.uniform((0.1, 0.1, 0.2), (0.3, 0.3, 0.6))
         place = (away * np.cos(angle), away * np.sin(angle), size[2] - TABLE_HEIGHT)
         furniture = builder.material(builder.surface(0.5, 128), gloss=0.1)
-        turn = yaw_quaternion(rng.uniform(0, np.pi))
-        builder.geom(BACKGROUND, furniture, type="box", size=size, pos=place, quat=turn)
+        facing = yaw_quaternion(rng.uniform(0, np.pi))
+        builder.geom(BACKGROUND, furniture, type="box", size=size, pos=place, quat=facing)
     # Sheets of paper on the table are background: flatness and an even colour alone do not make a plate.
     for _ in range(int(rng.integers(room.papers[0], room.papers[1] + 1))):
         size = rng.uniform((0.05, 0.07), (0.11, 0.15))

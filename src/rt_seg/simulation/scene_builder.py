@@ -4,7 +4,7 @@ from __future__ import annotations
 import colorsys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ GAP = 0.006
 """Least distance between the footprints of two objects, metres."""
 
 
-def numbers(values: Sequence[float]) -> str:
+def numbers(values: Iterable[float]) -> str:
     """As MJCF writes them."""
     return " ".join(f"{float(v):.6g}" for v in values)
 
@@ -74,12 +74,12 @@ class SceneBuilder:
 
     # -- building blocks ------------------------------------------------------------------------------------------
 
-    def geom(self, class_name: str, material: str, **attributes: object) -> None:
+    def geom(self, class_name: str, material: str, **attributes: Union[str, Iterable[float]]) -> None:
         """Add a geom of a class; attributes as in MJCF, numbers or text."""
         name = f"{class_name}_{len(self.classes)}"
         text = {k: v if isinstance(v, str) else numbers(v) for k, v in attributes.items()}
         ElementTree.SubElement(
-            self.world, "geom", name=name, material=material, contype="0", conaffinity="0", **text
+            self.world, "geom", {"name": name, "material": material, "contype": "0", "conaffinity": "0", **text}
         )
         self.classes[name] = class_name
 
@@ -89,7 +89,7 @@ class SceneBuilder:
         attributes = {"vertex": numbers(mesh.vertices.ravel()), "face": " ".join(map(str, mesh.faces.ravel()))}
         if mesh.normals is not None:
             attributes["normal"] = numbers(mesh.normals.ravel())
-        ElementTree.SubElement(self.asset, "mesh", name=name, **attributes)
+        ElementTree.SubElement(self.asset, "mesh", {"name": name, **attributes})
         return name
 
     def material(self, texture: np.ndarray, flat: bool = False, repeat: float = 1.0, gloss: float = 0.2) -> str:
@@ -140,7 +140,9 @@ class SceneBuilder:
         dark = hsv(hue - 0.01, rng.uniform(0.45, 0.75), value * rng.uniform(0.55, 0.8))
         return random_texture(rng, size, light, dark, ["wood"])
 
-    def colored(self, hues: Tuple[float, float], saturation: Tuple[float, float], patterns: Sequence[str], size=128):
+    def colored(
+        self, hues: Tuple[float, float], saturation: Tuple[float, float], patterns: Sequence[str], size: int = 128
+    ) -> np.ndarray:
         """A texture around a hue of the range (turns of the colour circle), in two shades of it."""
         rng = self.rng
         hue, full, value = rng.uniform(*hues), rng.uniform(*saturation), rng.uniform(0.35, 0.95)
@@ -153,7 +155,7 @@ class SceneBuilder:
         value, hue = rng.uniform(0.55, 0.9), rng.choice([0.6, 0.12])
         tint = 0.35 if hue < 0.5 and rng.random() < 0.4 else 0.06
         first = hsv(hue, rng.uniform(0, tint), value)
-        return random_texture(rng, size, first, tuple(0.85 * c for c in first), ["plain", "grain", "gradient"])
+        return random_texture(rng, size, first, tuple(0.85 * np.asarray(first)), ["plain", "grain", "gradient"])
 
     def near_color(self, color: Sequence[int], patterns: Sequence[str], size: int = 128) -> np.ndarray:
         """A texture of about the colour (red, green, blue, 0..255)."""
@@ -184,7 +186,7 @@ class SceneBuilder:
     def finished(self, intrinsics: Intrinsics) -> Scene:
         """The scene with its camera, for images of this size. The lights are in it already."""
         ElementTree.SubElement(
-            self.root.find("visual"), "global", offwidth=str(intrinsics.width), offheight=str(intrinsics.height)
+            self.root.findall("visual")[0], "global", offwidth=str(intrinsics.width), offheight=str(intrinsics.height)
         )
         # Its field of view is the renderer's affair.
         ElementTree.SubElement(self.world, "camera", name=CAMERA)

@@ -8,6 +8,7 @@ error"); also Keselman et al., "Intel RealSense Stereoscopic Depth Cameras", CVP
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Tuple
 
 import cv2
 import numpy as np
@@ -68,7 +69,7 @@ def random_sensor(rng: np.random.Generator, model: SensorModel = SensorModel()) 
     )
 
 
-def _coarse_noise(rng: np.random.Generator, shape, cell: int) -> np.ndarray:
+def _coarse_noise(rng: np.random.Generator, shape: Tuple[int, ...], cell: int) -> np.ndarray:
     """Normal noise on a grid of `cell` pixels, interpolated to `shape`; of unit variance on average. float32."""
     height, width = shape
     grid = rng.standard_normal((height // cell + 2, width // cell + 2), np.float32)

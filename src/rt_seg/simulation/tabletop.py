@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List
+from typing import List, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -87,7 +87,7 @@ def _add_plate(builder: SceneBuilder, openings: List[_Opening]) -> None:
         return
     place, yaw = spot
     filled = int(rng.integers(len(outlines))) if len(outlines) > 2 and rng.random() < 0.4 else None
-    cells = []
+    cells: List[Tuple[np.ndarray, Optional[np.ndarray]]] = []
     cavity = builder.material(
         builder.colored((0.0, 1.0), (0.0, 0.35), ["plain", "grain"], 64)
         // int(rng.integers(3, 7)),

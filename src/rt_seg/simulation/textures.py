@@ -10,7 +10,9 @@ Color = Tuple[float, float, float]
 """sRGB red, green, blue, each 0..1."""
 
 
-def smooth_noise(rng: np.random.Generator, shape: Tuple[int, int], cells: Tuple[int, int], octaves: int = 1):
+def smooth_noise(
+    rng: np.random.Generator, shape: Tuple[int, int], cells: Tuple[int, int], octaves: int = 1
+) -> np.ndarray:
     """Value noise: random values on a grid of `cells` (rows, columns), interpolated; finer octaves weigh half each.
 
     Returns float32 `shape`, 0..1.
@@ -33,33 +35,33 @@ def _rotated_ramp(rng: np.random.Generator, size: int) -> np.ndarray:
     return x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
 
 
-def _plain(rng, size):
+def _plain(rng: np.random.Generator, size: int) -> np.ndarray:
     return np.full((size, size), rng.random(), np.float32)
 
 
-def _clouds(rng, size):
+def _clouds(rng: np.random.Generator, size: int) -> np.ndarray:
     cells = int(rng.integers(2, 9))
     return smooth_noise(rng, (size, size), (cells, cells), octaves=5)
 
 
-def _grain(rng, size):
+def _grain(rng: np.random.Generator, size: int) -> np.ndarray:
     cells = int(rng.integers(size // 8, size // 2))
     return smooth_noise(rng, (size, size), (cells, cells))
 
 
-def _stripes(rng, size):
+def _stripes(rng: np.random.Generator, size: int) -> np.ndarray:
     wave = np.sin(2 * np.pi * rng.uniform(2, 10) * _rotated_ramp(rng, size))
     return np.clip(0.5 + rng.uniform(0.5, 8) * wave, 0, 1)
 
 
-def _checks(rng, size):
+def _checks(rng: np.random.Generator, size: int) -> np.ndarray:
     frequency = rng.uniform(2, 8)
     first = _rotated_ramp(rng, size)
     second = np.rot90(first)
     return ((np.floor(first * frequency * 2) + np.floor(second * frequency * 2)) % 2).astype(np.float32)
 
 
-def _gradient(rng, size):
+def _gradient(rng: np.random.Generator, size: int) -> np.ndarray:
     ramp = _rotated_ramp(rng, size)
     return (ramp - ramp.min()) / (ramp.max() - ramp.min())
 

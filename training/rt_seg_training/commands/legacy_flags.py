@@ -41,9 +41,11 @@ def translate(arguments: list[str]) -> list[str]:
         flag, equals, value = argument.partition("=")
         flag = flag.replace("_", "-")
         if flag in ("--model-prefix", "--checkpoint-dir", "--use-weightDecay", "--distribution-mode", "--model-name"):
-            value = value if equals else next(rest, None)
-            if value is None:
-                raise argparse.ArgumentTypeError(f"{argument}: expected a value")
+            if not equals:
+                following = next(rest, None)
+                if following is None:
+                    raise argparse.ArgumentTypeError(f"{argument}: expected a value")
+                value = following
         if flag == "--model-prefix":
             prefix = value
         elif flag == "--checkpoint-dir":
@@ -60,8 +62,8 @@ def translate(arguments: list[str]) -> list[str]:
             translated += ["--net", _NETS.get(value, value)]
         elif flag == "--mixed-precision":
             value = value if equals else next(rest, "")
-            setting = BOOLEANS.get(value.lower(), value)
-            translated += [flag, {True: "auto", False: "float32"}.get(setting, setting)]
+            known = BOOLEANS.get(value.lower())
+            translated += [flag, value if known is None else "auto" if known else "float32"]
         else:
             translated.append(_SYNONYMS.get(flag, flag) + equals + value)
     if prefix is not None or folder is not None:

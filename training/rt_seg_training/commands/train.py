@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from rt_seg_training.commands import legacy_flags as original_flags
 from rt_seg_training.configuration import ConfigurationError, add_overrides, load_configuration
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
     `program` is its name in messages. With a `head`, a preset, that head is trained and the configuration file may be
     left out: config/training/custom.yaml is taken.
     """
-    preset = {} if head is None else {"nargs": "?", "default": str(CUSTOM)}
+    preset: dict[str, Any] = {} if head is None else {"nargs": "?", "default": str(CUSTOM)}
     parser = argparse.ArgumentParser(
         prog=program,
         description="Train a network on a built data set." if head is None else f"`train` with --head {head}.",

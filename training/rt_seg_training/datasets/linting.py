@@ -45,9 +45,9 @@ class Inspection:
     """
 
     error: str | None = None
-    pixels: np.ndarray | None = None
+    pixels: Any = None
     size: tuple[int, int] = (0, 0)
-    thumbnail: np.ndarray | None = None
+    thumbnail: Any = None
     readings: int | None = None
     middle: float | None = None
 
@@ -58,7 +58,7 @@ class Report:
     those of them with a reading."""
 
     labels: LabelSet
-    pixels: dict[str, np.ndarray] = field(default_factory=dict)
+    pixels: dict[str, Any] = field(default_factory=dict)
     frames: dict[str, int] = field(default_factory=dict)
     depth_frames: dict[str, int] = field(default_factory=dict)
     depth_pixels: dict[str, int] = field(default_factory=dict)
@@ -90,7 +90,7 @@ def inspect(pair: Pair, source: Source) -> Inspection:
         known = depth[depth > 0]
         readings, middle = len(known), float(np.median(known)) if len(known) else None
     pixels = np.bincount(mask.ravel(), minlength=256).astype(np.int64)
-    return Inspection(None, pixels, image.shape[:2], grey.ravel(), readings, middle)
+    return Inspection(None, pixels, (image.shape[0], image.shape[1]), grey.ravel(), readings, middle)
 
 
 def inspections(source: Source) -> Iterator[Inspection]:
@@ -112,7 +112,9 @@ def lint(source: Source, inspected: Iterable[Inspection] | None = None) -> Repor
         source.labels,
         {split: np.zeros(256, np.int64) for split in splits},
         {split: len(pairs) for split, pairs in splits.items()},
-        *({split: 0 for split in splits} for _ in range(3)),
+        {split: 0 for split in splits},
+        {split: 0 for split in splits},
+        {split: 0 for split in splits},
     )
     thumbnails: dict[str, list[tuple[Pair, np.ndarray]]] = {split: [] for split in splits}
     sizes: Counter[tuple[int, int]] = Counter()
@@ -159,7 +161,7 @@ def check_source(source: Source, inspected: Iterable[Inspection] | None = None) 
 
 def _class_findings(report: Report, only_first_class: int) -> Iterator[Finding]:
     labels, frames = report.labels, sum(report.frames.values())
-    total = sum(report.pixels.values())
+    total: Any = sum(report.pixels.values())
     absent = {label.name for label in labels.labels if not total[label.id]}
     present = [label.name for label in labels.labels if label.name not in absent]
     if not total.any():

@@ -18,7 +18,7 @@ from rt_seg_training.datasets.source import Source
 WARNINGS_KEPT = 200
 
 
-class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """A builder over a source. Built examples: image uint8 (H,W,3) RGB, label uint8 (H,W,1) ids, name text.
 
     Where the source has depth, also depth uint16 (H,W,1) in millimetres, 0 = no reading.
@@ -45,7 +45,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def read_source(self) -> Source:
         """The source of this builder. Raises DatasetError."""
-        return self.reader()(Path(self._source))
+        return self.reader()(Path(self._source))  # type: ignore[arg-type]
 
     def _features(self, with_depth: bool) -> tfds.features.FeaturesDict:
         depth = {"depth": tfds.features.Image(shape=(None, None, 1), dtype=np.uint16, encoding_format="png")}

@@ -18,7 +18,7 @@ class Scores:
     """Confusion matrix of `frames` frames, (classes, classes + 1) int64; see rt_seg.confusion.confusion_matrix."""
 
     labels: LabelSet
-    matrix: np.ndarray = field(default=None)  # type: ignore[assignment]
+    matrix: np.ndarray = field(default=None)  # type: ignore[arg-type]
     frames: int = 0
 
     def __post_init__(self) -> None:

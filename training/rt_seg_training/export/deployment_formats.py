@@ -20,8 +20,8 @@ def _deployment_model(model: keras.Model) -> keras.Model:
     height, width = model.inputs[0].shape[1:3]
     image = keras.Input((height, width, 3), batch_size=1, dtype="uint8", name="image")
     inputs, examples = [image], [np.zeros((1, height, width, 3), np.uint8)]
-    mean = 255 * np.float32(NORMALIZATION_MEAN)
-    std = 255 * np.float32(NORMALIZATION_STD)
+    mean = 255 * np.asarray(NORMALIZATION_MEAN, np.float32)
+    std = 255 * np.asarray(NORMALIZATION_STD, np.float32)
     normalized = keras.ops.divide(keras.ops.subtract(keras.ops.cast(image, "float32"), mean), std)
     if len(model.inputs) == 1:
         deployment = keras.Model(image, model(normalized, training=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def runs_from_mask(mask: np.ndarray) -> list[int]:
     return [0, *runs] if flat[0] else runs
 
 
-def _region(name: str, segmentation: object, height: int, width: int) -> Region:
+def _region(name: str, segmentation: Any, height: int, width: int) -> Region:
     if isinstance(segmentation, dict):
         counts = segmentation["counts"]
         runs = runs_from_text(counts) if isinstance(counts, str) else counts

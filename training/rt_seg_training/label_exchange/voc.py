@@ -19,7 +19,8 @@ IGNORE_COLOR = (224, 224, 192)
 
 
 def _colors(file: Path) -> dict[tuple[int, ...], str]:
-    names = {}
+    # What nobody labelled is black, even where labelmap.txt gives the background another colour, as CVAT's may.
+    names: dict[tuple[int, ...], str] = {IGNORE_COLOR: IGNORE, (0, 0, 0): BACKGROUND_NAMES[0]}
     for line in file.read_text(encoding="utf-8").splitlines():
         if not line.strip() or line.startswith("#"):
             continue
@@ -29,8 +30,7 @@ def _colors(file: Path) -> dict[tuple[int, ...], str]:
         except ValueError as error:
             raise ExchangeError(f"{file}: {line!r}: expected name:red,green,blue::") from error
         names[(red, green, blue)] = name
-    # What nobody labelled is black, even where labelmap.txt gives the background another colour, as CVAT's may.
-    return {IGNORE_COLOR: IGNORE, (0, 0, 0): BACKGROUND_NAMES[0]} | names
+    return names
 
 
 def read(path: Path) -> list[Annotated]:
@@ -52,7 +52,7 @@ def read(path: Path) -> list[Annotated]:
                 raise ExchangeError(f"{file}: the colour {tuple(color.tolist())} is not in {LABELMAP}")
             if name.lower() not in BACKGROUND_NAMES:
                 regions.append(Region(name, mask=(picture == color).all(axis=2)))
-        frames.append(Annotated(file.name, *picture.shape[:2], tuple(regions)))
+        frames.append(Annotated(file.name, picture.shape[0], picture.shape[1], tuple(regions)))
     return frames
 
 

@@ -32,7 +32,8 @@ class Viewport:
         """Show the whole picture, centred."""
         self.scale = min(view / picture for view, picture in zip(self._view, self._picture))
         self._fitted = True
-        self.origin = tuple(-(view / self.scale - size) / 2 for view, size in zip(self._view, self._picture))
+        x, y = (-(view / self.scale - size) / 2 for view, size in zip(self._view, self._picture))
+        self.origin = (x, y)
 
     def to_picture(self, x: float, y: float) -> tuple[float, float]:
         """Place in the picture, in pixels with whole numbers at their centres, of a place in the view."""

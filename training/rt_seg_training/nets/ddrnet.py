@@ -103,7 +103,7 @@ def _pyramid_pooling(x, branch_channels, channels, name):
     scales = [_normalize_relu_convolve(x, branch_channels, 1, 1, f"{name}_scale0")]
     for index, (pool_size, strides) in enumerate(((5, 2), (9, 4), (17, 8), (None, None)), start=1):
         scale = f"{name}_scale{index}"
-        if pool_size is None:
+        if pool_size is None or strides is None:
             pooled = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{scale}_pool")(x)
         else:
             pooled = ZeroPaddedAveragePooling(pool_size, strides, name=f"{scale}_pool")(x)

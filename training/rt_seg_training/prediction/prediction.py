@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def find_tasks(sources: list[Path], output: Path) -> list[Task]:
                 raise PredictionError(f"{source}: {fault_of_bag(source)}")
             if not found:
                 raise PredictionError(f"{source}: holds no pictures, videos or bags")
-            tasks += [Task(path, output / path.relative_to(source).with_suffix(""), _kind(path)) for path in found]
+            tasks += [Task(path, output / path.relative_to(source).with_suffix(""), str(_kind(path))) for path in found]
         elif source.is_file():
             if source.suffix.lower() in FOREIGN_SUFFIXES:
                 raise PredictionError(f"{source}: {fault_of_bag(source)}")
@@ -78,7 +79,7 @@ def find_tasks(sources: list[Path], output: Path) -> list[Task]:
                 raise PredictionError(
                     f"{source}: neither a picture nor a video nor a bag; accepted are {', '.join(SUFFIXES)}"
                 )
-            tasks.append(Task(source, output / source.stem, _kind(source)))
+            tasks.append(Task(source, output / source.stem, str(_kind(source))))
         elif str(source).isdigit() or str(source) == REALSENSE:
             name = str(source) if str(source) == REALSENSE else f"camera{source}"
             tasks.append(Task(source, output / f"{name}_{time.strftime('%Y%m%d_%H%M%S')}", "camera"))
@@ -196,7 +197,8 @@ def predict_video(task: Task, predict: Predictor, masks: bool) -> list[str]:
     result.parent.mkdir(parents=True, exist_ok=True)
     # The suffix decides the format, so it stays at the end.
     temporary = result.with_name(f".unfinished.{result.name}")
-    writer = progress = None
+    writer: Any = None
+    progress: Any = None
     try:
         for number, (frame, rate, count) in enumerate(_frames(task.source)):
             if writer is None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from typing import Any
 
 
 class Interruption:
@@ -13,7 +14,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.requested = False
-        self._usual: dict[int, object] = {}
+        self._usual: dict[int, Any] = {}
 
     def _handle(self, number, frame):
         if self.requested:

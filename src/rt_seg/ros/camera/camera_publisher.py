@@ -1,7 +1,7 @@
 """Publishes the frames of one camera under the topic contract of realsense2_camera."""
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Callable, Dict, Optional
 
 import rospy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -55,22 +55,23 @@ class CameraPublisher:
         """Send a frame, what of it somebody subscribes to. Camera info comes before its image, and only for a camera
         that is calibrated."""
         header = Header(stamp=rospy.Time.from_sec(frame.stamp), frame_id=f"{self._name}_color_optical_frame")
-        makers = {
+        makers: Dict[str, Callable[[], Any]] = {
             COLOR_INFO: lambda: camera_info_message(frame.intrinsics, header),
             COLOR: lambda: image_message(frame.color, header),
             COLOR_COMPRESSED: lambda: rgb_to_compressed(frame.color, header),
         }
-        if frame.depth is not None:
+        depth, ground_truth = frame.depth, frame.ground_truth
+        if depth is not None:
             makers[DEPTH_INFO] = makers[COLOR_INFO]
-            makers[DEPTH] = lambda: image_message(frame.depth, header)
-            makers[DEPTH_COMPRESSED] = lambda: depth_to_compressed(frame.depth, header)
+            makers[DEPTH] = lambda: image_message(depth, header)
+            makers[DEPTH_COMPRESSED] = lambda: depth_to_compressed(depth, header)
         raw = frame.raw_depth
         if raw is not None:
             raw_header = Header(stamp=header.stamp, frame_id=f"{self._name}_depth_optical_frame")
             makers[RAW_DEPTH_INFO] = lambda: camera_info_message(raw.intrinsics, raw_header)
             makers[RAW_DEPTH] = lambda: image_message(raw.image, raw_header)
-        if frame.ground_truth is not None:
-            makers[GROUND_TRUTH] = lambda: image_message(frame.ground_truth, header)
+        if ground_truth is not None:
+            makers[GROUND_TRUTH] = lambda: image_message(ground_truth, header)
         for topic, make in makers.items():
             publisher = self._publishers[topic]
             if publisher.get_num_connections() and (calibrated or KINDS[topic] is not CameraInfo):

@@ -52,7 +52,7 @@ class StartSettings:
     mode: str = "live"
 
 
-def _numbers(value: Any, count: int, where: str) -> Tuple[float, ...]:
+def _numbers(value: Any, count: int, where: str) -> Any:
     if not isinstance(value, list) or len(value) != count or not all(type(item) in (int, float) for item in value):
         raise SettingsError(f"{where} is {value!r}; accepted are {count} numbers")
     return tuple(float(item) for item in value)

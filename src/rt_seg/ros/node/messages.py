@@ -126,18 +126,19 @@ def marker_message(objects: Sequence[SegmentedObject], labels: LabelSet, header:
     """Objects with a pose as boxes in the colours of their classes, with names and distances, for RViz."""
     # The first marker removes those of the image before.
     markers: List[Marker] = [Marker(header=header, action=Marker.DELETEALL)]
-    for number, item in enumerate(entry for entry in objects if entry.pose is not None):
+    placed = [(entry, entry.pose) for entry in objects if entry.pose is not None]
+    for number, (item, place) in enumerate(placed):
         label = labels.labels[item.class_id]
         red, green, blue = (value / 255.0 for value in label.color)
         # RViz does not draw a box without thickness, such as that of a plane.
-        box = Vector3(*(max(size, 0.002) for size in item.pose.extent))
+        box = Vector3(*(max(size, 0.002) for size in place.extent))
         color = ColorRGBA(red, green, blue, MARKER_ALPHA)
         pose = _pose(item)
         markers.append(
             Marker(header=header, ns="boxes", id=number, type=Marker.CUBE, pose=pose, scale=box, color=color)
         )
-        distance = float(np.linalg.norm(item.pose.centroid))
-        x, y, z = item.pose.centroid
+        distance = float(np.linalg.norm(place.centroid))
+        x, y, z = place.centroid
         towards = 1.0 - 0.03 / distance  # in front of the box, not inside it
         markers.append(
             Marker(

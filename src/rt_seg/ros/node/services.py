@@ -60,7 +60,7 @@ class Services:
         if answer is None:
             return GetObjectsResponse(False, self._no_image, SegmentedObjects())
         inputs, results = answer
-        return GetObjectsResponse(True, "", objects_message(results.objects, results.labels, inputs.header))
+        return GetObjectsResponse(True, "", objects_message(results.objects or (), results.labels, inputs.header))
 
     def _on_save_frame(self, request: Trigger) -> TriggerResponse:
         answer = self._requests.next_frame(PATIENCE)

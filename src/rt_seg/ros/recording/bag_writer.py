@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Iterable
+from typing import Any, Iterable
 
 import rosbag
 import rospy
@@ -44,7 +44,7 @@ def _write_frame(bag: rosbag.Bag, frame: Frame, number: int) -> None:
     header = Header(seq=number, stamp=stamp, frame_id=camera_topics.OPTICAL_FRAME)
     info = camera_info_message(frame.intrinsics, header)
 
-    def write(topic: str, message) -> None:
+    def write(topic: str, message: Any) -> None:
         bag.write(f"/{CAMERA}/{topic}", message, stamp)
 
     write(camera_topics.COLOR_INFO, info)

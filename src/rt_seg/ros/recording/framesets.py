@@ -78,8 +78,8 @@ def read_framesets(
 def _parts(recording: Path) -> List[Path]:
     """The bags that `record` splits a recording of this name into, by their number."""
     numbered = re.compile(re.escape(recording.name) + r"_(\d+)\.bag")
-    found = {path: numbered.fullmatch(path.name) for path in recording.parent.glob("*.bag")}
-    return sorted((path for path in found if found[path]), key=lambda path: int(found[path].group(1)))
+    matches = ((numbered.fullmatch(path.name), path) for path in recording.parent.glob("*.bag"))
+    return [path for _, path in sorted((int(match.group(1)), path) for match, path in matches if match)]
 
 
 def _read_folder(folder: Path, rate: float) -> Iterator[Frameset]:

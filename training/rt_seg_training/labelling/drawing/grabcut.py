@@ -125,7 +125,7 @@ class GrabCut(Tool):
         self._boxing = not secondary and (shift or (cut is None and not present))
         self._value = BACKGROUND if secondary else OBJECT
         afresh = cut is None or self._boxing
-        self._strokes = np.zeros(target.document.mask.shape, np.uint8) if afresh else cut.strokes.copy()
+        self._strokes = np.zeros(target.document.mask.shape, np.uint8) if cut is None or afresh else cut.strokes.copy()
         self.move(target, point)
 
     def move(self, target: Target, point: Point) -> None:
