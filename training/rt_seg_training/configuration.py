@@ -52,6 +52,14 @@ class TrainingConfiguration:
     blur: float = _setting("share of the training pictures that are blurred", 0.0, minimum=0, maximum=1)
     noise: float = _setting("share of the training pictures with sensor noise", 0.0, minimum=0, maximum=1)
     jpeg: float = _setting("share of the training pictures with faults of JPEG", 0.0, minimum=0, maximum=1)
+    sunlight: float = _setting(
+        "share of the training images with a hard shadow or a patch of sun", 0.25, minimum=0, maximum=1
+    )
+    glints: float = _setting("share of the training images with white spots of lamps", 0.1, minimum=0, maximum=1)
+    gamma: float = _setting("random gamma, up to e to the power of this or its inverse, 0 = none", 0.2, minimum=0)
+    color_temperature: float = _setting(
+        "random warmth of the light: red by up to e to the power of this, blue by its inverse, 0 = none", 0.1, minimum=0
+    )
     flip: bool = _setting("mirror half of the training pictures left to right", True)
     depth_noise: float = _setting(
         "share of the training pictures whose depth gets the noise and holes of a RealSense", 0.5, minimum=0, maximum=1

@@ -95,8 +95,10 @@ def test_equalisation_spreads_the_brightness():
 
 
 @pytest.mark.parametrize(
-    "setting", [{"brightness": 0.5}, {"blur": 5.0}, {"noise": 30.0}, {"jpeg_quality_min": 5}, {"equalise_share": 1.0}]
-)
+    "setting",
+    [{"brightness": 0.5}, {"blur": 5.0}, {"noise": 30.0}, {"jpeg_quality_min": 5}, {"equalise_share": 1.0},
+     {"sunlight_share": 1.0}, {"glint_share": 1.0}, {"gamma": 0.5}, {"color_temperature": 0.3}],
+)  # fmt: skip
 def test_each_change_of_color_changes_colors_alone(setting):
     frame = _frame()
     changed = recolor(frame, Recipe(**setting), np.random.default_rng(3), IGNORE)

@@ -6,6 +6,7 @@ import tensorflow as tf
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.input_pipeline.data_order import endless_order, share_of_worker
 from rt_seg_training.input_pipeline.depth_augmentation import degrade_depth
+from rt_seg_training.input_pipeline.light import add_glints, cast_light, change_gamma, change_temperature
 from rt_seg_training.input_pipeline.photometric import add_noise, blur, compress, jitter_color, sometimes
 from rt_seg_training.nets.registry import DEPTH_NETS
 
@@ -81,6 +82,18 @@ def random_crop(image, label, configuration: TrainingConfiguration, ignore_id: i
     return image, tf.ensure_shape(resize_label(label, crop), (*crop, 1)), depth
 
 
+def light_up(image: tf.Tensor, configuration: TrainingConfiguration, seed) -> tf.Tensor:
+    """The scene in another light, as the configuration says, in the order in which it reaches the image."""
+    seeds = tf.unstack(tf.random.split(seed, 4), num=4)
+    image = sometimes(configuration.glints, add_glints, image, seeds[0])
+    image = sometimes(configuration.sunlight, cast_light, image, seeds[1])
+    if configuration.color_temperature > 0:
+        image = change_temperature(image, configuration.color_temperature, seeds[2])
+    if configuration.gamma > 0:
+        image = change_gamma(image, configuration.gamma, seeds[3])
+    return image
+
+
 def augment(example, configuration: TrainingConfiguration, ignore_id: int, position):
     """The training picture at a position of the run's order; the seed and the position alone decide what happens to it.
 
@@ -92,6 +105,7 @@ def augment(example, configuration: TrainingConfiguration, ignore_id: int, posit
     seeds = tf.unstack(tf.random.split(start, 7), num=7)
     depth = metres(example["depth"]) if with_depth else None
     image, label, depth = random_crop(example["image"], example["label"], configuration, ignore_id, seeds[0], depth)
+    image = light_up(image, configuration, tf.random.fold_in(start, len(seeds)))
     if configuration.color_jitter > 0:
         image = jitter_color(image, configuration.color_jitter, seeds[1])
     image = sometimes(configuration.blur, blur, image, seeds[2])

@@ -40,6 +40,14 @@ class Recipe:
     """Smallest share of width and height that a crop, brought back to the full size, keeps."""
 
     brightness: float = _setting(0.0, 0, 1)
+    sunlight_share: float = _setting(0.0, 0, 1)
+    """Share of the frames with a hard shadow or a patch of sun."""
+    glint_share: float = _setting(0.0, 0, 1)
+    """Share of the frames with white spots of lamps."""
+    gamma: float = _setting(0.0, 0, 2)
+    """Exponent up to e to the power of this, or its inverse."""
+    color_temperature: float = _setting(0.0, 0, 1)
+    """Red by up to e to the power of this and blue by its inverse, or the other way."""
     equalise_share: float = _setting(0.0, 0, 1)
     blur: float = _setting(0.0, 0, 50)
     """Standard deviation of the Gaussian, in pixels."""

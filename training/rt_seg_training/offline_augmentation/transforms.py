@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 
 from rt_seg_training.datasets.labelled_frame import LabelledFrame
+from rt_seg_training.offline_augmentation.light import add_glints, cast_light, change_gamma, change_temperature
 from rt_seg_training.offline_augmentation.recipe import Recipe
 
 
@@ -77,11 +78,27 @@ def equalise(color: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(ycrcb, cv2.COLOR_YCrCb2RGB)
 
 
+def light_up(color: np.ndarray, recipe: Recipe, random: np.random.Generator) -> np.ndarray:
+    """The scene in another light, as the recipe says: uint8 (H, W, 3) in and out."""
+    image = color.astype(np.float32)
+    if random.random() < recipe.glint_share:
+        image = add_glints(image, random)
+    if random.random() < recipe.sunlight_share:
+        image = cast_light(image, random)
+    if recipe.color_temperature:
+        image = change_temperature(image, recipe.color_temperature, random)
+    if recipe.gamma:
+        image = change_gamma(image, recipe.gamma, random)
+    return np.rint(image).astype(np.uint8)
+
+
 def recolor(frame: LabelledFrame, recipe: Recipe, random: np.random.Generator, ignore_id: int) -> LabelledFrame:
     """Change the colours as the recipe says, in the order in which light, lens, sensor and file do."""
     color = frame.color
     if recipe.label_jitter:
         color = jitter_labelled(color, frame.mask, recipe.label_jitter, random, ignore_id)
+    if recipe.glint_share or recipe.sunlight_share or recipe.color_temperature or recipe.gamma:
+        color = light_up(color, recipe, random)
     if recipe.brightness:
         color = cv2.convertScaleAbs(color, alpha=1 + random.uniform(-recipe.brightness, recipe.brightness))
     if random.random() < recipe.equalise_share:
