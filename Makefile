@@ -1,7 +1,7 @@
 # The two commands of rt_seg, `make live` and `make test`, and what belongs to them. make/ holds what they run.
 
 .DEFAULT_GOAL := help
-.PHONY: help live test lint training clean
+.PHONY: help live test lint coverage training clean
 # Bash, so that `exec` hands Ctrl-C to the very program that runs.
 SHELL := /bin/bash
 
@@ -19,6 +19,9 @@ test:
 lint:
 	@exec make/test.sh lint
 
+coverage:
+	@exec make/test.sh coverage
+
 training:
 	@exec make/training.sh
 
@@ -27,7 +30,8 @@ clean:
 
 #| make live       install what is missing, build, and segment a stream: the demo recording, or a camera
 #| make test       install what tests need as well, build, and run lint, unit tests and rostests (FAST=1: without the slow ones)
-#| make lint       the lint of `make test` alone
+#| make lint       the lint of `make test` alone: style, types, Python 3.8, catkin
+#| make coverage   the unit tests of `make test`, and what share of the statements they run
 #| make training   install the offline half (TensorFlow) beside the live one: train, evaluate, export …
 #| make clean      remove environment, workspace and demo recording; system packages stay
 #|

@@ -1,4 +1,4 @@
-# Lint: style of both halves, Python 3.8 in the live half, and the catkin package.
+# Lint: style and types of both halves, sizes of files, Python 3.8 in the live half, and the catkin package.
 # Each of these is a command for `check` of make/test.sh.
 
 # shellcheck shell=bash disable=SC2034,SC2086
@@ -10,6 +10,8 @@ lint_style() {
     # shellcheck disable=SC2046
     .venv/bin/ruff check benchmarks src training test make setup.py $(python_executables scripts/* training/* cfg/*)
 }
+
+lint_sizes() { "$SYSTEM_PYTHON" make/large_files.py; }
 
 lint_types() { .venv/bin/mypy; }
 

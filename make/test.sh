@@ -1,6 +1,6 @@
 #!/bin/bash
 # `make test`: installs what tests need, builds, then runs every check; the exit code is 1 when any of them failed.
-# `make/test.sh lint` runs the lint alone. With FAST=1, what takes long is left out: tests marked slow, most rostests.
+# `make/test.sh lint` runs the lint alone, `make/test.sh coverage` the unit tests, and prints what share of the code they run. With FAST=1, what takes long is left out: tests marked slow, most rostests.
 # Results as JUnit XML in .setup/results, logs in .setup.
 
 # shellcheck source=make/steps.sh
@@ -9,6 +9,7 @@ source make/install.sh
 source make/workspace.sh
 source make/lint.sh
 
+WANTED=${1:-test}
 RESULTS=$STATE/results
 REGISTERED=(run_tests)
 UNHURRIED=
@@ -44,6 +45,7 @@ check() {
 run_pytest() {
     local name=$1 markers=$2
     shift 2
+    [ "$WANTED" != coverage ] || set -- --cov --cov-append --cov-report= "$@"
     "$PYTHON" -m pytest --junitxml="$RESULTS/$name.xml" -m "$markers$UNHURRIED" "$@"
 }
 
@@ -70,17 +72,19 @@ else
     training=
     say "training         skipped: the offline half needs Python 3.10 or newer, $SYSTEM_PYTHON is older"
 fi
-[ "${1:-}" != lint ] || parts="live test"
+[ "$WANTED" != lint ] || parts="live test"
 # The viewer too: the check of live.launch wants every node that it starts.
 install "environment live viewer test" "$parts"
 build_workspace
 enter_workspace
 
 check style "ruff" lint_style
+check sizes "no files above 500 kB" lint_sizes
 [ ! -x .venv/bin/mypy ] || check types "mypy" lint_types
 [ ! -x .venv/bin/vermin ] || check python38 "Python 3.8 suffices for the live half" lint_python38
 check package "catkin_lint" lint_package
-if [ "${1:-}" != lint ]; then
+if [ "$WANTED" != lint ]; then
+    rm -f "$STATE"/coverage*
     export PYTHONUNBUFFERED=1
     getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-localhost}
 
@@ -93,7 +97,12 @@ if [ "${1:-}" != lint ]; then
     fi
     # These take rt_seg from the workspace, which has its messages, and need no master.
     check ros "unit tests of the ROS half" run_pytest ros "ros" -o pythonpath=test/support test/ros
-    check rostest "rostests and launch file checks" run_registered_tests
+    if [ "$WANTED" = coverage ]; then
+        "$PYTHON" -m coverage report --skip-covered --sort=cover >"$RESULTS/coverage.txt" || true
+        say "coverage         $("$PYTHON" -m coverage report --format=total) % of the statements (by file: $RESULTS/coverage.txt)"
+    else
+        check rostest "rostests and launch file checks" run_registered_tests
+    fi
     say
     "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS" || true
     [ ! -f "$RESULTS/rostest/faults.txt" ] || say "what the node went through, with figures: ${RESULTS#"$REPOSITORY"/}/rostest/faults.txt"

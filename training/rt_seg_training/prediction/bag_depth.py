@@ -74,7 +74,7 @@ class BagDepth:
             unstamped = (entry for entry in self._near if not entry[0])
             found = min(unstamped, key=lambda entry: abs(entry[1] - recorded), default=None)
             fits = found is not None and abs(found[1] - recorded) <= UNSTAMPED_SLOP
-        if not fits:
+        if found is None or not fits:
             near = f"{SLOP // 10**6} ms" if stamp else f"{UNSTAMPED_SLOP // 10**6} ms of recording, without stamps"
             self.refused[f"no depth on {self._topic} within {near}"] += 1
             return None
