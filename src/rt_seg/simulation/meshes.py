@@ -160,3 +160,55 @@ def blob(rng: np.random.Generator, radius: float, roughness: float = 0.35) -> Me
             a, b = 1 + row * columns + column, 1 + row * columns + following
             faces += [(a, a + columns, b + columns), (a, b + columns, b)]
     return Mesh(vertices, np.array(faces))
+
+
+def lathe(profile: np.ndarray, corners: int = ROUND_CORNERS, crease: float = 40.0) -> Mesh:
+    """A turned part: a closed profile (N, 2) of radius >= 0 and height, once round the z axis.
+
+    The profile runs counter-clockwise where radius points right and height up; points on the axis close it.
+    Neighbouring pieces that meet at less than `crease` degrees look rounded.
+    """
+    following = np.roll(profile, -1, axis=0)
+    runs = following - profile
+    length = np.linalg.norm(runs, axis=1)
+    outward = np.stack([runs[:, 1], -runs[:, 0]], axis=1) / np.maximum(length, 1e-12)[:, None]
+    around = 2 * np.pi * np.arange(corners + 1) / corners
+    cos, sin = np.cos(around), np.sin(around)
+    vertices: List[np.ndarray] = []
+    normals: List[np.ndarray] = []
+    faces: List[np.ndarray] = []
+    limit = np.cos(np.radians(crease))
+    for number in range(len(profile)):
+        ends = np.stack([profile[number], following[number]])
+        if length[number] < 1e-9 or ends[:, 0].max() < 1e-9:
+            continue
+        start = (corners + 1) * len(vertices)
+        for end, neighbour in ((0, number - 1), (1, (number + 1) % len(profile))):
+            normal = outward[number]
+            if outward[neighbour] @ normal > limit:
+                normal = normal + outward[neighbour]
+                normal = normal / np.linalg.norm(normal)
+            radius, height = ends[end]
+            vertices.append(np.stack([radius * cos, radius * sin, np.full(corners + 1, height)], axis=1))
+            normals.append(np.stack([normal[0] * cos, normal[0] * sin, np.full(corners + 1, normal[1])], axis=1))
+        low = start + np.arange(corners)
+        high = low + corners + 1
+        if ends[0, 0] > 1e-9:
+            faces.append(np.stack([low, low + 1, high], axis=1))
+        if ends[1, 0] > 1e-9:
+            faces.append(np.stack([low + 1, high + 1, high], axis=1))
+    return Mesh(np.concatenate(vertices), np.concatenate(faces), np.concatenate(normals))
+
+
+def extrusion(outline: np.ndarray, height: float) -> Mesh:
+    """Upright prism over a counter-clockwise outline (N, 2) that is seen whole from the origin, as stars, gears and
+    crosses are; centred in height on z = 0."""
+    low, high = -height / 2, height / 2
+    following = np.roll(outline, -1, axis=0)
+
+    def cap(z: float, up: bool) -> np.ndarray:
+        center = np.broadcast_to([0.0, 0.0, z], (len(outline), 3))
+        ring, ahead = _lift(outline, z), _lift(following, z)
+        return np.stack([center, ring, ahead] if up else [center, ahead, ring], axis=1)
+
+    return _flat_shaded([cap(high, True), cap(low, False), _wall(outline, low, high, outward=True)])

@@ -12,13 +12,14 @@ import numpy as np
 from rt_seg.cameras.frame import Frame, Intrinsics
 from rt_seg.labels import LabelSet
 from rt_seg.simulation.camera_path import Pose
-from rt_seg.simulation.classes import tabletop_labels
+from rt_seg.simulation.classes import tabletop_labels, things_labels
 from rt_seg.simulation.errors import SimulationError
 from rt_seg.simulation.recipe_scene import RecipeScenes
 from rt_seg.simulation.renderer import Renderer
 from rt_seg.simulation.scene_recipe import SceneRecipe
 from rt_seg.simulation.sensor import Sensor, measure_color, measure_depth
 from rt_seg.simulation.tabletop import Tabletop
+from rt_seg.simulation.things import Things
 
 SCENE_VERSION = 1
 """Raised whenever a change makes a seed give another picture."""
@@ -27,6 +28,9 @@ SCENE, VIEW, SENSOR = range(3)
 """Streams of random numbers that one seed yields; a new stream leaves the others as they are."""
 
 VIEW_TRIES = 20
+
+KINDS = ("tabletop", "things")
+"""Kinds of scene that need no recipe."""
 
 ScenesOf = Union[Tabletop, RecipeScenes]
 """What one kind of scene consists of."""
@@ -69,15 +73,20 @@ def simulate_scene(
     width: int = 640,
     height: int = 480,
     recipe: Optional[SceneRecipe] = None,
+    kind: str = "tabletop",
 ) -> Frame:
     """A fresh scene from a random view: color, depth and ground truth, at stamp 0.
 
-    Without a recipe it is the tabletop, and `labels` (default: its own) gives the ids of ground_truth; a recipe has
-    labels and size itself. The view is drawn again, up to VIEW_TRIES times, until what matters is well in sight. Raises
-    SimulationError for a negative seed or when MuJoCo or EGL is not usable.
+    Without a recipe it is of a `kind` out of KINDS, and `labels` (default: its own) gives the ids of ground_truth; a
+    recipe has labels and size itself. The view is drawn again, up to VIEW_TRIES times, until what matters is well in
+    sight. Raises SimulationError for a negative seed or when MuJoCo or EGL is not usable.
     """
     _check_seed(seed)
-    scenes = _scenes(labels, width, height, recipe)
+    if kind not in KINDS:
+        raise SimulationError(f"kind {kind!r}: accepted are {', '.join(KINDS)}")
+    scenes: Union[ScenesOf, Things] = _scenes(labels, width, height, recipe)
+    if recipe is None and kind == "things":
+        scenes = Things(labels or things_labels(), width, height)
     rng = _generator(seed, SCENE)
     intrinsics = scenes.intrinsics(rng)
     with Renderer(scenes.scene(rng, intrinsics), intrinsics, scenes.labels) as renderer:

@@ -94,3 +94,28 @@ def random_texture(
     image = np.asarray(first, np.float32) * (1 - pattern) + np.asarray(second, np.float32) * pattern
     image += rng.uniform(0.0, 0.05) * (smooth_noise(rng, (size, size), (size // 2, size // 2))[..., None] - 0.5)
     return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def print_texture(rng: np.random.Generator, size: int) -> np.ndarray:
+    """What is printed on packages, labels, pages and mats: areas, rules, lines of writing, dots. uint8 (S, S, 3)."""
+    image = np.empty((size, size, 3), np.uint8)
+    image[:] = rng.integers(0, 256, 3) if rng.random() < 0.6 else rng.integers(200, 256)
+    for _ in range(int(rng.integers(2, 14))):
+        kind, color = rng.random(), tuple(int(c) for c in rng.integers(0, 256, 3))
+        x, y = (int(v) for v in rng.integers(0, size, 2))
+        width, height = (int(v) for v in size * rng.uniform(0.05, 0.6, 2))
+        if kind < 0.35:
+            cv2.rectangle(image, (x, y), (x + width, y + height), color, -1)
+        elif kind < 0.5:
+            cv2.ellipse(image, (x, y), (width // 2, height // 2), rng.uniform(0, 180), 0, 360, color, -1, cv2.LINE_AA)
+        elif kind < 0.6:
+            cv2.line(image, (x, y), (x + width, y - height), color, int(rng.integers(1, 6)), cv2.LINE_AA)
+        else:
+            letters = "".join(chr(int(c)) for c in rng.integers(48, 123, int(rng.integers(3, 16))))
+            scale, line = rng.uniform(0.25, 1.4) * size / 256, int(rng.integers(10, 30) * size / 256) + 1
+            for row in range(int(rng.integers(1, 9))):
+                cv2.putText(
+                    image, letters[row % 5 :], (x, y + row * line), cv2.FONT_HERSHEY_SIMPLEX, scale, color,
+                    1 + int(scale * 2), cv2.LINE_AA,
+                )  # fmt: skip
+    return image

@@ -14,7 +14,7 @@ import yaml
 
 from rt_seg.labels import load_labels
 from rt_seg.simulation import simulate_scene
-from rt_seg.simulation.classes import tabletop_labels
+from rt_seg.simulation.classes import tabletop_labels, things_labels
 from rt_seg_training.datasets.custom.custom_source import read_custom
 from rt_seg_training.datasets.linting import check_source
 from rt_seg_training.synthesis import synthesis
@@ -100,6 +100,16 @@ def test_the_executable_works_on_several_processes_and_gives_the_bytes_of_one(da
     assert done.returncode == 0, done.stderr
     assert "3 frames (3 made now, 0 were there)" in done.stdout
     assert content(tmp_path / "data") == content(data)
+
+
+def test_things_on_surfaces_are_a_scene_of_their_own_and_not_mixed_with_the_tabletop(tmp_path, capsys):
+    options = ["--output", str(tmp_path / "data"), "--count", "1", "--jobs", "1", "--depth", "--validation-share", "0"]
+    assert main([*options, "--scene", "things"]) == 0, capsys.readouterr().err
+    assert load_labels(tmp_path / "data" / "labels.yaml") == things_labels()
+    mask = cv2.imread(str(tmp_path / "data" / "gt" / "000000.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(mask, simulate_scene(0, kind="things").ground_truth)
+    assert main(options) == 1
+    assert "'kind': 'things'" in capsys.readouterr().err
 
 
 BOX = "{objects: [{class: box, shape: box, size: [0.1, 0.1, 0.05], count: 1}], camera: {width: 96, height: 72}}"

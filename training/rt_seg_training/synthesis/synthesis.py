@@ -19,8 +19,10 @@ from typing import Any
 
 import yaml
 
-from rt_seg.labels import LabelError
+from rt_seg.labels import LabelError, LabelSet
 from rt_seg.simulation import SCENE_VERSION, SimulationError
+from rt_seg.simulation.classes import tabletop_labels, things_labels
+from rt_seg.simulation.recording import KINDS
 from rt_seg.simulation.scene_recipe import SceneRecipe
 
 RECIPE = "recipe.yaml"
@@ -34,11 +36,12 @@ class SynthesisError(ValueError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the bytes of a frame; without a scene, it shows the tabletop."""
+    """What decides the bytes of a frame; without a scene, it is of a kind."""
 
     seed: int
     image_format: str
     scene: SceneRecipe | None = None
+    kind: str = "tabletop"
 
     @property
     def record(self) -> dict[str, Any]:
@@ -46,7 +49,18 @@ class Recipe:
         record: dict[str, Any] = {
             "seed": self.seed, "image_format": self.image_format, "scene_version": SCENE_VERSION
         }  # fmt: skip
-        return record if self.scene is None else {**record, "scene": self.scene.digest}
+        if self.scene is not None:
+            record["scene"] = self.scene.digest
+        elif self.kind != "tabletop":
+            record["kind"] = self.kind
+        return record
+
+    @property
+    def labels(self) -> LabelSet:
+        """The classes of the scenes."""
+        if self.scene is not None:
+            return self.scene.labels
+        return things_labels() if self.kind == "things" else tabletop_labels()
 
 
 def stem(number: int) -> str:
@@ -81,7 +95,7 @@ def make_frame(folder: Path, number: int, recipe: Recipe, with_depth: bool) -> N
 
     from rt_seg.simulation import simulate_scene
 
-    frame = simulate_scene(recipe.seed + number, recipe=recipe.scene)
+    frame = simulate_scene(recipe.seed + number, recipe=recipe.scene, kind=recipe.kind)
     images = {"rgb": frame.color[..., ::-1], "gt": frame.ground_truth, "depth": frame.depth}
     for kind, path in frame_files(folder, number, recipe.image_format, with_depth).items():
         options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
@@ -137,10 +151,11 @@ def synthesize(
     image_format: str = "jpg",
     validation_share: float = 0.0,
     scene: SceneRecipe | None = None,
+    kind: str = "tabletop",
 ) -> int:
     """Make the frames 0..count-1 in `folder`, but for those that are complete there; frame i has the seed seed + i.
 
-    `scene` is the recipe of the scenes; without one it is the tabletop.
+    `scene` is the recipe of the scenes; without one they are of a `kind`: tabletop or things.
 
     Also writes labels.yaml and, for a validation_share above 0, splits.yaml: {train: [stems], validation: [stems]},
     where the last frames validate. Returns the number of frames made in this run. Raises SynthesisError when the
@@ -148,8 +163,6 @@ def synthesize(
     OSError when the folder cannot be written.
     """
     from tqdm import tqdm
-
-    from rt_seg.simulation.classes import tabletop_labels
 
     if count < 1:
         raise SynthesisError(f"count {count}: accepted are integers from 1")
@@ -165,15 +178,14 @@ def synthesize(
             f"validation share {validation_share}: accepted are 0 to below 1, leaving at least one of {count} to train"
         )
 
-    recipe = Recipe(seed, image_format, scene)
+    recipe = Recipe(seed, image_format, scene, kind)
     if folder.exists() and not folder.is_dir():
         raise SynthesisError(f"{folder}: is a file; --output must name a folder")
     _check_recipe(folder, recipe)
     for kind in ("rgb", "gt", "depth") if with_depth else ("rgb", "gt"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     _write_yaml(folder / RECIPE, recipe.record)
-    labels = tabletop_labels() if scene is None else scene.labels
-    _write_yaml(folder / "labels.yaml", labels.to_dict())
+    _write_yaml(folder / "labels.yaml", recipe.labels.to_dict())
 
     todo = [
         (folder, number, recipe, with_depth)
@@ -213,7 +225,7 @@ def synthesize_archive(archive: Path, count: int, seed: int = 0, image_format: s
     `count` frames. Errors are those of `synthesize`.
     """
     folder = archive.with_name(f"{archive.name}.frames")
-    recipe = Recipe(seed, image_format, settings.get("scene"))
+    recipe = Recipe(seed, image_format, settings.get("scene"), settings.get("kind", "tabletop"))
     if archive.exists() and not folder.exists():
         _unpack(archive, folder, recipe)
     made = synthesize(folder, count, seed, image_format=image_format, **settings)
@@ -248,14 +260,20 @@ def _unpack(archive: Path, folder: Path, recipe: Recipe) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="synthesize",
-        description="Make a data set of simulated scenes: rgb/, gt/ (class ids), labels.yaml, splits.yaml. Without a "
-        "recipe these are tabletops with plates, pegs and blocks. A run that was broken off goes on where it stopped.",
+        description="Make a data set of simulated scenes: rgb/, gt/ (class ids), labels.yaml, splits.yaml. A "
+        "recipe puts your own parts into them. A run that was broken off goes on where it stopped.",
         epilog="examples:\n"
         "  rosrun rt_seg synthesize --count 1500 --seed 0 --output data/tabletop --depth\n"
+        "  rosrun rt_seg synthesize --scene things --count 3000 --depth --output data/things\n"
         "  rosrun rt_seg synthesize --recipe config/scenes/bracket.yaml --count 600 --output bracket.zip",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--scene", choices=KINDS, default="tabletop", help="tabletop: plates, pegs and blocks; things: things of any "
+        "shape on tables, floors and shelves (default: %(default)s)"
+    )  # fmt: skip
+    what.add_argument(
         "--recipe", type=Path, metavar="YAML", help="objects (STL, OBJ, shapes) and how they are filmed; "
         "config/scenes/bracket.yaml explains itself"
     )  # fmt: skip
@@ -298,6 +316,7 @@ def main(arguments: list[str] | None = None) -> int:
             image_format=options.image_format,
             validation_share=options.validation_share,
             scene=scene,
+            kind=options.scene,
         )
     except (SynthesisError, SimulationError, LabelError, OSError) as error:
         print(f"synthesize: {error}", file=sys.stderr)
