@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 import yaml
 from PIL import Image
 
@@ -340,3 +342,24 @@ def test_packaged_labels_are_found_in_install_space_too(tmp_path, monkeypatch):
     assert packaged_labels("camvid").names == ["background", "peg"]
     with pytest.raises(DatasetError, match=r"config/labels/nope\.yaml: not found"):
         packaged_labels("nope")
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_built_jpeg_has_the_pixels_of_opencv_and_pillow(tmp_path, subsampling, progressive):
+    coarse = np.random.default_rng(4).integers(0, 256, (9, 12, 3), np.uint8)
+    image = cv2.resize(coarse, (157, 119), interpolation=cv2.INTER_CUBIC)
+    source = tmp_path / "jpegs"
+    for folder in ("rgb", "gt"):
+        (source / folder).mkdir(parents=True)
+    for number in range(2):
+        options = {"quality": 80, "subsampling": subsampling, "progressive": progressive}
+        Image.fromarray(image).save(source / "rgb" / f"{number}.jpg", **options)
+        cv2.imwrite(str(source / "gt" / f"{number}.png"), (image[..., 0] > 99).astype(np.uint8))
+    classes = [{"id": 0, "name": "none", "color": [0, 0, 0]}, {"id": 1, "name": "thing", "color": [255, 0, 0]}]
+    (source / "labels.yaml").write_text(yaml.safe_dump({"ignore_id": 255, "classes": classes}))
+    dataset, _ = build_dataset("custom", source, data_dir=tmp_path / "data")
+    example = next(iter(tfds.as_numpy(dataset.examples("train"))))
+    expected = cv2.cvtColor(cv2.imread(str(source / "rgb" / "0.jpg")), cv2.COLOR_BGR2RGB)
+    np.testing.assert_array_equal(example["image"], expected)
+    np.testing.assert_array_equal(example["image"], np.asarray(Image.open(source / "rgb" / "0.jpg")))
