@@ -25,10 +25,6 @@ esac
 usual=tabletop
 [[ $camera != realsense* ]] || usual=indoor # it takes the depth of the camera, and knows rooms
 bundle=${BUNDLE:-$usual}
-shopt -s nullglob
-shipped=(models/*)
-[ -d "$bundle" ] || [ ! -d "models/$bundle" ] || bundle=models/$bundle
-[ -d "$bundle" ] || stop "BUNDLE=$bundle: no such folder, and none of that name in models/ (${shipped[*]##*/})"
 [ -z "${RECORDING:-}" ] || [ -e "$RECORDING" ] || compgen -G "${RECORDING}_*.bag" >/dev/null ||
     stop "RECORDING=$RECORDING: no such file or folder"
 
@@ -38,7 +34,7 @@ install "$groups" live
 build_workspace
 enter_workspace
 
-"$PYTHON" make/check_bundle.py "$bundle" || exit 1
+bundle=$("$PYTHON" make/check_bundle.py "$bundle") || exit 1
 
 if [ "$camera" = recording ] && [ -z "${RECORDING:-}" ]; then
     mapfile -t simulation < <(find src/rt_seg/simulation src/rt_seg/cameras src/rt_seg/ros/recording \
@@ -53,5 +49,5 @@ getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-loc
 
 say "live             roslaunch rt_seg live.launch (camera: $camera, bundle: $bundle, viewer: $viewer); Ctrl-C ends it"
 # shellcheck disable=SC2086
-exec roslaunch rt_seg live.launch camera:="$camera" bundle:="$(realpath "$bundle")" viewer:="$viewer" loop:="$loop" \
+exec roslaunch rt_seg live.launch camera:="$camera" bundle:="$bundle" viewer:="$viewer" loop:="$loop" \
     recording:="$(realpath -m "$recording")" snapshot:="$REPOSITORY/recordings/snapshot.png" ${ARGS:-}

@@ -9,11 +9,11 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 import yaml
 
 from rt_seg.labels import LabelError, LabelSet, labels_from_dict
+from rt_seg.model_home import MANIFEST, find_bundle, known_bundles
 
 FORMAT = 1
 """Version of the bundle's layout; raised when an older reader could misread a newer bundle."""
 
-MANIFEST = "bundle.yaml"
 RUNTIMES = ("openvino", "onnxruntime", "litert", "saved_model", "keras")
 CHANNELS = ("rgb", "rgbd")
 
@@ -164,13 +164,19 @@ def verify_files(engine: EngineFiles, folder: Path) -> None:
 
 
 def load_bundle(folder: Union[str, Path]) -> Bundle:
-    """Read and check a bundle's manifest; model files are hashed by `verify_files` when an engine opens them.
+    """Read and check a bundle's manifest; `folder` may be the name of a known bundle, see `find_bundle`.
+
+    Model files are hashed by `verify_files` when an engine opens them.
 
     Raises BundleError, naming file, key and value, for a missing folder or manifest, an unknown key, a wrong type,
     or a label set whose fingerprint is not the recorded one.
     """
-    folder = Path(folder).expanduser()
-    _require(folder.is_dir(), f"{folder}: no such model bundle (expected a folder that holds {MANIFEST})")
+    folder = find_bundle(folder)
+    _require(
+        folder.is_dir(),
+        f"{folder}: no such model bundle; accepted are a folder that holds {MANIFEST} and the names "
+        f"{', '.join(known_bundles())}",
+    )
     manifest = folder / MANIFEST
     _require(manifest.is_file(), f"{manifest}: not found, so {folder} is not a model bundle. Make one with 'export'.")
     try:

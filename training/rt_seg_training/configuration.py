@@ -11,8 +11,11 @@ from typing import Any
 import yaml
 
 from rt_seg.atomic_file import write_atomically
+from rt_seg.package_files import named_file, names_of
 from rt_seg_training.nets.registry import HEADS, NETS
 
+SHIPPED = "config/training"
+"""Of the package: the configurations that have names."""
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 """Words for a flag on the command line."""
 
@@ -137,7 +140,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot read the configuration: {error.strerror}") from error
+        shipped = ", ".join(names_of(SHIPPED))
+        text = f"{path}: cannot read the configuration: {error.strerror}; shipped are {shipped}"
+        raise ConfigurationError(text) from error
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(data, dict):
@@ -146,11 +151,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def load_configuration(path: str | Path, overrides: dict[str, Any] | None = None) -> TrainingConfiguration:
-    """Read a YAML configuration and apply `overrides`.
+    """Read a YAML configuration, a path or the name of a shipped one, and apply `overrides`.
 
     Raises ConfigurationError, naming file, key and accepted values, for anything unknown, missing or ill-typed.
     """
-    path = Path(path)
+    path = named_file(path, SHIPPED)
     values: dict[str, Any] = {}
     for source, settings in ((str(path), _read_yaml(path)), ("command line", overrides or {})):
         for name, value in settings.items():

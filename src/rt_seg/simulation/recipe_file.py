@@ -7,6 +7,7 @@ from typing import Any, Dict
 
 import yaml
 
+from rt_seg.package_files import named_file, names_of
 from rt_seg.simulation.classes import BACKGROUND
 from rt_seg.simulation.errors import SimulationError
 from rt_seg.simulation.mesh_file import load_mesh
@@ -15,6 +16,7 @@ from rt_seg.simulation.room import Lights, Room
 from rt_seg.simulation.scene_recipe import SHAPES, Body, Camera, Clutter, SceneObject, SceneRecipe
 from rt_seg.simulation.sensor import SensorModel
 
+SHIPPED = "config/scenes"
 _SECTIONS = {"room": Room, "lights": Lights, "camera": Camera, "sensor": SensorModel}
 _OBJECT_KEYS = ("bodies", "count", "scale", "pose")
 _BODY_KEYS = ("class", *(entry.name for entry in fields(Body) if entry.name != "name"))
@@ -88,11 +90,16 @@ def recipe_from_dict(data: Any, folder: Path, source: str) -> SceneRecipe:
 
 
 def load_recipe(path: Path) -> SceneRecipe:
-    """Read a recipe and look at its meshes. Raises SimulationError naming the file and what is accepted."""
+    """Read a recipe, a path or the name of a shipped one, and look at its meshes.
+
+    Raises SimulationError naming the file and what is accepted.
+    """
+    path = named_file(path, SHIPPED)
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SimulationError(f"{path}: cannot read the recipe: {error.strerror}") from error
+        shipped = ", ".join(names_of(SHIPPED))
+        raise SimulationError(f"{path}: cannot read the recipe: {error.strerror}; shipped are {shipped}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SimulationError(f"{path}: not valid YAML: {error}") from error
     return recipe_from_dict(data, path.resolve().parent, str(path))

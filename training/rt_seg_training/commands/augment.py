@@ -188,10 +188,10 @@ def main(arguments: list[str] | None = None) -> int:
         prog="augment",
         description="Grow a labelled data set: new frames of its train split by a recipe (shift, rotate, scale, crop, "
         "colours, blur, noise, JPEG, other backgrounds, objects cut out and pasted), with mask and depth.",
-        epilog="example: rosrun rt_seg augment my_images config/augmentation/objects.yaml --output my_images_grown",
+        epilog="example: rosrun rt_seg augment my_images objects --output my_images_grown",
     )
     parser.add_argument("source", type=Path, metavar="PATH", help="folder or zip file with rgb/, gt/, labels.yaml")
-    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file; config/augmentation has examples")
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file, or the name of a shipped one (objects)")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the grown data set")
     parser.add_argument("--copies", type=int, help="new frames of each train frame (default: the recipe's)")
     parser.add_argument("--seed", type=int, help="other random numbers (default: the recipe's)")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SCORES, REPORT, HISTORY = "scores.json", "report.html", "history.csv"
 
 EXAMPLE = """examples:
-  rosrun rt_seg evaluate --bundle models/camvid --dataset camvid --split validation --output scores/camvid
+  rosrun rt_seg evaluate --bundle camvid --dataset camvid --split validation --output scores/camvid
   rosrun rt_seg evaluate --run runs/mine --output scores/mine
 
 A bundle is run by the code and the engine of the live node: the masks are the very ones. A training run is run by
@@ -87,7 +87,7 @@ def _open_bundle(folder: Path, threads: int, precision: str) -> _Model:
         Segmenter(bundle, threads=threads, precision=precision),
         bundle.labels,
         f"bundle {bundle.name!r} {bundle.version}",
-        f"--bundle models/{bundle.name}",
+        f"--bundle {bundle.name}",
         (bundle.input.width, bundle.input.height),
         bundle.training,
         bundle.input.with_depth,
@@ -245,7 +245,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     model = parser.add_mutually_exclusive_group(required=True)
-    model.add_argument("--bundle", type=Path, metavar="DIR", help="a model bundle")
+    model.add_argument("--bundle", type=Path, metavar="MODEL", help="a model bundle: a folder, or its name")
     model.add_argument("--run", type=Path, metavar="DIR", help="a run folder of train, not exported yet")
     parser.add_argument("--dataset", metavar="NAME", help="set of build_dataset, or its folder (default: of training)")
     parser.add_argument(
@@ -290,7 +290,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.run is not None and options.record is not None:
             raise EvaluationError("--record writes into a bundle's manifest, and --run has none; export the run first")
         if options.bundle is not None:
-            model, folder = _open_bundle(options.bundle, options.threads, options.precision), options.bundle
+            model = _open_bundle(options.bundle, options.threads, options.precision)
+            folder = model.segmenter.bundle.folder
             name, split = options.dataset, options.split or "validation"
         else:
             model, folder = _open_run(options.run), options.run
@@ -319,7 +320,7 @@ def main(arguments: list[str] | None = None) -> int:
         for warning in warnings:
             print(f"note: {warning}")
         if options.record is not None:
-            record_score(options.bundle, result, protocol, options.record)
+            record_score(folder, result, protocol, options.record)
         if options.output is not None:
             from rt_seg_training.evaluation.report import html_report
 

@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 
 EXAMPLE = """example:
-  rosrun rt_seg export runs/tabletop --output models/tabletop --license "MIT"
-  rosrun rt_seg evaluate --bundle models/tabletop --dataset tabletop --split validation
+  rosrun rt_seg export runs/mine --license "MIT"
+  rosrun rt_seg evaluate --bundle mine --dataset mine --split validation
+  roslaunch rt_seg live.launch bundle:=mine
+
+Without --output the bundle becomes one of your own models, in ~/.local/share/rt_seg/models (or $RT_SEG_MODELS): all
+tools and the live node find it there by its name.
 
 Pictures of the data set that the run learnt from calibrate the int8 form and show that each form computes what Keras
 computes; without that, nothing is written. Frames of the validation split that did not calibrate measure what int8
@@ -24,8 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", type=Path, help="run folder of train")
-    parser.add_argument("--output", type=Path, required=True, help="folder of the bundle; an older bundle is replaced")
-    parser.add_argument("--name", help="name of the model (default: that of the output folder)")
+    parser.add_argument(
+        "--output", type=Path, help="folder of the bundle (default: NAME in your own models); an older one is replaced"
+    )
+    parser.add_argument("--name", help="name of the model (default: that of the output folder, else of the run)")
     parser.add_argument("--version", default="1.0.0", help="version of the model (default: %(default)s)")
     parser.add_argument("--license", required=True, help="terms under which the weights may be used")
     parser.add_argument("--notes", default="", help="limits and remarks for the model card, Markdown")
@@ -57,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     from rt_seg.bundle import BundleError
     from rt_seg.labels import LabelError
+    from rt_seg.model_home import known_bundles, model_home
     from rt_seg_training.configuration import ConfigurationError, load_configuration
     from rt_seg_training.datasets.errors import DatasetError
     from rt_seg_training.export.accuracy_guard import disjoint_frames
@@ -85,6 +92,14 @@ def main(arguments: list[str] | None = None) -> int:
         guard_split = configuration.validation_split
         examples = dataset.examples(guard_split, depth=depth).as_numpy_iterator()
         validation = disjoint_frames(examples, names, options.guard_frames)
+        if options.output is None:
+            name = options.name or run.resolve().name
+            if not name.strip(".") or "/" in name:
+                raise ExportError(f"--name {name!r}: is not the name of a folder")
+            options.output = model_home() / name
+            shipped = known_bundles().get(name, options.output)
+            if shipped != options.output:
+                print(f"export: {shipped} has that name, too; by it yours will be found", file=sys.stderr)
         name = options.name or options.output.resolve().name
         result = export_bundle(
             run,

@@ -19,11 +19,11 @@ from rt_seg_training.prediction.prediction import (
 )
 
 EXAMPLE = """examples:
-  rosrun rt_seg predict models/tabletop photo.jpg --output predictions
-  rosrun rt_seg predict models/tabletop photos/ drive.mp4 --output predictions
-  rosrun rt_seg predict models/tabletop recording.bag
-  rosrun rt_seg predict models/tabletop 0 --frames 300
-  rosrun rt_seg predict models/indoor realsense
+  rosrun rt_seg predict tabletop photo.jpg --output predictions
+  rosrun rt_seg predict tabletop photos/ drive.mp4 --output predictions
+  rosrun rt_seg predict tabletop recording.bag
+  rosrun rt_seg predict tabletop 0 --frames 300
+  rosrun rt_seg predict indoor realsense
 
 A picture a/b.jpg gives predictions/b_mask.png (class ids, one byte a pixel) and predictions/b_overlay.jpg; a video
 c.mp4 gives predictions/c_overlay.mp4 and, with --video-masks, predictions/c_masks/000000.png and so on. A rosbag d.bag
@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bundle", type=Path, help="folder of the model bundle")
+    parser.add_argument("bundle", type=Path, help="the model bundle: a folder or a name, shipped or your own")
     parser.add_argument(
         "sources", type=Path, nargs="+", metavar="SOURCE",
         help="pictures, videos, bags, folders of them; a camera's id, or realsense"

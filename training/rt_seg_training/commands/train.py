@@ -6,17 +6,15 @@ import dataclasses
 import math
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
+from rt_seg.package_files import names_of
 from rt_seg_training.commands import legacy_flags as original_flags
-from rt_seg_training.configuration import ConfigurationError, add_overrides, load_configuration
-
-CUSTOM = Path(__file__).resolve().parents[2] / "config" / "training" / "custom.yaml"
+from rt_seg_training.configuration import SHIPPED, ConfigurationError, add_overrides, load_configuration
 
 EXAMPLE = """example:
   rosrun rt_seg build_dataset camvid ~/CamVid
-  rosrun rt_seg train config/training/camvid.yaml --batch-size 4
+  rosrun rt_seg train camvid --batch-size 4
 
 The run folder (runs/<name of the configuration>) gets the weights, the settings in force, the labels, history.csv,
 curves.png, and the scalars and pictures for `tensorboard --logdir runs`. A run that was interrupted or killed goes on
@@ -33,9 +31,9 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
     """Run the command; returns the exit status: 0; 1 when the loss overflowed or a worker ended, 2 for bad input.
 
     `program` is its name in messages. With a `head`, a preset, that head is trained and the configuration file may be
-    left out: config/training/custom.yaml is taken.
+    left out: the shipped one, `custom`, is taken.
     """
-    preset: dict[str, Any] = {} if head is None else {"nargs": "?", "default": str(CUSTOM)}
+    preset: dict[str, Any] = {} if head is None else {"nargs": "?", "default": "custom"}
     parser = argparse.ArgumentParser(
         prog=program,
         description="Train a network on a built data set." if head is None else f"`train` with --head {head}.",
@@ -44,7 +42,8 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
     )
     parser.add_argument(
         "configuration",
-        help="YAML file of the experiment, see config/training/" + (" (%(default)s)" if preset else ""),
+        help=f"YAML file of the experiment, or the name of a shipped one ({', '.join(names_of(SHIPPED))})"
+        + ("; default: %(default)s" if preset else ""),
         **preset,
     )
     parser.add_argument("--data-dir", help="folder of built data sets (default: that of build_dataset)")

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from rt_seg.package_files import named_file
+
 
 class RecipeError(ValueError):
     """A recipe is not usable; the text names the file, the key and what is accepted."""
@@ -69,6 +71,7 @@ class Recipe:
     paste_rotate: float = _setting(180.0, 0, 180)
 
 
+SHIPPED = "config/augmentation"
 _FIELDS = {entry.name: entry for entry in dataclasses.fields(Recipe)}
 _TYPES = {"int": int, "float": float, "str": str}
 
@@ -104,7 +107,11 @@ def recipe_from_dict(data: Any, source: str) -> Recipe:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe (YAML); a relative `backgrounds` is taken from the recipe's own folder. Raises RecipeError."""
+    """Read a recipe (YAML), a path or the name of a shipped one.
+
+    A relative `backgrounds` is taken from the recipe's own folder. Raises RecipeError.
+    """
+    path = named_file(path, SHIPPED)
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -15,6 +15,7 @@ import tensorflow as tf
 from rt_seg.atomic_file import write_atomically
 from rt_seg.bundle import BundleError
 from rt_seg.confusion import mean_iou
+from rt_seg.model_home import find_bundle
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration
 from rt_seg_training.datasets.loading import DataSet
 from rt_seg_training.input_pipeline import batches as pipeline
@@ -165,7 +166,7 @@ def _replace_weights(model: keras.Model, path: Path) -> None:
 
 
 def _apply_initial_weights(configuration: TrainingConfiguration, model: keras.Model, batches: tf.data.Dataset) -> None:
-    start = Path(configuration.initial_weights)
+    start = find_bundle(configuration.initial_weights)
     if is_bundle(start):
         if configuration.net not in WARM_NETS:
             raise ConfigurationError(

@@ -265,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="examples:\n"
         "  rosrun rt_seg synthesize --count 1500 --seed 0 --output data/tabletop --depth\n"
         "  rosrun rt_seg synthesize --scene things --count 3000 --depth --output data/things\n"
-        "  rosrun rt_seg synthesize --recipe config/scenes/bracket.yaml --count 600 --output bracket.zip",
+        "  rosrun rt_seg synthesize --recipe bracket --count 600 --output bracket.zip",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group()
@@ -275,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     what.add_argument(
         "--recipe", type=Path, metavar="YAML", help="objects (STL, OBJ, shapes) and how they are filmed; "
-        "config/scenes/bracket.yaml explains itself"
+        "a file, or the name of a shipped one (bracket, part_alone); config/scenes/bracket.yaml explains itself"
     )  # fmt: skip
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--output", required=True, type=Path, metavar="PATH", help="folder of the data set, or X.zip")

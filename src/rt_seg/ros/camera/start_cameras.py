@@ -13,8 +13,8 @@ import yaml
 from tf2_msgs.msg import TFMessage
 
 from rt_seg.cameras.frame import Placement
+from rt_seg.model_home import find_bundle
 from rt_seg.ros.camera_frames import static_transform
-from rt_seg.ros.node.model import bundle_folder
 from rt_seg.ros.settings import SettingsError, read_settings
 
 SOURCES = ("realsense", "realsense_sdk", "webcam", "video", "recording", "simulated", "none")
@@ -127,7 +127,7 @@ def launch_files(cameras: List[CameraEntry], settings: StartSettings, package: P
     files = []
     for camera in cameras:
         segmentation = [f"camera_name:={camera.name}", f"namespace:=/{camera.name}", f"config:={settings.config}",
-                        f"bundle:={bundle_folder(camera.bundle)}", f"mode:={settings.mode}"]  # fmt: skip
+                        f"bundle:={find_bundle(camera.bundle).resolve()}", f"mode:={settings.mode}"]  # fmt: skip
         files.append((str(package / "launch" / "segmentation.launch"), segmentation))
         driver = [f"camera:={camera.source}", f"camera_name:={camera.name}"]
         driver += [f"serial_no:={camera.serial}"] if camera.serial else []

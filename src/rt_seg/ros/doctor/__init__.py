@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import List, Optional
 
 from rt_seg.ros.doctor.finding import BAD, NOTE, Finding, describe
-from rt_seg.ros.doctor.installation import check_bundles, check_machine, check_modules, shipped_bundles
+from rt_seg.ros.doctor.installation import check_bundles, check_machine, check_modules, installed_bundles
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -39,7 +39,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         from rt_seg.ros.doctor.graph import watch
 
         report(check_cameras())
-        report(check_bundles(options.bundle or shipped_bundles()))
+        report(check_bundles(options.bundle or installed_bundles()))
         report(watch(options.camera.strip("/"), options.node.strip("/"), options.seconds))
     bad, notes = (sum(finding.level == level for finding in findings) for level in (BAD, NOTE))
     print(f"{len(findings)} findings: {bad} bad, {notes} to note")

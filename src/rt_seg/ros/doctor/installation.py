@@ -106,9 +106,8 @@ def check_bundles(folders: List[Path]) -> List[Finding]:
     return findings
 
 
-def shipped_bundles() -> List[Path]:
-    """The bundles of this package."""
-    import rospkg
+def installed_bundles() -> List[Path]:
+    """The user's own bundles and those of this package."""
+    from rt_seg.model_home import known_bundles
 
-    models = Path(rospkg.RosPack().get_path("rt_seg")) / "models"
-    return sorted(path.parent for path in models.glob("*/bundle.yaml"))
+    return [folder for _, folder in sorted(known_bundles().items())]

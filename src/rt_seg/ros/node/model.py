@@ -2,11 +2,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional
 
 import numpy as np
-import rospkg
 
 from rt_seg.bundle import Bundle, BundleError, load_bundle
 from rt_seg.segmenter import Segmenter
@@ -34,28 +32,19 @@ class Model:
         return f"{self.bundle.name} {self.bundle.version}"
 
 
-def bundle_folder(text: str) -> Path:
-    """The folder that a text names: a path, or the name of a bundle that this package ships."""
-    path = Path(text).expanduser()
-    if "/" not in text and not path.exists():
-        shipped = Path(rospkg.RosPack().get_path("rt_seg")) / "models" / text
-        return shipped if shipped.is_dir() else path
-    return path
-
-
 def load_model(
     text: str, settings: EngineSettings, first_image: Optional[np.ndarray] = None, confidence: bool = False
 ) -> Model:
     """Load a bundle and segment a first image with it, which takes an engine longer than those after it.
 
     Args:
-        text: a folder, or the name of a shipped bundle.
+        text: a folder, or the name of a bundle, see `find_bundle`.
         first_image: uint8 (H, W, 3) RGB; without one, a black image of the network's size.
         confidence: whether the confidence is wanted, too.
 
     Raises BundleError when the bundle cannot be used or its network does not run.
     """
-    bundle = load_bundle(bundle_folder(text))
+    bundle = load_bundle(text)
     segmenter = Segmenter(bundle, settings.runtime, settings.threads, settings.precision)
     if first_image is None:
         first_image = np.zeros((bundle.input.height, bundle.input.width, 3), np.uint8)

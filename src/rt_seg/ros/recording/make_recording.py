@@ -8,7 +8,7 @@ from typing import Iterable, List, Optional, Tuple
 
 _EPILOG = """examples:
   rosrun rt_seg make_recording simulated --seed 7 --frames 240 recordings/demo.bag
-  rosrun rt_seg make_recording simulated --recipe config/scenes/bracket.yaml recordings/bracket.bag
+  rosrun rt_seg make_recording simulated --recipe bracket recordings/bracket.bag
   rosrun rt_seg make_recording folder --color rgb --depth depth --intrinsics camera.json recordings/desk.bag
 """
 
