@@ -60,6 +60,13 @@ class LabelSet:
         return table
 
     @property
+    def unlabelled_color(self) -> Tuple[int, int, int]:
+        """Colour of ids without a class in coloured masks: black, or the darkest grey that no class has, so that the
+        colours of a mask tell its ids."""
+        taken = {label.color for label in self.labels}
+        return next((grey, grey, grey) for grey in range(256) if (grey, grey, grey) not in taken)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) over ids, names, colours and ignore id: equal if and only if the label sets are equal."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -2,22 +2,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 
 from rt_seg.bundle import Bundle
 from rt_seg.engines import create_engine
-from rt_seg.engines.class_id_head import class_ids, confidences
+from rt_seg.engines.class_id_head import class_ids, confidences, probabilities
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """`mask`: class id per pixel, uint8 (H, W); `confidence`: its probability, float32 (H, W), if it was asked for."""
+    """`mask`: class id per pixel, uint8 (H, W). If they were asked for, `confidence`: its probability, float32 (H, W),
+    and `probabilities`: those of n classes, float32 (H, W, n)."""
 
     mask: np.ndarray
     confidence: Optional[np.ndarray] = None
+    probabilities: Optional[np.ndarray] = None
 
 
 def resize_image(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -60,7 +62,11 @@ class Segmenter:
         return self._engine.description
 
     def segment(
-        self, rgb: np.ndarray, confidence: bool = False, depth: Optional[np.ndarray] = None
+        self,
+        rgb: np.ndarray,
+        confidence: bool = False,
+        depth: Optional[np.ndarray] = None,
+        classes: Optional[Sequence[int]] = None,
     ) -> Segmentation:
         """Segment an RGB image, uint8 (H, W, 3).
 
@@ -68,6 +74,7 @@ class Segmenter:
             confidence: whether it is wanted, too: it costs an exponential per class and pixel.
             depth: of the image's pixels, (H, W), uint16 millimetres or float32 metres, 0 or NaN without a reading. A
                 bundle of rgbd takes it, and goes on without where it is None; one of rgb does not look at it.
+            classes: ids whose probabilities are wanted, too, in this order.
 
         Raises ValueError for another shape or type.
         """
@@ -79,7 +86,11 @@ class Segmenter:
             depth = self._network_depth(depth, height, width)
         logits = self._engine.logits(resize_image(rgb, spec.height, spec.width), depth)
         mask = class_ids(logits, height, width)
-        return Segmentation(mask, confidences(logits, height, width) if confidence else None)
+        return Segmentation(
+            mask,
+            confidences(logits, height, width) if confidence else None,
+            probabilities(logits, height, width, classes) if classes else None,
+        )
 
     def _network_depth(self, depth: np.ndarray, height: int, width: int) -> Optional[np.ndarray]:
         spec = self.bundle.input

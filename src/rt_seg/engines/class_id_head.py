@@ -7,7 +7,7 @@ corners disagree, the borders of what is in the image, are up-sampled. The ids a
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Iterable, Tuple
+from typing import Iterable, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -105,3 +105,16 @@ def confidences(logits: np.ndarray, height: int, width: int) -> np.ndarray:
         values = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
         total += cv2.exp(cv2.subtract(values, best, values), values)
     return np.reciprocal(total, out=total)
+
+
+def probabilities(logits: np.ndarray, height: int, width: int, classes: Sequence[int]) -> np.ndarray:
+    """Softmax probabilities per pixel, float32 (height, width, n) in the order of `classes`, the n ids of those that
+    are wanted, of logits as in `class_ids`; over all classes, wanted or not, they add up to 1."""
+    planes = np.ascontiguousarray(logits.transpose(2, 0, 1))
+    planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in planes]
+    _, best = _largest(planes)
+    total = np.zeros((height, width), np.float32)
+    for plane in planes:
+        total += cv2.exp(cv2.subtract(plane, best, plane), plane)
+    np.reciprocal(total, out=total)
+    return np.dstack([cv2.multiply(planes[class_id], total) for class_id in classes])

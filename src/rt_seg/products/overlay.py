@@ -13,14 +13,17 @@ _TEXT_SCALE = 0.45
 class Palette:
     """Draws masks of one label set.
 
-    Classes that are pure black, and ids without a class (255 among them), are black in the coloured mask and leave
-    the camera image as it is in the overlay: the background stays readable.
+    Classes that are pure black, and ids without a class (255 among them), leave the camera image as it is in the
+    overlay: the background stays readable. In the coloured mask, ids without a class have `LabelSet.unlabelled_color`:
+    black, or a black that no eye but a table tells from that of a class.
     """
 
     def __init__(self, labels: LabelSet) -> None:
         self._labels = labels
-        self._table = labels.color_table.reshape(256, 1, 3)
-        self._drawn = np.where(self._table.any(axis=2), 255, 0).astype(np.uint8).ravel()
+        self._drawn = np.where(labels.color_table.any(axis=1), 255, 0).astype(np.uint8)
+        table = labels.color_table
+        table[len(labels) :] = labels.unlabelled_color
+        self._table = table.reshape(256, 1, 3)
 
     def colorize(self, mask: np.ndarray) -> np.ndarray:
         """The mask in the colours of its classes: (H, W) uint8 ids to (H, W, 3) uint8 RGB."""

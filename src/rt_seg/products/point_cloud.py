@@ -14,6 +14,14 @@ SURE_POINT = np.dtype([*((name, POINT[name]) for name in POINT.names or ()), ("c
 """The same with the probability of the class."""
 
 
+def point_type(with_confidence: bool, float_label: bool = False) -> np.dtype:
+    """POINT or SURE_POINT, or the same with the class id as a number of float32 for who reads all fields as such."""
+    kind = SURE_POINT if with_confidence else POINT
+    if not float_label:
+        return kind
+    return np.dtype([(name, "<f4" if name == "label" else kind[name]) for name in kind.names])
+
+
 class Rays:
     """Viewing directions of the pixels of one camera, computed once: x / z and y / z of each pixel's ray."""
 
@@ -57,6 +65,7 @@ def label_points(
     stride: int = 1,
     confidence: Optional[np.ndarray] = None,
     out: Optional[np.ndarray] = None,
+    float_label: bool = False,
 ) -> np.ndarray:
     """Points of an image, organised as its pixels are: (H', W') of dtype POINT, H' = ceil(H / stride).
 
@@ -68,13 +77,14 @@ def label_points(
         stride: takes every stride-th row and column.
         confidence: (H, W) float32, probability of the class; with it the dtype is SURE_POINT.
         out: an array of an earlier call to fill again, when its shape and dtype fit.
+        float_label: the class id as float32 instead of uint32.
 
     Pinhole model: x = z (u - cx) / fx, y = z (v - cy) / fy. Raises ValueError for images of different sizes.
     """
     rays.check(depth=depth, rgb=rgb, mask=mask, **({} if confidence is None else {"confidence": confidence}))
     every = (slice(None, None, stride), slice(None, None, stride))
     z = depth[every]
-    kind = POINT if confidence is None else SURE_POINT
+    kind = point_type(confidence is not None, float_label)
     points = out if out is not None and (out.shape, out.dtype) == (z.shape, kind) else np.empty(z.shape, kind)
     words = points.view(np.float32).reshape(*z.shape, -1)
     words[..., 0] = rays.x[every] * z

@@ -18,20 +18,24 @@ JPEG_QUALITY = 95
 CONFIG_BYTES = 12
 """Before the PNG of a compressedDepth message; all 0 for millimetres."""
 
-_ENCODING_OF = {("uint8", 2): "mono8", ("uint8", 3): "rgb8", ("uint16", 2): "16UC1", ("float32", 2): "32FC1"}
+_ENCODING_OF = {("uint8", 2): "mono8", ("uint8", 3): "rgb8", ("uint16", 2): "16UC1", ("int16", 2): "16SC1",
+                ("float32", 2): "32FC1"}  # fmt: skip
 
 
 def image_message(pixels: np.ndarray, header: Header) -> Image:
     """Image message with packed rows and the given header.
 
-    (H, W) uint8 becomes mono8, (H, W, 3) uint8 rgb8, (H, W) uint16 16UC1, (H, W) float32 32FC1; raises
-    ConversionError for anything else.
+    (H, W) uint8 becomes mono8, (H, W, 3) uint8 rgb8, (H, W) uint16 16UC1, (H, W) int16 16SC1, (H, W) float32 32FC1
+    and (H, W, n) float32 32FCn; raises ConversionError for anything else.
     """
+    if pixels.dtype == np.float32 and pixels.ndim == 3:
+        height, width, channels = pixels.shape  # cv_bridge knows no more than four channels
+        return Image(header, height, width, f"32FC{channels}", 0, 4 * channels * width, pixels.tobytes())
     encoding = _ENCODING_OF.get((pixels.dtype.name, pixels.ndim))
     if encoding is None or (pixels.ndim == 3 and pixels.shape[2] != 3):
         raise ConversionError(
             f"an array of shape {pixels.shape} and type {pixels.dtype} has no image encoding; accepted are (H, W) of "
-            "uint8, uint16 or float32, and (H, W, 3) of uint8"
+            "uint8, uint16, int16 or float32, (H, W, 3) of uint8, and (H, W, n) of float32"
         )
     return _BRIDGE.cv2_to_imgmsg(pixels, encoding, header)
 
@@ -78,10 +82,18 @@ def camera_info_message(intrinsics: Intrinsics, header: Header) -> CameraInfo:
     )
 
 
-def rgb_to_compressed(rgb: np.ndarray, header: Header) -> CompressedImage:
-    """(H, W, 3) uint8 RGB as a JPEG."""
+def png_message(image: np.ndarray, header: Header) -> CompressedImage:
+    """Class ids (H, W) uint8, or their colours (H, W, 3) uint8 RGB, as a PNG: not one of them may change."""
+    is_color = image.ndim == 3
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if is_color else image
+    png = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]  # 1: the quickest
+    return CompressedImage(header, "rgb8; png compressed bgr8" if is_color else "mono8; png compressed", png.tobytes())
+
+
+def rgb_to_compressed(rgb: np.ndarray, header: Header, quality: int = JPEG_QUALITY) -> CompressedImage:
+    """(H, W, 3) uint8 RGB as a JPEG of a quality of 1 to 100."""
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-    jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return CompressedImage(header, "rgb8; jpeg compressed bgr8", jpeg.tobytes())
 
 

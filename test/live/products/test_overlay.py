@@ -15,7 +15,15 @@ IMAGE = np.random.default_rng(2).integers(0, 256, (48, 64, 3), np.uint8)
 
 
 def test_the_coloured_mask_has_exactly_the_colours_of_the_label_set():
-    assert np.array_equal(PALETTE.colorize(MASK), LABELS.color_table[MASK])
+    classes = MASK % len(LABELS)
+    assert np.array_equal(PALETTE.colorize(classes), LABELS.color_table[classes])
+
+
+def test_the_colours_of_a_mask_tell_its_ids_and_what_is_unlabelled():
+    colors = PALETTE.colorize(MASK).reshape(-1, 3)
+    known = MASK.ravel() < len(LABELS)
+    assert {tuple(color) for color in colors[~known]} == {LABELS.unlabelled_color} == {(1, 1, 1)}
+    assert LABELS.unlabelled_color not in {tuple(color) for color in colors[known]}
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 0.5, 1.0])

@@ -31,7 +31,12 @@ class AdjustableSettings:
     maximum_rate: float = _setting(0.0, 0.0, 1000.0, "images a second to work on at most, in live mode; 0 for all")
     minimum_depth: float = _setting(0.0, 0.0, 100.0, "metres; nearer depth counts as unknown")
     maximum_depth: float = _setting(0.0, 0.0, 100.0, "metres; farther depth counts as unknown; 0 for no limit")
-    cloud_stride: int = _setting(2, 1, 64, "~points takes every n-th row and column")
+    cloud_stride: int = _setting(2, 1, 64, "~points and ~points_kept take every n-th row and column; 1: all pixels")
+    float_labels: bool = _choice(False, "label of ~points and ~points_kept as FLOAT32, for who reads floats only")
+    keep: str = _choice("", "classes that stay in ~depth_kept and ~points_kept, comma-separated; empty keeps all")
+    drop: str = _choice("", "classes that do not stay in ~depth_kept and ~points_kept, comma-separated")
+    margin: int = _setting(2, 0, 50, "pixels around what does not stay that do not stay either")
+    channels: str = _choice("", "classes of ~probabilities, comma-separated; empty takes all")
     least_area: int = _setting(150, 1, 10**8, "pixels of the smallest region that ~objects names")
     openings: str = _choice("hole", "names of classes that are holes in a surface, comma-separated")
     save_below_confidence: float = _setting(

@@ -6,7 +6,8 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Callable, List, Optional, Tuple
 
-from rt_seg.ros.node.outputs import Inputs, Results
+from rt_seg.ros.node.frame_products import Inputs
+from rt_seg.ros.node.outputs import Results
 
 
 class FrameRequests:

@@ -9,7 +9,8 @@ from typing import Optional
 import rospy
 
 from rt_seg.products.frame_folder import FrameFolder, FrameFolderError
-from rt_seg.ros.node.outputs import Inputs, Results
+from rt_seg.ros.node.frame_products import Inputs
+from rt_seg.ros.node.outputs import Results
 
 
 class FrameSaver:

@@ -16,10 +16,6 @@ from rt_seg.labels import LabelSet
 from rt_seg.products.objects import SegmentedObject
 from rt_seg.products.statistics import ClassStatistic
 
-_FIELD_TYPES = {"x": PointField.FLOAT32, "y": PointField.FLOAT32, "z": PointField.FLOAT32,
-                "rgb": PointField.FLOAT32, "label": PointField.UINT32, "confidence": PointField.FLOAT32}  # fmt: skip
-"""`rgb` is declared as a float, whose bits hold 0x00RRGGBB: what PCL and RViz expect."""
-
 MARKER_ALPHA = 0.45
 TEXT_HEIGHT = 0.022
 """Metres: readable in RViz at the distances of a tabletop."""
@@ -37,20 +33,25 @@ def label_info_message(bundle: Bundle, stamp: rospy.Time, threshold: float) -> m
     return message
 
 
+def _field_type(name: str, kind: np.dtype) -> int:
+    # `rgb` is declared as a float, whose bits hold 0x00RRGGBB: what PCL and RViz expect.
+    return PointField.UINT32 if kind.kind == "u" and name != "rgb" else PointField.FLOAT32
+
+
 def point_cloud_message(points: np.ndarray, header: Header) -> PointCloud2:
-    """An organised cloud, (H, W) of dtype POINT or SURE_POINT, as PointCloud2 with the fields x y z rgb label, and
-    confidence of the latter."""
-    height, width = points.shape
+    """An organised cloud, (H, W) of `point_type`, or an unorganised one without NaN, (n,), as PointCloud2 with the
+    fields of the type."""
+    height, width = points.shape if points.ndim == 2 else (1, len(points))
     places = points.dtype.fields
     return PointCloud2(
         header=header,
         height=height,
         width=width,
-        fields=[PointField(name, places[name][1], _FIELD_TYPES[name], 1) for name in points.dtype.names],
+        fields=[PointField(name, places[name][1], _field_type(name, places[name][0]), 1) for name in places],
         is_bigendian=False,
         point_step=points.dtype.itemsize,
         row_step=points.dtype.itemsize * width,
-        is_dense=False,
+        is_dense=points.ndim == 1,
         data=points.tobytes(),
     )
 

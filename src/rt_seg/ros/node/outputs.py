@@ -4,26 +4,26 @@ from __future__ import annotations
 import copy
 import threading
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, FrozenSet, List, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import rospy
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from rt_seg.bundle import Bundle
-from rt_seg.cameras.frame import Intrinsics
 from rt_seg.labels import UNLABELLED, LabelSet
-from rt_seg.msg import ClassStatistics, FrameTiming, LabelInfo, SegmentedObjects
+from rt_seg.msg import ChannelInfo, ClassStatistics, FrameTiming, LabelInfo, SegmentedObjects
 from rt_seg.products.class_filter import ClassFilter, split_names
-from rt_seg.products.objects import SegmentedObject, find_objects
+from rt_seg.products.kept_geometry import ClassSelection, keep_depth, keep_millimetres
+from rt_seg.products.objects import SegmentedObject
 from rt_seg.products.overlay import Palette
-from rt_seg.products.point_cloud import Rays, label_points
 from rt_seg.products.smoothing import TemporalSmoother
 from rt_seg.products.statistics import class_statistics
-from rt_seg.ros.conversions import image_message
+from rt_seg.ros.conversions import image_message, png_message, rgb_to_compressed
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
+from rt_seg.ros.node.frame_products import FrameProducts, Inputs, Memory, Plan
 from rt_seg.ros.node.messages import (
     label_info_message,
     marker_message,
@@ -34,34 +34,85 @@ from rt_seg.ros.node.messages import (
 from rt_seg.ros.publishing import create_publisher
 from rt_seg.segmenter import Segmentation
 
-_KINDS: Dict[str, type] = {
-    "mask": Image,
-    "mask_color": Image,
-    "overlay": Image,
-    "confidence": Image,
-    "camera_info": CameraInfo,
-    "points": PointCloud2,
-    "statistics": ClassStatistics,
-    "objects": SegmentedObjects,
-    "object_markers": MarkerArray,
-    "timing": FrameTiming,
+OVERLAY_QUALITY = 80
+"""Of the JPEG, for eyes: image_transport's own default."""
+
+
+class _Topic(NamedTuple):
+    """A topic: its message class, how a message is made (None where the image lacks what it takes), and what has to be
+    computed for it."""
+
+    kind: type
+    make: Callable[[FrameProducts], Optional[Any]]
+    depth: bool = False
+    confidence: bool = False
+    probabilities: bool = False
+
+
+def _camera_info(products: FrameProducts) -> Optional[CameraInfo]:
+    if products.inputs.camera_info is None:
+        return None
+    message = copy.copy(products.inputs.camera_info)
+    message.header = products.header
+    return message
+
+
+def _depth_kept(products: FrameProducts) -> Optional[Image]:
+    if products.inputs.depth is None:
+        return None
+    way = keep_millimetres if products.inputs.depth_in_millimetres else keep_depth
+    return image_message(way(products.inputs.depth, products.stays), products.header)
+
+
+def _confidence_8bit(products: FrameProducts) -> Image:
+    return image_message(np.rint(products.confidence * np.float32(255.0)).astype(np.uint8), products.header)
+
+
+def _cloud(points: Optional[np.ndarray], header: Header) -> Optional[PointCloud2]:
+    return None if points is None else point_cloud_message(points, header)
+
+
+def _statistics(products: FrameProducts) -> ClassStatistics:
+    labels = products.plan.bundle.labels
+    return statistics_message(class_statistics(products.mask, products.inputs.depth, labels), labels, products.header)
+
+
+def _channel_info(products: FrameProducts) -> ChannelInfo:
+    names = products.plan.bundle.labels.names
+    return ChannelInfo(products.header, [names[class_id] for class_id in products.plan.channels])
+
+
+_TOPICS: Dict[str, _Topic] = {
+    "camera_info": _Topic(CameraInfo, _camera_info),
+    "mask": _Topic(Image, lambda p: image_message(p.mask, p.header)),
+    "mask/compressed": _Topic(CompressedImage, lambda p: png_message(p.mask, p.header)),
+    # Signed, since to cv_bridge mono16 is a brightness: from mono8 it multiplies by 257, and back it divides.
+    "labels_16": _Topic(Image, lambda p: image_message(p.mask.astype(np.int16), p.header)),
+    "mask_color": _Topic(Image, lambda p: image_message(p.color_mask, p.header)),
+    "mask_color/compressed": _Topic(CompressedImage, lambda p: png_message(p.color_mask, p.header)),
+    "overlay": _Topic(Image, lambda p: image_message(p.overlay, p.header)),
+    "overlay/compressed": _Topic(CompressedImage, lambda p: rgb_to_compressed(p.overlay, p.header, OVERLAY_QUALITY)),
+    "confidence": _Topic(Image, lambda p: image_message(p.confidence, p.header), confidence=True),
+    "confidence_8bit": _Topic(Image, _confidence_8bit, confidence=True),
+    "channel_info": _Topic(ChannelInfo, _channel_info),
+    "probabilities": _Topic(Image, lambda p: image_message(p.probabilities, p.header), probabilities=True),
+    "statistics": _Topic(ClassStatistics, _statistics, depth=True),
+    "depth_kept": _Topic(Image, _depth_kept, depth=True),
+    "points": _Topic(PointCloud2, lambda p: _cloud(p.points, p.header), depth=True),
+    "points_kept": _Topic(PointCloud2, lambda p: _cloud(p.points_kept, p.header), depth=True),
+    "objects": _Topic(
+        SegmentedObjects, lambda p: objects_message(p.objects, p.plan.bundle.labels, p.header), depth=True
+    ),
+    "object_markers": _Topic(
+        MarkerArray, lambda p: marker_message(p.objects, p.plan.bundle.labels, p.header), depth=True
+    ),
 }
+"""In the order in which they are sent; a camera info goes before the images that it belongs to."""
+_TIMING = "timing"
 
 
 LONGEST_GAP = 1.0
 """Seconds between two images after which smoothing starts anew."""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """One image with what belongs to it: rgb (H, W, 3) uint8; camera_info of H × W pixels, intrinsics where that is a
-    calibration, and depth (H, W) float32 metres with NaN where unknown, each None when there is none."""
-
-    header: Header
-    rgb: np.ndarray
-    camera_info: Optional[CameraInfo]
-    intrinsics: Optional[Intrinsics]
-    depth: Optional[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -75,17 +126,6 @@ class Results:
     objects: Optional[List[SegmentedObject]]
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """All that the products of one image are made by; exchanged whole, so that no image mixes two."""
-
-    bundle: Bundle
-    settings: AdjustableSettings
-    palette: Palette
-    filter: ClassFilter
-    openings: FrozenSet[str]
-
-
 class Outputs:
     """Publishers of the results; in `every_frame` mode they wait for slow subscribers."""
 
@@ -94,12 +134,12 @@ class Outputs:
     ) -> None:
         """`on_subscriber` is called when somebody has subscribed to a result, in a thread of rospy."""
         self._changing = threading.Lock()
-        self._rays: Optional[Rays] = None
-        self._points: Optional[np.ndarray] = None
+        self._memory = Memory()
         self._smoother = TemporalSmoother()
         self._last_stamp: Optional[float] = None
         self._publishers = {
-            name: create_publisher(f"~{name}", kind, mode, 1, on_subscriber) for name, kind in _KINDS.items()
+            name: create_publisher(f"~{name}", kind, mode, 1, on_subscriber)
+            for name, kind in [*((name, topic.kind) for name, topic in _TOPICS.items()), (_TIMING, FrameTiming)]
         }
         self._labels = rospy.Publisher("~labels", LabelInfo, queue_size=1, latch=True)
         self._plan = self._make_plan(bundle, settings)
@@ -130,69 +170,77 @@ class Outputs:
         self._labels.publish(label_info_message(plan.bundle, rospy.Time.now(), plan.settings.threshold))
 
     @staticmethod
-    def _make_plan(bundle: Bundle, settings: AdjustableSettings) -> _Plan:
+    def _make_plan(bundle: Bundle, settings: AdjustableSettings) -> Plan:
         labels = bundle.labels
         class_filter = ClassFilter(labels, settings.classes, settings.remap)
-        if class_filter.unknown:
-            rospy.logwarn(
-                f"~classes and ~remap: {', '.join(class_filter.unknown)} is no class of {bundle.name}; its classes are "
-                f"{', '.join(labels.names)}, and ~remap has the form hole=peg"
-            )
+        selection = ClassSelection(labels, settings.keep, settings.drop)
+        wanted = split_names(settings.channels) or labels.names
+        for where, unknown, adds in (
+            ("~classes and ~remap", class_filter.unknown, ", and ~remap has the form hole=peg"),
+            ("~keep and ~drop", selection.unknown, ""),
+            ("~channels", [name for name in wanted if name not in labels.names], ""),
+        ):
+            if unknown:
+                rospy.logwarn(
+                    f"{where}: {', '.join(unknown)} is no class of {bundle.name}; its classes are "
+                    f"{', '.join(labels.names)}{adds}"
+                )
         # An opening that the model lacks is left out: one configuration serves several models.
         openings = frozenset(split_names(settings.openings)) & frozenset(labels.names)
-        return _Plan(bundle, settings, Palette(labels), class_filter, openings)
+        channels = tuple(labels.names.index(name) for name in wanted if name in labels.names)
+        return Plan(bundle, settings, Palette(labels), class_filter, selection, openings, channels)
 
-    def _subscribed(self, *names: str) -> bool:
-        return any(self._publishers[name].get_num_connections() for name in names)
+    def _subscribed(self, name: str) -> bool:
+        return self._publishers[name].get_num_connections() > 0
+
+    def _wants(self, need: str) -> bool:
+        """Whether a topic that `need`s something is subscribed to."""
+        return any(getattr(topic, need) and self._subscribed(name) for name, topic in _TOPICS.items())
 
     @property
     def wanted(self) -> bool:
         """Whether anybody subscribes to a result."""
-        return self._subscribed(*_KINDS)
+        return any(self._subscribed(name) for name in self._publishers)
 
     @property
     def wants_depth(self) -> bool:
         """Whether a result that needs depth is subscribed to."""
-        return self._subscribed("points", "statistics", "objects", "object_markers")
+        return self._wants("depth")
 
     @property
     def wants_confidence(self) -> bool:
         """Whether the probability of each pixel's class is needed."""
-        return self._plan.settings.threshold > 0.0 or self._subscribed("confidence")
+        return self._plan.settings.threshold > 0.0 or self._wants("confidence")
+
+    @property
+    def wanted_channels(self) -> Tuple[int, ...]:
+        """Ids of the classes whose probabilities are needed."""
+        return self._plan.channels if self._wants("probabilities") else ()
 
     def publish(self, inputs: Inputs, segmentation: Segmentation, with_objects: bool = False) -> Results:
         """Send the results of one image, all with its header; `with_objects` finds them for the caller, too."""
         plan = self._plan
-        header, labels, settings = inputs.header, plan.bundle.labels, plan.settings
-        mask, confidence = self._final_mask(plan, segmentation, header), segmentation.confidence
+        settings = plan.settings
         inputs = replace(inputs, depth=_limited(inputs.depth, settings.minimum_depth, settings.maximum_depth))
-        if inputs.camera_info is not None and self._subscribed("camera_info"):
-            message = copy.copy(inputs.camera_info)
-            message.header = header
-            self._publishers["camera_info"].publish(message)
-        self._send("mask", lambda: image_message(mask, header))
-        self._send("mask_color", lambda: image_message(plan.palette.colorize(mask), header))
-        drawn = (settings.overlay_alpha, settings.overlay_contours, settings.overlay_names)
-        self._send("overlay", lambda: image_message(plan.palette.blend(inputs.rgb, mask, *drawn), header))
-        if confidence is not None:
-            self._send("confidence", lambda: image_message(confidence, header))
-        self._send(
-            "statistics", lambda: statistics_message(class_statistics(mask, inputs.depth, labels), labels, header)
+        mask = self._final_mask(plan, segmentation, inputs.header)
+        products = FrameProducts(
+            plan, inputs, mask, segmentation.confidence, segmentation.probabilities, self._memory
         )
-        rays = None if inputs.intrinsics is None else self._rays_of(inputs.intrinsics)
-        if rays is not None and inputs.depth is not None and self._subscribed("points"):
-            self._points = label_points(
-                rays, inputs.depth, inputs.rgb, mask, settings.cloud_stride, confidence, self._points
-            )
-            self._publishers["points"].publish(point_cloud_message(self._points, header))
-        objects = None
-        if with_objects or self._subscribed("objects", "object_markers"):
-            objects = find_objects(mask, labels, settings.least_area, inputs.depth, rays, confidence, plan.openings)
-            self._send("objects", lambda: objects_message(objects, labels, header))
-            self._send("object_markers", lambda: marker_message(objects, labels, header))
-        return Results(labels, mask, confidence, objects)
+        for name, topic in _TOPICS.items():
+            if self._subscribed(name) and self._is_made(topic, segmentation):
+                message = topic.make(products)
+                if message is not None:
+                    self._publishers[name].publish(message)
+        objects = products.objects if with_objects or "objects" in vars(products) else None
+        return Results(plan.bundle.labels, mask, segmentation.confidence, objects)
 
-    def _final_mask(self, plan: _Plan, segmentation: Segmentation, header: Header) -> np.ndarray:
+    @staticmethod
+    def _is_made(topic: _Topic, segmentation: Segmentation) -> bool:
+        """Whether the image was segmented with what a topic takes: a subscriber may have come since."""
+        lacks_confidence = topic.confidence and segmentation.confidence is None
+        return not (lacks_confidence or (topic.probabilities and segmentation.probabilities is None))
+
+    def _final_mask(self, plan: Plan, segmentation: Segmentation, header: Header) -> np.ndarray:
         """The mask after threshold, smoothing and class filter."""
         settings, mask = plan.settings, segmentation.mask
         if settings.threshold > 0.0 and segmentation.confidence is not None:
@@ -206,18 +254,10 @@ class Outputs:
             mask = self._smoother.smooth(mask, settings.smoothing)
         return plan.filter.apply(mask)
 
-    def _send(self, name: str, make: Callable[[], object]) -> None:
-        if self._subscribed(name):
-            self._publishers[name].publish(make())
-
-    def _rays_of(self, intrinsics: Intrinsics) -> Rays:
-        if self._rays is None or self._rays.intrinsics != intrinsics:
-            self._rays = Rays(intrinsics)
-        return self._rays
-
     def publish_timing(self, timing: FrameTiming) -> None:
         """Send where the time of a frame went."""
-        self._send("timing", lambda: timing)
+        if self._subscribed(_TIMING):
+            self._publishers[_TIMING].publish(timing)
 
 
 def _limited(depth: Optional[np.ndarray], nearest: float, farthest: float) -> Optional[np.ndarray]:

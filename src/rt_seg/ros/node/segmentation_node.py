@@ -35,10 +35,11 @@ from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
 from rt_seg.ros.node.camera_subscription import CameraSubscription, Stream
 from rt_seg.ros.node.diagnostics import Diagnostics, StreamState
+from rt_seg.ros.node.frame_products import Inputs
 from rt_seg.ros.node.frame_requests import FrameRequests
 from rt_seg.ros.node.frame_saver import FrameSaver
 from rt_seg.ros.node.model import EngineSettings, Model, load_model
-from rt_seg.ros.node.outputs import Inputs, Outputs
+from rt_seg.ros.node.outputs import Outputs
 from rt_seg.ros.node.results_thread import ResultsThread
 from rt_seg.ros.node.services import Services
 from rt_seg.ros.settings import SettingsError, read_settings
@@ -230,10 +231,11 @@ class SegmentationNode:
             takes_depth = self._model.bundle.input.with_depth
             depth = self._depth_for(pair.depth, rgb, uses_depth or takes_depth)
             self._without_depth += takes_depth and depth is None
-            inputs = Inputs(color.header, rgb, info, self._intrinsics_of(info) if uses_depth else None, depth)
+            intrinsics = self._intrinsics_of(info) if uses_depth else None
+            inputs = Inputs(color.header, rgb, info, intrinsics, depth, not _is_float(pair.depth))
             converted = time.monotonic()
             with_confidence = judges or self._outputs.wants_confidence
-            segmentation = self._model.segmenter.segment(rgb, with_confidence, depth)
+            segmentation = self._model.segmenter.segment(rgb, with_confidence, depth, self._outputs.wanted_channels)
             inferred = time.monotonic()
         except Exception as error:
             self._results.wait()
@@ -353,6 +355,11 @@ def _transported(topic: str, transport: str) -> str:
 
 def _encoding(message: Union[Image, CompressedImage]) -> str:
     return message.encoding if isinstance(message, Image) else message.format
+
+
+def _is_float(depth: Union[Image, CompressedImage, None]) -> bool:
+    """Whether depth comes as 32FC1, in metres."""
+    return depth is not None and _encoding(depth).startswith("32FC1")
 
 
 def engine_settings(settings: SegmentationSettings) -> EngineSettings:

@@ -1,0 +1,141 @@
+"""All that can be made of one image and its mask; each product is made when it is first asked for, and once."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import List, Optional, Tuple
+
+import numpy as np
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from rt_seg.bundle import Bundle
+from rt_seg.cameras.frame import Intrinsics
+from rt_seg.products.class_filter import ClassFilter
+from rt_seg.products.kept_geometry import ClassSelection, keep_points
+from rt_seg.products.objects import SegmentedObject, find_objects
+from rt_seg.products.overlay import Palette
+from rt_seg.products.point_cloud import Rays, label_points
+from rt_seg.ros.node.adjustable_settings import AdjustableSettings
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One image with what belongs to it: rgb (H, W, 3) uint8; camera_info of H × W pixels, intrinsics where that is a
+    calibration, and depth (H, W) float32 metres with NaN where unknown, each None when there is none.
+    `depth_in_millimetres`: whether depth came as whole millimetres (16UC1) or as metres (32FC1)."""
+
+    header: Header
+    rgb: np.ndarray
+    camera_info: Optional[CameraInfo]
+    intrinsics: Optional[Intrinsics]
+    depth: Optional[np.ndarray]
+    depth_in_millimetres: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that the products of one image are made by; exchanged whole, so that no image mixes two."""
+
+    bundle: Bundle
+    settings: AdjustableSettings
+    palette: Palette
+    filter: ClassFilter
+    selection: ClassSelection
+    openings: frozenset
+    channels: Tuple[int, ...]
+    """Ids of the classes of ~probabilities, in their order."""
+
+
+class Memory:
+    """What is kept from image to image: it is expensive to make, and the same as long as the camera is."""
+
+    def __init__(self) -> None:
+        self._rays: Optional[Rays] = None
+        self.points: Optional[np.ndarray] = None
+
+    def rays(self, intrinsics: Intrinsics) -> Rays:
+        """The rays of a camera."""
+        if self._rays is None or self._rays.intrinsics != intrinsics:
+            self._rays = Rays(intrinsics)
+        return self._rays
+
+
+class FrameProducts:
+    """The products of one image."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        inputs: Inputs,
+        mask: np.ndarray,
+        confidence: Optional[np.ndarray],
+        probabilities: Optional[np.ndarray],
+        memory: Memory,
+    ) -> None:
+        """
+        Args:
+            inputs: with depth as it counts here, limited.
+            mask: (H, W) uint8, final.
+            confidence: (H, W) float32 and `probabilities` (H, W, n) float32, None unless they were asked for.
+        """
+        self.plan = plan
+        self.inputs = inputs
+        self.mask = mask
+        self.confidence = confidence
+        self.probabilities = probabilities
+        self._memory = memory
+
+    @property
+    def header(self) -> Header:
+        """Stamp and frame of the colour image."""
+        return self.inputs.header
+
+    @cached_property
+    def color_mask(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB."""
+        return self.plan.palette.colorize(self.mask)
+
+    @cached_property
+    def overlay(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB."""
+        settings = self.plan.settings
+        return self.plan.palette.blend(
+            self.inputs.rgb, self.mask, settings.overlay_alpha, settings.overlay_contours, settings.overlay_names
+        )
+
+    @cached_property
+    def rays(self) -> Optional[Rays]:
+        """Of the camera, where there is a calibration."""
+        return None if self.inputs.intrinsics is None else self._memory.rays(self.inputs.intrinsics)
+
+    @cached_property
+    def points(self) -> Optional[np.ndarray]:
+        """Organised points; None without depth or calibration. Valid until the next image's are made."""
+        if self.rays is None or self.inputs.depth is None:
+            return None
+        settings = self.plan.settings
+        self._memory.points = label_points(
+            self.rays, self.inputs.depth, self.inputs.rgb, self.mask, settings.cloud_stride, self.confidence,
+            self._memory.points, settings.float_labels,
+        )  # fmt: skip
+        return self._memory.points
+
+    @cached_property
+    def stays(self) -> np.ndarray:
+        """(H, W) uint8, 255 where a pixel's class is wanted and its neighbours' too, else 0."""
+        return self.plan.selection.stays(self.mask, self.plan.settings.margin)
+
+    @cached_property
+    def points_kept(self) -> Optional[np.ndarray]:
+        """Points (n,) of the wanted classes; None without depth or calibration."""
+        return None if self.points is None else keep_points(self.points, self.stays)
+
+    @cached_property
+    def objects(self) -> List[SegmentedObject]:
+        """Connected regions, largest first."""
+        plan = self.plan
+        return find_objects(
+            self.mask, plan.bundle.labels, plan.settings.least_area, self.inputs.depth, self.rays, self.confidence,
+            plan.openings,
+        )  # fmt: skip
