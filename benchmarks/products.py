@@ -25,11 +25,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=50, help="timed runs of each (default: %(default)s)")
     options = parser.parse_args(arguments)
 
+    import cv2
     import numpy as np
     from inference import cpu, measure_alternately
 
     from rt_seg.bundle import BundleError, load_bundle
+    from rt_seg.engines.class_id_head import probabilities
     from rt_seg.products.class_filter import ClassFilter
+    from rt_seg.products.kept_geometry import ClassSelection, keep_millimetres, keep_points
     from rt_seg.products.objects import find_objects
     from rt_seg.products.overlay import Palette
     from rt_seg.products.point_cloud import Rays, label_points
@@ -54,6 +57,16 @@ def main(arguments: list[str] | None = None) -> int:
     noisy = np.where(np.random.default_rng(0).random(mask.shape) < 0.01, np.uint8(0), mask)
     turns = itertools.cycle((mask, noisy))
     clouds = {stride: label_points(rays, depth, rgb, mask, stride) for stride in (1, 2)}
+    selection = ClassSelection(labels, drop=labels.names[-1])
+    stays = selection.stays(mask, 2)
+    # As coarse as those of the shipped nets; what they hold does not change the time.
+    logits = np.random.default_rng(0).normal(size=(mask.shape[0] // 8, mask.shape[1] // 8, len(labels)))
+    logits = logits.astype(np.float32)
+
+    def kept_points(stride: int) -> np.ndarray:
+        cloud = label_points(rays, depth, rgb, mask, stride, out=clouds[stride])
+        return keep_points(cloud, selection.stays(mask, 2))
+
     ways = {
         "network and class of every pixel": lambda: segmenter.segment(rgb),
         "mask in colours": lambda: palette.colorize(mask),
@@ -63,16 +76,24 @@ def main(arguments: list[str] | None = None) -> int:
         "points, every second row and column": lambda: label_points(rays, depth, rgb, mask, 2, out=clouds[2]),
         "objects with poses": lambda: find_objects(mask, labels, 150, depth, rays, None, frozenset({"hole"})),
         "statistics": lambda: class_statistics(mask, depth, labels),
+        "depth kept, margin of 2": lambda: keep_millimetres(depth, selection.stays(mask, 2)),
+        "points kept, every second row and column": lambda: kept_points(2),
+        "points kept, every pixel": lambda: kept_points(1),
+        "points kept, beside points": lambda: keep_points(clouds[2], stays),
+        "16-bit ids": lambda: mask.astype(np.int16),
+        "mask as PNG": lambda: cv2.imencode(".png", mask, [cv2.IMWRITE_PNG_COMPRESSION, 1]),
+        "overlay as JPEG, without the overlay": lambda: cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, 80]),
+        "probabilities of all classes": lambda: probabilities(logits, *mask.shape, range(len(labels))),
         "class filter": lambda: names.apply(mask),
         "smoothing over 3 images": lambda: smoother.smooth(next(turns), 3),
     }
     times = measure_alternately(ways, options.repeats)
     whole = np.median(next(iter(times.values())))
     print(f"{cpu()}\n{bundle.name} {bundle.version}, {segmenter.description}, image {rgb.shape[0]}x{rgb.shape[1]}\n")
-    print(f"{'product':38} {'median':>9} {'95 %':>9} {'share':>7}")
+    print(f"{'product':42} {'median':>9} {'95 %':>9} {'share':>7}")
     for name, seconds in times.items():
         median, late = np.median(seconds), np.percentile(seconds, 95)
-        print(f"{name:38} {median * 1e3:6.2f} ms {late * 1e3:6.2f} ms {median / whole:7.1%}")
+        print(f"{name:42} {median * 1e3:6.2f} ms {late * 1e3:6.2f} ms {median / whole:7.1%}")
     return 0
 
 

@@ -110,8 +110,8 @@ def confidences(logits: np.ndarray, height: int, width: int) -> np.ndarray:
 def probabilities(logits: np.ndarray, height: int, width: int, classes: Sequence[int]) -> np.ndarray:
     """Softmax probabilities per pixel, float32 (height, width, n) in the order of `classes`, the n ids of those that
     are wanted, of logits as in `class_ids`; over all classes, wanted or not, they add up to 1."""
-    planes = np.ascontiguousarray(logits.transpose(2, 0, 1))
-    planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in planes]
+    coarse = np.ascontiguousarray(logits.transpose(2, 0, 1))
+    planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in coarse]
     _, best = _largest(planes)
     total = np.zeros((height, width), np.float32)
     for plane in planes:

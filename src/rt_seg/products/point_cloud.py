@@ -19,7 +19,7 @@ def point_type(with_confidence: bool, float_label: bool = False) -> np.dtype:
     kind = SURE_POINT if with_confidence else POINT
     if not float_label:
         return kind
-    return np.dtype([(name, "<f4" if name == "label" else kind[name]) for name in kind.names])
+    return np.dtype([(name, "<f4" if name == "label" else kind[name]) for name in kind.names or ()])
 
 
 class Rays:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rt_seg.engines import class_id_head
-from rt_seg.engines.class_id_head import class_ids, confidences
+from rt_seg.engines.class_id_head import class_ids, confidences, probabilities
 
 
 def _bilinear(logits, height, width):
@@ -73,3 +73,15 @@ def test_confidence_is_the_largest_softmax_probability_and_large_logits_do_not_o
     result = confidences(logits, *size)
     assert result.dtype == np.float32
     assert np.abs(result - 1 / powers.sum(-1)).max() < 1e-3
+
+
+@pytest.mark.parametrize("size", [(96, 128), (100, 130)])
+def test_probabilities_are_the_softmax_of_the_resized_logits_for_the_classes_asked_for_in_their_order(size):
+    logits = _logits(12, 16, 5, 6)
+    full = _bilinear(logits, *size)
+    softmax = np.exp(full - full.max(-1, keepdims=True))
+    softmax /= softmax.sum(-1, keepdims=True)
+    for classes in (range(5), (3, 0), (4,)):
+        found = probabilities(logits, *size, classes)
+        assert found.dtype == np.float32 and found.shape == (*size, len(classes))
+        np.testing.assert_allclose(found, softmax[..., list(classes)], atol=1e-5)

@@ -39,8 +39,8 @@ OVERLAY_QUALITY = 80
 
 
 class _Topic(NamedTuple):
-    """A topic: its message class, how a message is made (None where the image lacks what it takes), and what has to be
-    computed for it."""
+    """A topic: its message class, how a message is made (None where the image lacks what it takes, as that of a
+    subscriber who came since), and what has to be computed for it."""
 
     kind: type
     make: Callable[[FrameProducts], Optional[Any]]
@@ -64,8 +64,14 @@ def _depth_kept(products: FrameProducts) -> Optional[Image]:
     return image_message(way(products.inputs.depth, products.stays), products.header)
 
 
-def _confidence_8bit(products: FrameProducts) -> Image:
+def _confidence_8bit(products: FrameProducts) -> Optional[Image]:
+    if products.confidence is None:
+        return None
     return image_message(np.rint(products.confidence * np.float32(255.0)).astype(np.uint8), products.header)
+
+
+def _floats(values: Optional[np.ndarray], header: Header) -> Optional[Image]:
+    return None if values is None else image_message(values, header)
 
 
 def _cloud(points: Optional[np.ndarray], header: Header) -> Optional[PointCloud2]:
@@ -92,10 +98,10 @@ _TOPICS: Dict[str, _Topic] = {
     "mask_color/compressed": _Topic(CompressedImage, lambda p: png_message(p.color_mask, p.header)),
     "overlay": _Topic(Image, lambda p: image_message(p.overlay, p.header)),
     "overlay/compressed": _Topic(CompressedImage, lambda p: rgb_to_compressed(p.overlay, p.header, OVERLAY_QUALITY)),
-    "confidence": _Topic(Image, lambda p: image_message(p.confidence, p.header), confidence=True),
+    "confidence": _Topic(Image, lambda p: _floats(p.confidence, p.header), confidence=True),
     "confidence_8bit": _Topic(Image, _confidence_8bit, confidence=True),
     "channel_info": _Topic(ChannelInfo, _channel_info),
-    "probabilities": _Topic(Image, lambda p: image_message(p.probabilities, p.header), probabilities=True),
+    "probabilities": _Topic(Image, lambda p: _floats(p.probabilities, p.header), probabilities=True),
     "statistics": _Topic(ClassStatistics, _statistics, depth=True),
     "depth_kept": _Topic(Image, _depth_kept, depth=True),
     "points": _Topic(PointCloud2, lambda p: _cloud(p.points, p.header), depth=True),
@@ -227,18 +233,12 @@ class Outputs:
             plan, inputs, mask, segmentation.confidence, segmentation.probabilities, self._memory
         )
         for name, topic in _TOPICS.items():
-            if self._subscribed(name) and self._is_made(topic, segmentation):
+            if self._subscribed(name):
                 message = topic.make(products)
                 if message is not None:
                     self._publishers[name].publish(message)
         objects = products.objects if with_objects or "objects" in vars(products) else None
         return Results(plan.bundle.labels, mask, segmentation.confidence, objects)
-
-    @staticmethod
-    def _is_made(topic: _Topic, segmentation: Segmentation) -> bool:
-        """Whether the image was segmented with what a topic takes: a subscriber may have come since."""
-        lacks_confidence = topic.confidence and segmentation.confidence is None
-        return not (lacks_confidence or (topic.probabilities and segmentation.probabilities is None))
 
     def _final_mask(self, plan: Plan, segmentation: Segmentation, header: Header) -> np.ndarray:
         """The mask after threshold, smoothing and class filter."""
