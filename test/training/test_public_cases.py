@@ -5,6 +5,7 @@ public_cases/ (images, recordings) is generated. The first line of a test says w
 """
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -56,7 +57,8 @@ def imported(tmp_path, capsys):
             (images / name).parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(images / name), np.zeros((size[1], size[0], 3), np.uint8))
         capsys.readouterr()
-        arguments = [form, str(path), "--images", str(images), "--output", str(tmp_path / output), *more]
+        paths = map(str, path if isinstance(path, list) else [path])
+        arguments = [form, *paths, "--images", str(images), "--output", str(tmp_path / output), *more]
         status = main_import(arguments)
         printed = capsys.readouterr()
         return Imported(status, printed.out + printed.err, tmp_path / output)
@@ -76,9 +78,159 @@ def test_every_folder_of_public_cases_has_its_test():
     assert names <= {name.removeprefix("test_") for name in globals()}
 
 
-# Labels of other programs
+# Labels of other programs: COCO
 
 
 def test_coco_bom(given, imported):
     """Before: not a COCO file."""
     np.testing.assert_array_equal(imported("coco", given / "c.json").pixels("x"), box(10, 10, 20, 20))
+
+
+def test_coco_300_classes(given, imported):
+    """Before: exit 0; classes 255 to 300 were written as ignored pixels."""
+    imported("coco", given / "c.json").refused("301 classes", "255", "--labels")
+
+
+def test_coco_category_number(given, imported):
+    """Before: AttributeError."""
+    found = imported("coco", given / "c.json")
+    np.testing.assert_array_equal(found.pixels("1"), box(10, 10, 20, 20))
+    assert "1 names of classes are numbers" in found.text
+
+
+def test_coco_duplicate_image_id(given, imported):
+    """Before: the one annotation was painted on both images."""
+    imported("coco", given / "c.json", ["a.png", "b.png"]).refused("c.json", "'b.png'", "the id 1", "'a.png'")
+
+
+def test_coco_empty_part(given, imported):
+    """Before: cv2.error."""
+    imported("coco", given / "c.json").refused("c.json", "annotations[0]", "[[]]", "--boxes")
+    found = imported("coco", given / "c.json", ["a.png"], "--boxes")
+    np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
+    assert "1 regions have no outline: their box is painted" in found.text
+
+
+def test_coco_empty_segmentation(given, imported):
+    """Before: exit 0, and an object with a box became background."""
+    imported("coco", given / "c.json").refused("c.json", "annotations[0]", "segmentation is []", "--boxes")
+    found = imported("coco", given / "c.json", ["a.png"], "--boxes")
+    np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
+    assert "1 regions have no outline: their box is painted" in found.text
+    found = imported("coco", given / "c.json", ["a.png"], "--skip", output="skipped")
+    assert not found.mask().any() and "1 regions without an area are left out" in found.text
+
+
+def test_coco_no_area(given, imported):
+    """Before: the small square, listed first, was painted over."""
+    found = imported("coco", given / "c.json")
+    np.testing.assert_array_equal(found.pixels("y"), box(12, 12, 15, 15))
+    np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20) & ~box(12, 12, 15, 15))
+    assert "1 annotations have the id of another" in found.text
+
+
+def test_coco_same_stem(given, imported):
+    """Before: 2 frames, one mask."""
+    found = imported("coco", given / "c.json", ["a.jpg", "a.png"])
+    np.testing.assert_array_equal(found.pixels("x", "a_jpg"), box(10, 10, 20, 20))
+    np.testing.assert_array_equal(found.pixels("y", "a_png"), box(30, 30, 40, 40))
+    assert sorted(path.name for path in (found.output / "rgb").iterdir()) == ["a_jpg.jpg", "a_png.png"]
+
+
+@pytest.mark.parametrize("way", ["one call", "one set", "two sets"])
+def test_coco_train_valid(given, imported, way):
+    """Before: two class lists, in which 1 was the cat or the dog; into one set, the second file was refused."""
+    images, files = ["0.png", "1.png"], [given / "t.json", given / "v.json"]
+    if way == "one call":
+        train = valid = imported("coco", files, images)
+    else:
+        train = imported("coco", files[0], images)
+        valid = imported("coco", files[1], images, output="set" if way == "one set" else "valid")
+    for found in (train, valid):
+        assert load_labels(found.output / "labels.yaml").names == ["background", "cat", "dog"]
+    np.testing.assert_array_equal(train.mask("0") == 2, box(10, 10, 20, 20))
+    np.testing.assert_array_equal(valid.mask("1") == 1, box(10, 10, 20, 20))
+
+
+def test_small_discs_half_pixel(given, imported):
+    """Before: half a pixel right and down and 14 % too large, IoU 0.850 against exact coverage."""
+    found = imported("coco", given / "c.json", size=(640, 480)).mask() > 0
+    discs = json.loads((given / "c.json").read_text())["annotations"]
+    scale, ratios = 16, []
+    for disc in discs:
+        (polygon,) = disc["segmentation"]
+        corners = np.array(polygon).reshape(-1, 2)
+        left, top = np.floor(corners.min(axis=0)).astype(int) - 1
+        right, bottom = np.ceil(corners.max(axis=0)).astype(int) + 1
+        exact = np.zeros(((bottom - top) * scale, (right - left) * scale), np.uint8)
+        # OpenCV's pixels are 1/16 of ours here, so that its rim and its rounding matter little.
+        cv2.fillPoly(exact, [np.rint((corners - (left, top)) * scale - 0.5).astype(np.int32)], 1)
+        coverage = exact.reshape(bottom - top, scale, right - left, scale).mean(axis=(1, 3))
+        here = found[top:bottom, left:right]
+        ratios.append((coverage > 0.5)[here].sum() / ((coverage > 0.5) | here).sum())
+    assert len(ratios) == 80 and np.mean(ratios) >= 0.98 and min(ratios) > 0.95
+
+
+# Labels of other programs: CVAT and VOC
+
+
+def test_cvat_box_rot90(given, imported):
+    """Before: the box was not turned."""
+    found = imported("cvat", given / "annotations.xml")
+    np.testing.assert_array_equal(found.pixels("x"), box(28, 2, 32, 42))
+
+
+def test_cvat_video_tracks(given, imported):
+    """Before: the track beside an <image> was dropped without a word."""
+    found = imported("cvat", given / "annotations.xml")
+    triangle = np.triu(box(1, 1, 9, 9))  # 1,1 9,1 9,9
+    np.testing.assert_array_equal(found.pixels("x"), box(10, 20, 50, 24) | triangle)
+
+
+def test_voc_duplicate_colour(given, imported):
+    """Before: the last of two names with one colour took all of its pixels."""
+    imported("voc", given / "v", ["a.jpg"]).refused("labelmap.txt", "'robot'", "250,50,83", "'handle'")
+
+
+def test_zip_bad_deflate(given, imported):
+    """Before: zlib.error."""
+    imported("voc", given / "bad.zip", ["a.jpg"]).refused("bad.zip", "zip file")
+
+
+# Labels of other programs: labelme
+
+
+def test_labelme_empty_label(given, imported):
+    """Before: accepted, but lint refused the labels.yaml that was written."""
+    imported("labelme", given / "j").refused("a.json", "shapes[4]", "''")
+
+
+def test_labelme_empty_points(given, imported):
+    """Before: cv2.error."""
+    imported("labelme", given / "j").refused("a.json", "shapes[0] 'x'", "a polygon without points", "--skip")
+    found = imported("labelme", given / "j", ["a.png"], "--skip")
+    assert not found.mask().any() and "1 regions without an area are left out" in found.text
+
+
+def test_labelme_int_label(given, imported):
+    """Before: AttributeError."""
+    np.testing.assert_array_equal(imported("labelme", given / "j").pixels("1"), box(10, 10, 20, 20))
+
+
+def test_labelme_mask_neg(given, imported):
+    """Before: a mask that begins outside the image was "no labelme file"."""
+    found = imported("labelme", given / "j")
+    assert found.mask().any() and not (found.pixels("x") & ~box(0, 0, 8, 8)).any()
+    assert "1 regions reach outside their image and are clipped" in found.text
+
+
+def test_labelme_outside_far2(given, imported):
+    """Before: a corner at 1e10 gave a wrong area."""
+    found = imported("labelme", given / "j")
+    np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 64, 20))
+    assert "1 regions reach outside their image and are clipped" in found.text
+
+
+def test_labelme_rect4pts(given, imported):
+    """Before: too many values to unpack."""
+    np.testing.assert_array_equal(imported("labelme", given / "j").pixels("x"), box(10, 10, 20, 20))

@@ -3,94 +3,83 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import io
 import sys
 import tempfile
-import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rt_seg_training.label_exchange.annotations import Annotated
+    from rt_seg_training.label_exchange.importing import Imported
 
 FORMATS = {
     "labelme": "a folder of labelme's JSON files",
     "coco": "a COCO file of run lengths or polygons, read either way and written as run lengths",
     "coco-polygons": "the same, written as polygons",
-    "cvat": "the XML file of CVAT for images",
+    "cvat": "the XML file of CVAT for images or, read only, for video",
     "voc": "colour masks with labelmap.txt (CVAT: Segmentation mask)",
 }
+"""Read and written."""
+READ_ONLY = {
+    "yolo": "YOLO's text files of polygons with data.yaml, as Ultralytics or Roboflow lay them out",
+    "labelstudio": "Label Studio's JSON export",
+    "supervisely": "the folder of a Supervisely project, or its ann/",
+    "masks": "masks of class ids: Ultralytics' semantic masks, Roboflow's with _classes.csv",
+    "auto": "any of these, recognised",
+}
+MODULES = {"yolo": "yolo", "labelstudio": "label_studio", "masks": "index_masks"}
 
 
 def _module(name: str):
-    return importlib.import_module(f"rt_seg_training.label_exchange.{name.partition('-')[0]}")
+    name = name.partition("-")[0]
+    return importlib.import_module(f"rt_seg_training.label_exchange.{MODULES.get(name, name)}")
 
 
-def _read(form: str, path: Path) -> list[Annotated]:
-    """The frames of a file or folder, or of a zip file of either. Raises ExchangeError."""
-    from rt_seg_training.label_exchange.annotations import ExchangeError
+def import_labels(
+    form: str,
+    paths: list[Path],
+    images: Path | None,
+    output: Path,
+    labels_file: Path | None = None,
+    boxes: bool = False,
+    skip: bool = False,
+) -> Imported:
+    """Make the custom data set `output` of the labels in `paths` and their images in the folder `images`.
 
-    if path.suffix.lower() != ".zip":
-        return _module(form).read(path)
-    with tempfile.TemporaryDirectory(prefix="rt_seg_") as folder:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder)
-            return _module(form).read(Path(folder))
-        except (zipfile.BadZipFile, OSError, RuntimeError) as error:  # RuntimeError: it wants a password
-            raise ExchangeError(f"{path}: cannot be read as a zip file ({error})") from error
-        except ExchangeError as error:
-            raise ExchangeError(str(error).replace(folder, str(path))) from error
-
-
-def _write_zip(path: Path, folder: Path) -> None:
-    """Write the files of a folder as a zip file, whole or not at all. Raises OSError."""
-    from rt_seg.atomic_file import write_atomically
-
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(folder.rglob("*")):
-            archive.write(file, file.relative_to(folder))
-    write_atomically(path, buffer.getvalue())
-
-
-def import_labels(form: str, path: Path, images: Path, output: Path, labels_file: Path | None = None) -> int:
-    """Make the custom data set `output` of the labels in `path` and their pictures in the folder `images`.
-
-    Classes are those of `labels_file`, else of labels.yaml in `output`, else background and the names found. Pictures
-    are found by stem. Returns the number of frames. Raises ExchangeError, DatasetError, LabelError, OSError.
+    All paths share one list of classes: that of `labels_file`, else of labels.yaml in `output`, else background and
+    what the files list. `images` is by default the folder of the first path. `boxes` paints the boxes of regions
+    without an outline, `skip` leaves regions without an area out. Nothing is written unless all of it can be.
+    Raises ExchangeError, DatasetError, LabelError, OSError.
     """
-    from rt_seg.atomic_file import write_atomically
-    from rt_seg.labels import load_labels
-    from rt_seg_training.datasets.images import IMAGE_SUFFIXES, read_image
-    from rt_seg_training.datasets.labelled_frame import encode, write_labels
-    from rt_seg_training.label_exchange.annotations import ExchangeError, labels_of, names_of, paint
+    from rt_seg_training.label_exchange.annotations import ExchangeError, Reading
+    from rt_seg_training.label_exchange.archives import unpacked
+    from rt_seg_training.label_exchange.importing import write_set
+    from rt_seg_training.label_exchange.recognition import recognized
 
-    if not path.exists():
-        raise ExchangeError(f"{path}: no such file or folder")
-    frames = _read(form, path)
-    if not frames:
-        raise ExchangeError(f"{path}: names no pictures")
-    if not images.is_dir():
-        raise ExchangeError(f"{images}: no such folder of pictures")
-    if labels_file is None and (output / "labels.yaml").is_file():
-        labels_file = output / "labels.yaml"
-    labels = load_labels(labels_file) if labels_file else labels_of(names_of(frames))
-    pictures = {file.stem: file for file in sorted(images.iterdir()) if file.suffix.lower() in IMAGE_SUFFIXES}
-    for frame in frames:
-        picture = pictures.get(Path(frame.file_name).stem)
-        if picture is None:
-            raise ExchangeError(f"{path}: labels {frame.file_name}, which is not in {images}")
-        size = read_image(picture).shape[:2]
-        if size != (frame.height, frame.width):
-            raise ExchangeError(
-                f"{picture}: is {size[1]}x{size[0]}, but was labelled at {frame.width}x{frame.height} (width x height)"
-            )
-        write_atomically(output / "gt" / f"{picture.stem}.png", encode(".png", paint(frame, labels)))
-        if images.resolve() != (output / "rgb").resolve():
-            write_atomically(output / "rgb" / picture.name, picture.read_bytes())
-    write_labels(output, labels)
-    return len(frames)
+    reading = Reading(boxes, skip)
+    with ExitStack() as stack:
+        files = []
+        places = []
+        for path in paths:
+            if not path.exists():
+                raise ExchangeError(f"{path}: no such file or folder")
+            places.append(stack.enter_context(unpacked(path)))
+            kind = recognized(places[-1]) if form == "auto" else None
+            if form == "auto" and (kind is None or kind.format is None):
+                found = f"looks like {kind.name}, which is not read; {kind.advice}. " if kind else "is not recognised. "
+                raise ExchangeError(f"{path}: {found}Formats are {', '.join([*FORMATS, *READ_ONLY])}")
+            try:
+                files.append(_module(kind.format if kind else form).read(places[-1], reading))
+            except ExchangeError as error:
+                kind = kind or recognized(places[-1])
+                if kind is None or kind.format == form.partition("-")[0]:
+                    raise
+                advice = f"import_labels {kind.format} reads it" if kind.format else kind.advice
+                advice = "; ".join(part for part in (advice, kind.advice) if part)
+                raise ExchangeError(f"{error}. It looks like {kind.name}: {advice}") from error
+        if images is None:
+            images = places[0] if places[0].is_dir() else places[0].parent
+        return write_set(files, paths, images, output, labels_file, reading)
 
 
 def export_labels(form: str, source_path: Path, output: Path) -> int:
@@ -100,26 +89,34 @@ def export_labels(form: str, source_path: Path, output: Path) -> int:
     """
     from rt_seg_training.datasets.custom.custom_source import read_custom
     from rt_seg_training.datasets.source import read_pair
+    from rt_seg_training.label_exchange.annotations import ExchangeError
+    from rt_seg_training.label_exchange.archives import write_zip
 
     source = read_custom(source_path)
     frames = []
     for pair in (pair for members in source.splits.values() for pair in members):
         frames.append((pair.image.name, read_pair(pair, source)[1]))
     frames.sort(key=lambda frame: frame[0])
+    stems: dict[str, str] = {}
+    for name, _ in frames:
+        if stems.setdefault(Path(name).stem, name) != name:
+            raise ExchangeError(f"{source_path}: {stems[Path(name).stem]} and {name} differ in their suffix only")
     options = {"polygons": True} if form == "coco-polygons" else {}
     if output.suffix.lower() != ".zip":
         _module(form).write(output, frames, source.labels, **options)
         return len(frames)
     with tempfile.TemporaryDirectory(prefix="rt_seg_") as folder:
         _module(form).write(Path(folder), frames, source.labels, **options)
-        _write_zip(output, Path(folder))
+        write_zip(output, Path(folder))
     return len(frames)
 
 
-def _parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
-    forms = "; ".join(f"{name}: {meaning}" for name, meaning in FORMATS.items())
-    parser = argparse.ArgumentParser(prog=prog, description=f"{description} Formats are {forms}.", epilog=epilog)
-    parser.add_argument("format", choices=FORMATS)
+def _parser(prog: str, description: str, forms: dict[str, str], epilog: str) -> argparse.ArgumentParser:
+    listed = "; ".join(f"{name}: {meaning}" for name, meaning in forms.items())
+    parser = argparse.ArgumentParser(
+        prog=f"rosrun rt_seg {prog}", description=f"{description} Formats are {listed}.", epilog=epilog
+    )
+    parser.add_argument("format", choices=forms)
     return parser
 
 
@@ -127,20 +124,31 @@ def main_import(arguments: list[str] | None = None) -> int:
     """Command line of import_labels; returns the exit status."""
     parser = _parser(
         "import_labels",
-        "Make a data set (rgb/, gt/, labels.yaml) of the labels of another program.",
-        "example: rosrun rt_seg import_labels labelme labels --images photos --output my_images",
+        "Make a data set (rgb/, gt/, labels.yaml) of the labels of another program. What is clipped, guessed or left "
+        "out is counted and printed; what cannot be right is refused, and then nothing is written.",
+        FORMATS | READ_ONLY,
+        "example: rosrun rt_seg import_labels coco train.json valid.json --images photos --output my_images",
     )
-    parser.add_argument("path", type=Path, metavar="PATH", help="the labels: file, folder, or zip file of them")
-    parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of the pictures")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH",
+        help="the labels: files, folders, or zip files of them; several share one list of classes",
+    )  # fmt: skip
+    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the images (default: that of the labels)")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the data set")
     parser.add_argument("--labels", type=Path, metavar="YAML", help="classes (default: background and those found)")
+    parser.add_argument("--boxes", action="store_true", help="paint the box of a region that has no outline")
+    parser.add_argument("--skip", action="store_true", help="leave out regions without an area: lines, points, …")
     options = parser.parse_args(arguments)
     try:
-        count = import_labels(options.format, options.path, options.images, options.output, options.labels)
+        found = import_labels(
+            options.format, options.paths, options.images, options.output, options.labels, options.boxes, options.skip
+        )
     except (ValueError, OSError) as error:  # ExchangeError, DatasetError and LabelError are ValueErrors
         print(f"import_labels: {error}", file=sys.stderr)
         return 2
-    print(f"{options.output}: {count} frames")
+    print(f"{options.output}: {found.frames} frames, {found.regions} regions, classes {', '.join(found.classes)}")
+    for line in found.remarks:
+        print(f"  {line}")
     return 0
 
 
@@ -149,6 +157,7 @@ def main_export(arguments: list[str] | None = None) -> int:
     parser = _parser(
         "export_labels",
         "Write the labels of a data set (rgb/, gt/, labels.yaml) for another program.",
+        FORMATS,
         "example: rosrun rt_seg export_labels voc my_images --output for_cvat.zip",
     )
     parser.add_argument("source", type=Path, metavar="PATH", help="folder or zip file of the data set")

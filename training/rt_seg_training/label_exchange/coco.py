@@ -1,4 +1,4 @@
-"""COCO: one JSON file for all pictures; regions as polygons, or as run lengths down the columns, plain or as text."""
+"""COCO: one JSON file for all images; regions as polygons, or as run lengths down the columns, plain or as text."""
 from __future__ import annotations
 
 import json
@@ -10,122 +10,266 @@ import numpy as np
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
-from rt_seg_training.label_exchange.annotations import IGNORE, Annotated, ExchangeError, Region, outlines
-from rt_seg_training.label_exchange.outlines import filled
+from rt_seg_training.label_exchange.annotations import (
+    IGNORE,
+    Annotated,
+    ExchangeError,
+    LabelFile,
+    Reading,
+    Region,
+    outlines,
+    written_classes,
+)
+from rt_seg_training.label_exchange.file_values import (
+    class_name,
+    coordinates,
+    identity,
+    image_size,
+    mapping,
+    member,
+    read_json,
+    sequence,
+    shown,
+    text,
+)
+from rt_seg_training.label_exchange.image_names import split_of
+from rt_seg_training.label_exchange.run_lengths import checked_runs, runs_from_mask, runs_from_text
+from rt_seg_training.label_exchange.shapes import Outline, Runs, Shape
 
 FILE = "annotations.json"
+PROGRAM = "COCO"
 
 
-def runs_from_text(text: str) -> list[int]:
-    """Run lengths of COCO's compressed text (maskApi.c, rleFrString).
-
-    Five bits a character, the sixth says that another follows; from the fourth run on it is the difference to the run
-    before the last.
-    """
-    runs: list[int] = []
-    position = 0
-    while position < len(text):
-        value, shift, more = 0, 0, True
-        while more:
-            bits = ord(text[position]) - 48
-            value |= (bits & 0x1F) << (5 * shift)
-            more = bool(bits & 0x20)
-            position += 1
-            shift += 1
-            if not more and bits & 0x10:
-                value |= -1 << (5 * shift)
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-    return runs
+def _files(path: Path) -> list[Path]:
+    """The file itself, that of a folder, or those of Roboflow's train/, valid/ and test/."""
+    if not path.is_dir():
+        return [path]
+    # Roboflow: train/_annotations.coco.json; CVAT: annotations/instances_default.json
+    roboflow = sorted(path.rglob("_annotations.coco.json"))
+    if roboflow:
+        return roboflow
+    found = sorted(path.glob("*.json")) or sorted(path.glob("annotations/*.json"))
+    if len(found) != 1:
+        named = f" ({', '.join(file.name for file in found[:4])})" if found else ""
+        raise ExchangeError(
+            f"{path}: must hold one .json file of COCO, and has {len(found)}{named}; name the file, or several"
+        )
+    return found
 
 
-def mask_from_runs(runs: list[int], height: int, width: int) -> np.ndarray:
-    """(H, W) bool of run lengths down the columns, the first one of zeros. Raises ValueError if they do not fit."""
-    if sum(runs) != height * width:
-        raise ValueError(f"run lengths for {sum(runs)} pixels, but the picture has {height * width}")
-    values = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return values.reshape(width, height).T
+def read(path: Path, reading: Reading) -> LabelFile:
+    """The frames of a COCO file, or of those in a folder; larger regions lie below. Raises ExchangeError."""
+    files = _files(path)
+    parts = [_read_file(file, reading) for file in files]
+    frames = [frame for part in parts for frame in part.frames]
+    return LabelFile(frames, list(dict.fromkeys(name for part in parts for name in part.names)))
 
 
-def runs_from_mask(mask: np.ndarray) -> list[int]:
-    """Run lengths of a (H, W) bool mask down the columns, the first one of zeros."""
-    flat = mask.T.ravel()
-    borders = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    runs = np.diff(np.concatenate([[0], borders, [flat.size]])).tolist()
-    return [0, *runs] if flat[0] else runs
+def _categories(data: dict[str, Any], file: Path, reading: Reading) -> dict[int | str, str]:
+    """Id → name, by id where all are numbers, so that two files of one export list them alike."""
+    names: dict[int | str, str] = {}
+    for position, entry in enumerate(sequence(member(data, "categories", str(file)), f"{file}: 'categories'")):
+        place = f"{file}: categories[{position}]"
+        entry = mapping(entry, place)
+        number = identity(member(entry, "id", place), f"{place}: 'id'")
+        name = class_name(entry.get("name"), f"{place} (id {number}): 'name'", reading.remarks)
+        if names.setdefault(number, name) != name:
+            raise ExchangeError(f"{place}: the id {number} is that of {names[number]!r} and of {name!r}")
+        double = next((other for other, known in names.items() if known == name and other != number), None)
+        if double is not None:
+            reading.remarks.add("categories have the name of another and become one class", f"{place}: {name!r}")
+    if all(isinstance(number, int) for number in names):
+        return dict(sorted(names.items()))
+    return names
 
 
-def _region(name: str, segmentation: Any, height: int, width: int) -> Region:
-    if isinstance(segmentation, dict):
-        counts = segmentation["counts"]
-        runs = runs_from_text(counts) if isinstance(counts, str) else counts
-        return Region(name, mask=mask_from_runs(runs, height, width))
-    return Region(name, tuple(np.array(part, np.float64).reshape(-1, 2) for part in segmentation))
+def _is_roboflow_group(entry: dict[str, Any], others: list[dict[str, Any]]) -> bool:
+    """Whether a category is the one, without regions, that Roboflow puts above all others."""
+    return (
+        entry.get("id") == 0
+        and entry.get("supercategory") == "none"
+        and len(others) > 0
+        and all(other.get("supercategory") == entry.get("name") for other in others)
+    )
 
 
-def read(path: Path) -> list[Annotated]:
-    """The frames of a COCO file, or of the one in a folder; larger regions lie below. Raises ExchangeError."""
-    file = path
-    if path.is_dir():
-        # CVAT: annotations/instances_default.json
-        found_files = sorted(path.glob("*.json")) or sorted(path.glob("annotations/*.json"))
-        if len(found_files) != 1:
-            raise ExchangeError(f"{path}: must hold one .json file of COCO, and has {len(found_files)}; name the file")
-        file = found_files[0]
-    try:
-        data = json.loads(file.read_bytes())
-        names = {category["id"]: category["name"] for category in data["categories"]}
-        found: dict[int, list[dict]] = {image["id"]: [] for image in data["images"]}
-        for annotation in data["annotations"]:
-            found[annotation["image_id"]].append(annotation)
-        frames = []
-        for image in data["images"]:
-            height, width = int(image["height"]), int(image["width"])
-            ordered = sorted(found[image["id"]], key=lambda annotation: -annotation.get("area", 0))
-            regions = tuple(
-                _region(names[annotation["category_id"]], annotation["segmentation"], height, width)
-                for annotation in ordered
+def _read_file(file: Path, reading: Reading) -> LabelFile:
+    data = mapping(read_json(file, PROGRAM), f"{file}: is not a COCO file: the whole")
+    for key in ("images", "annotations", "categories"):
+        if key not in data:
+            raise ExchangeError(f"{file}: is not a COCO file: it has no {key!r}")
+    names = _categories(data, file, reading)
+    images: dict[int | str, tuple[dict[str, Any], str]] = {}
+    for position, entry in enumerate(sequence(data["images"], f"{file}: 'images'")):
+        place = f"{file}: images[{position}]"
+        entry = mapping(entry, place)
+        number = identity(member(entry, "id", place), f"{place}: 'id'")
+        file_name = text(member(entry, "file_name", place), f"{place} (id {number}): 'file_name'")
+        if number in images:
+            other = images[number][0]["file_name"]
+            raise ExchangeError(
+                f"{place}: {file_name!r} has the id {number}, which is that of {other!r}, too; "
+                "annotations of that id would belong to both"
             )
-            frames.append(Annotated(image["file_name"].rsplit("/", 1)[-1], height, width, regions))
-        return frames
-    except (OSError, KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        raise ExchangeError(f"{file}: is not a COCO file ({type(error).__name__}: {error})") from error
+        images[number] = (entry, place)
+    found: dict[int | str, list[tuple[dict[str, Any], str]]] = {number: [] for number in images}
+    used: set[int | str] = set()
+    seen: set[int | str] = set()
+    for position, entry in enumerate(sequence(data["annotations"], f"{file}: 'annotations'")):
+        place = f"{file}: annotations[{position}]"
+        entry = mapping(entry, place)
+        if entry.get("id") is not None:
+            number = identity(entry["id"], f"{place}: 'id'")
+            place = f"{place} (id {number})"
+            if number in seen:
+                reading.remarks.add("annotations have the id of another; each is painted", place)
+            seen.add(number)
+        if "segments_info" in entry:
+            raise ExchangeError(f"{place}: has 'segments_info': panoptic COCO is not read, only instances and stuff")
+        category = identity(member(entry, "category_id", place), f"{place}: 'category_id'")
+        if category not in names:
+            raise ExchangeError(f"{place}: the category_id {category} is none of the categories")
+        image = identity(member(entry, "image_id", place), f"{place}: 'image_id'")
+        if image not in images:
+            raise ExchangeError(f"{place}: the image_id {image} is none of the images")
+        used.add(category)
+        found[image].append((entry, place))
+    listed = [entry for entry in data["categories"] if isinstance(entry, dict)]
+    for entry in listed:
+        others = [other for other in listed if other is not entry]
+        if _is_roboflow_group(entry, others) and 0 not in used:
+            reading.remarks.add("categories are the group of the others and no class", f"{file}: {names.pop(0)!r}")
+            break
+    frames = []
+    for number, (entry, place) in images.items():
+        height, width = image_size(entry.get("height"), entry.get("width"), place)
+        regions = []
+        for annotation, where in found[number]:
+            name = names[identity(annotation["category_id"], where)]
+            region = _region(annotation, name, height, width, where, reading)
+            if region is not None:
+                regions.append(region)
+        if not found[number]:
+            reading.remarks.add("images have no annotation and are background altogether", entry["file_name"])
+        split = split_of(file.parent.name)
+        # Beside its pictures in Roboflow's folders, where both train/ and valid/ may have a 1.jpg.
+        prefix = f"{file.parent.name}/" if split else ""
+        regions = tuple(regions)
+        frames.append(
+            Annotated(f"{prefix}{entry['file_name']}", height, width, regions, by_area=True, split=split, place=place)
+        )
+    return LabelFile(frames, list(dict.fromkeys(names.values())))
 
 
-def _box(mask: np.ndarray) -> list[int]:
+def _region(
+    annotation: dict[str, Any], name: str, height: int | None, width: int | None, place: str, reading: Reading
+) -> Region | None:
+    """The region of an annotation; None where it is left out. Raises ExchangeError."""
+    place = f"{place} {name!r}"
+    shapes = _shapes(annotation.get("segmentation"), height, width, f"{place}: segmentation", reading)
+    if not shapes:
+        if reading.boxes and annotation.get("bbox") is not None:
+            shapes = [_box(annotation["bbox"], f"{place}: bbox")]
+            reading.remarks.add("regions have no outline: their box is painted", place)
+        else:
+            advice = "--boxes paints the box of such regions, " if annotation.get("bbox") is not None else ""
+            reading.left_out(place, f"the segmentation is {shown(annotation.get('segmentation'))}", advice)
+            return None
+    if annotation.get("iscrowd") == 1:
+        reading.remarks.add("regions are crowds (iscrowd), painted as their class", place)
+    return Region(name, tuple(shapes), place)
+
+
+def _box(values: Any, place: str) -> Outline:
+    found = coordinates(sequence(values, place), place)
+    if len(found) != 4:
+        raise ExchangeError(f"{place}: is {shown(values)}; expected [left, top, width, height]")
+    left, top, width, height = found
+    if width <= 0 or height <= 0:
+        raise ExchangeError(f"{place}: is {shown(values)}; width and height must be above 0")
+    right, bottom = left + width, top + height
+    return Outline((np.array([(left, top), (right, top), (right, bottom), (left, bottom)]),))
+
+
+def _shapes(segmentation: Any, height: int | None, width: int | None, place: str, reading: Reading) -> list[Shape]:
+    """The shapes of a segmentation; none where it is empty. Raises ExchangeError."""
+    if segmentation is None or segmentation == {}:
+        return []
+    if isinstance(segmentation, dict):
+        return [_runs(segmentation, height, width, place)]
+    parts = sequence(segmentation, place)
+    if parts and not isinstance(parts[0], (list, dict)):
+        parts = [parts]  # one polygon without the list around it
+    shapes: list[Shape] = []
+    for position, part in enumerate(parts):
+        where = f"{place}[{position}]"
+        if isinstance(part, dict):
+            shapes.append(_runs(part, height, width, where))
+            continue
+        flat = coordinates(sequence(part, where), where)
+        if not len(flat):
+            if len(parts) > 1:
+                reading.remarks.add("parts of outlines are empty", where)
+            continue
+        if len(flat) < 6 or len(flat) % 2:
+            raise ExchangeError(f"{where}: has {len(flat)} numbers; an outline is x, y of at least three corners")
+        shapes.append(Outline((flat.reshape(-1, 2),)))
+    return shapes
+
+
+def _runs(segmentation: dict[str, Any], height: int | None, width: int | None, place: str) -> Runs:
+    size = sequence(member(segmentation, "size", place), f"{place}: 'size'")
+    if len(size) != 2:
+        raise ExchangeError(f"{place}: size is {shown(size)}; expected [height, width]")
+    found = image_size(size[0], size[1], f"{place}: 'size'")
+    if found == (None, None) or (height is not None and found != (height, width)):
+        raise ExchangeError(f"{place}: size is {shown(size)}, but the image is [{height}, {width}] (height, width)")
+    counts = member(segmentation, "counts", place)
+    try:
+        runs = runs_from_text(counts) if isinstance(counts, str) else sequence(counts, f"{place}: 'counts'")
+        return Runs(checked_runs(runs, *found), *found)
+    except ExchangeError:
+        raise
+    except ValueError as error:
+        raise ExchangeError(f"{place}: {error}") from error
+
+
+def _written_box(mask: np.ndarray) -> list[int]:
     rows, columns = np.nonzero(mask)
     return [int(side) for side in (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)]
 
 
 def _run_lengths(mask: np.ndarray, labels: LabelSet) -> Iterator[dict]:
     """One region of run lengths for each class of a mask."""
-    names = {label.id: label.name for label in labels.labels} | {labels.ignore_id: IGNORE}
-    for number in (int(number) for number in np.unique(mask) if number):
+    for number, name in written_classes(mask, labels):
         part = mask == number
         segmentation = {"size": list(mask.shape), "counts": runs_from_mask(part)}
-        yield {"name": names[number], "area": int(part.sum()), "bbox": _box(part), "segmentation": segmentation}
+        yield {"name": name, "area": int(part.sum()), "bbox": _written_box(part), "segmentation": segmentation}
 
 
 def _polygons(mask: np.ndarray, labels: LabelSet) -> Iterator[dict]:
-    """The outlines of a mask."""
+    """One region for each piece of a class, its holes cut out by seams."""
     for region in outlines(mask, labels):
-        (outline,) = region.polygons
-        covered = filled([outline], *mask.shape)
-        segmentation = [outline.ravel().tolist()]
-        yield {"name": region.name, "area": int(covered.sum()), "bbox": _box(covered), "segmentation": segmentation}
+        (outline,) = region.shapes
+        patch = outline.patch(*mask.shape)
+        left, top, width, height = _written_box(patch.mask)
+        yield {
+            "name": region.name, "area": int(patch.mask.sum()), "segmentation": [outline.rings[0].ravel().tolist()],
+            "bbox": [left + patch.left, top + patch.top, width, height],
+        }  # fmt: skip
 
 
 def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet, polygons: bool = False) -> None:
-    """Write annotations.json of each (file name, mask): run lengths, which any mask has, or `polygons`.
+    """Write annotations.json of each (file name, mask): a region of run lengths for each class, or `polygons`.
 
-    COCO has no polygons with holes: what shows through one is a polygon of its own, over it, of the background where
-    that shows. Raises OSError.
+    Raises OSError.
     """
+    # Ids count from 1 elsewhere: class 0, which has regions only where it is no background, comes last.
     numbers = {label.name: label.id for label in labels.labels if label.id} | {IGNORE: labels.ignore_id}
     images, annotations = [], []
     for image_id, (file_name, mask) in enumerate(frames, start=1):
         images.append({"id": image_id, "file_name": file_name, "height": mask.shape[0], "width": mask.shape[1]})
         for region in _polygons(mask, labels) if polygons else _run_lengths(mask, labels):
-            # Ids count from 1 elsewhere: the background, which only holes need, comes last.
             category = numbers.setdefault(region.pop("name"), max(numbers.values()) + 1)
             place = {"id": len(annotations) + 1, "image_id": image_id, "category_id": category, "iscrowd": 0}
             annotations.append(place | region)

@@ -1,64 +1,220 @@
-"""CVAT for images: one XML file with polygons, boxes and masks, ordered by their z_order."""
+"""CVAT: one XML file with the shapes of images, or the tracks of a video, ordered by their z_order."""
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
-from rt_seg_training.label_exchange.annotations import Annotated, ExchangeError, Region, outlines
+from rt_seg_training.label_exchange.annotations import (
+    Annotated,
+    ExchangeError,
+    LabelFile,
+    Reading,
+    Region,
+    outlines,
+)
+from rt_seg_training.label_exchange.cvat_tracks import frames_of_tracks
+from rt_seg_training.label_exchange.file_values import MAX_PIXELS, class_name, image_size, parsed, shown, text, whole
+from rt_seg_training.label_exchange.run_lengths import checked_runs
+from rt_seg_training.label_exchange.shapes import Bitmap, Ellipse, Outline, Shape
 
 FILE = "annotations.xml"
-KINDS = ("polygon", "box", "ellipse", "mask")
-WITHOUT_AREA = ("polyline", "points", "cuboid", "skeleton")
+WITH_AREA = ("polygon", "box", "ellipse", "mask")
+WITHOUT_AREA = ("polyline", "points", "cuboid", "skeleton", "tag")
 
 
-def _region(shape: ElementTree.Element, height: int, width: int) -> Region:
-    name = shape.attrib["label"]
-    if shape.tag == "polygon":
-        corners = [[float(part) for part in corner.split(",")] for corner in shape.attrib["points"].split(";")]
-        return Region(name, (np.array(corners).reshape(-1, 2),))
-    if shape.tag == "box":
-        left, top, right, bottom = (float(shape.attrib[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
-        return Region(name, (np.array([(left, top), (right, top), (right, bottom), (left, bottom)]),))
-    if shape.tag == "ellipse":
-        center, axes = ((float(shape.attrib[key]) for key in keys) for keys in (("cx", "cy"), ("rx", "ry")))
-        turned = float(shape.attrib.get("rotation", 0))
-        corners = cv2.ellipse2Poly(tuple(map(round, center)), tuple(map(round, axes)), round(turned), 0, 360, 4)
-        return Region(name, (corners.astype(np.float64),))
-    left, top, box_width, box_height = (int(shape.attrib[key]) for key in ("left", "top", "width", "height"))
-    runs = [int(run) for run in shape.attrib["rle"].split(",")]
-    mask = np.zeros((height, width), bool)
-    part = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(box_height, box_width)
-    mask[top : top + box_height, left : left + box_width] = part
-    return Region(name, mask=mask)
+class _WithoutDocumentType(ElementTree.TreeBuilder):
+    """Refuses what CVAT does not write, and what makes a few lines expand to gigabytes."""
+
+    def doctype(self, name: str, public: str, system: str) -> None:
+        """Called by the parser."""
+        raise ExchangeError("has a document type (<!DOCTYPE …>), which CVAT does not write")
 
 
-def read(path: Path) -> list[Annotated]:
-    """The frames of an XML file, or of annotations.xml in a folder. Raises ExchangeError."""
-    file = path / FILE if path.is_dir() else path
-    frames = []
+def _root(file: Path) -> ElementTree.Element:
     try:
-        for image in ElementTree.parse(file).getroot().iter("image"):
-            height, width = int(image.attrib["height"]), int(image.attrib["width"])
-            unusable = next((shape for shape in image if shape.tag in WITHOUT_AREA), None)
-            if unusable is not None:
-                raise ExchangeError(
-                    f"{file}: {image.attrib['name']} has a {unusable.tag} of {unusable.attrib.get('label')!r}, which "
-                    f"has no area; accepted are {', '.join(KINDS)}"
-                )
-            shapes = [shape for shape in image if shape.tag in KINDS]
-            shapes.sort(key=lambda shape: int(shape.attrib.get("z_order", 0)))
-            regions = tuple(_region(shape, height, width) for shape in shapes)
-            frames.append(Annotated(image.attrib["name"].rsplit("/", 1)[-1], height, width, regions))
-    except ExchangeError:
-        raise
-    except (OSError, ElementTree.ParseError, KeyError, ValueError) as error:
-        raise ExchangeError(f"{file}: is not a file of CVAT for images ({type(error).__name__}: {error})") from error
-    return frames
+        parser = ElementTree.XMLParser(target=_WithoutDocumentType())
+        parser.feed(file.read_bytes())
+        return parser.close()
+    except ExchangeError as error:
+        raise ExchangeError(f"{file}: {error}") from error
+    except OSError as error:
+        raise ExchangeError(f"{file}: cannot be read ({error.strerror})") from error
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last two for encodings
+        raise ExchangeError(f"{file}: is not a file of CVAT: no XML ({error})") from error
+
+
+def _value(shape: ElementTree.Element, key: str, place: str, default: float | None = None) -> float:
+    found = shape.attrib.get(key)
+    if found is None:
+        if default is None:
+            raise ExchangeError(f"{place}: has no {key!r}")
+        return default
+    return parsed(found, f"{place}: {key!r}")
+
+
+def _points(found: str, place: str) -> np.ndarray:
+    points = []
+    for position, corner in enumerate(found.split(";")):
+        values = corner.split(",")
+        if len(values) != 2:
+            raise ExchangeError(f"{place}: corner {position} is {shown(corner)}; expected x,y")
+        points.append([parsed(value, f"{place}: corner {position}") for value in values])
+    return np.array(points, np.float64)
+
+
+def turned(points: np.ndarray, center: np.ndarray, degrees: float) -> np.ndarray:
+    """(N, 2) points (x, y) turned clockwise around a centre; y points down."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return (points - center) @ np.array([[cos, sin], [-sin, cos]]) + center
+
+
+def _mask(shape: ElementTree.Element, place: str) -> Bitmap:
+    left, top, width, height = (
+        whole(_value(shape, key, place), f"{place}: {key!r}") for key in ("left", "top", "width", "height")
+    )
+    if width <= 0 or height <= 0 or width * height > MAX_PIXELS:
+        raise ExchangeError(f"{place}: a mask of {width}x{height} (width x height)")
+    try:
+        runs = checked_runs([int(run) for run in shape.attrib.get("rle", "").split(",")], height, width)
+    except ValueError as error:
+        raise ExchangeError(f"{place}: rle: {error}") from error
+    # Unlike COCO's, CVAT's run lengths go along the rows.
+    return Bitmap(top, left, np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width))
+
+
+def _shape(shape: ElementTree.Element, place: str) -> Shape | str:
+    """The pixels of a shape, or why it has none. Raises ExchangeError."""
+    if shape.tag == "polygon":
+        found = shape.attrib.get("points", "").strip()
+        points = _points(found, place) if found else np.zeros((0, 2))
+        return Outline((points,)) if len(points) > 2 else f"a polygon of {len(points)} points"
+    if shape.tag == "box":
+        left, top, right, bottom = (_value(shape, key, place) for key in ("xtl", "ytl", "xbr", "ybr"))
+        box = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+        return Outline((turned(box, box.mean(axis=0), _value(shape, "rotation", place, 0.0)),))
+    if shape.tag == "ellipse":
+        center, radii = ((_value(shape, f"{key}x", place), _value(shape, f"{key}y", place)) for key in "cr")
+        if min(radii) < 0:
+            raise ExchangeError(f"{place}: radii {radii[0]:g} and {radii[1]:g}; they are not below 0")
+        return Ellipse(center, radii, _value(shape, "rotation", place, 0.0))
+    return _mask(shape, place)
+
+
+def _region(shape: ElementTree.Element, name: str, place: str, reading: Reading) -> Region | None:
+    """The region of an element; None where it is left out. Raises ExchangeError."""
+    if shape.tag in WITHOUT_AREA:
+        reading.left_out(place, f"a {shape.tag} of {name!r}")
+        return None
+    if shape.tag not in WITH_AREA:
+        raise ExchangeError(f"{place}: an element <{shape.tag}>; accepted are {', '.join(WITH_AREA)}")
+    found = _shape(shape, place)
+    if isinstance(found, str):
+        reading.left_out(place, found)
+        return None
+    return Region(name, (found,), place)
+
+
+def _label(element: ElementTree.Element, place: str, reading: Reading) -> str:
+    return class_name(element.attrib.get("label"), f"{place}: 'label'", reading.remarks)
+
+
+def _z_order(shape: ElementTree.Element, place: str) -> int:
+    return whole(_value(shape, "z_order", place, 0.0), f"{place}: 'z_order'")
+
+
+def _ordered(regions: list[tuple[int, Region]]) -> tuple[Region, ...]:
+    return tuple(region for _, region in sorted(regions, key=lambda entry: entry[0]))
+
+
+def read(path: Path, reading: Reading) -> LabelFile:
+    """The frames of an XML file, or of annotations.xml in a folder. Raises ExchangeError."""
+    file = path
+    if path.is_dir():
+        file = next(iter([path / FILE] if (path / FILE).is_file() else sorted(path.glob("*.xml"))), path / FILE)
+    root = _root(file)
+    if root.tag != "annotations":
+        raise ExchangeError(f"{file}: is not a file of CVAT: its root is <{root.tag}>, not <annotations>")
+    labels = [label for label in root.iterfind("./meta//labels/label") if label.find("parent") is None]
+    names = [
+        class_name(label.findtext("name"), f"{file}: meta: label {position}", reading.remarks)
+        for position, label in enumerate(labels)
+    ]
+    images, regions = {}, {}
+    for position, image in enumerate(root.iterfind("image")):
+        place = f"{file}: image {position}"
+        name = text(image.attrib.get("name"), f"{place}: 'name'")
+        height, width = (
+            None if image.attrib.get(key) is None else parsed(image.attrib[key], f"{place}: {key!r}")
+            for key in ("height", "width")
+        )
+        size = image_size(height, width, f"{place} {name!r}")
+        number = whole(parsed(image.attrib.get("id", str(position)), f"{place}: 'id'"), f"{place}: 'id'")
+        if number in images:
+            raise ExchangeError(f"{place}: {name!r} has the id {number}, which is that of {images[number][0]!r}, too")
+        images[number] = (name, *size)
+        regions[number] = []
+        for order, shape in enumerate(image):
+            where = f"{file}: {name} has a {shape.tag} ({order})"
+            if shape.attrib.get("outside") == "1":
+                reading.remarks.add("shapes are outside (outside=1) and not painted", where)
+                continue
+            if shape.tag == "tag":
+                reading.remarks.add("tags of whole images are no regions", where)
+                continue
+            region = _region(shape, _label(shape, where, reading), where, reading)
+            if region is not None:
+                regions[number].append((_z_order(shape, where), region))
+    tracks = list(root.iterfind("track"))
+    size, count = _video(root, file) if tracks else ((None, None), None)
+    known = set(images)
+    done: dict[int, tuple[ElementTree.Element, int, Region | None]] = {}
+    for visible in frames_of_tracks(tracks, file, max(images) + 1 if images else count, reading) if tracks else ():
+        place = f"{file}: track {visible.track}, frame {visible.frame}"
+        if known and visible.frame not in known:
+            if visible.listed:
+                raise ExchangeError(f"{place}: there is no <image> with that id")
+            continue
+        if visible.frame not in images:
+            images[visible.frame] = (f"frame_{visible.frame:06d}", *size)
+            regions[visible.frame] = []
+        # What stays as it is in many frames is read once; the element is kept, so that its id stays its own.
+        if id(visible.shape) not in done:
+            name = class_name(visible.label, f"{file}: track {visible.track}: 'label'", reading.remarks)
+            order = _z_order(visible.shape, place)
+            done[id(visible.shape)] = (visible.shape, order, _region(visible.shape, name, place, reading))
+        _, order, region = done[id(visible.shape)]
+        if region is not None:
+            regions[visible.frame].append((order, region))
+    if not images:
+        raise ExchangeError(f"{file}: has neither <image> nor <track>: no labels of CVAT for images or for video")
+    frames = []
+    for number in sorted(images) if tracks else images:
+        name, height, width = images[number]
+        if not regions[number]:
+            reading.remarks.add("images have no region and are background altogether", f"{file}: {name}")
+        named = number in known
+        frames.append(
+            Annotated(
+                name, height, width, _ordered(regions[number]), any_suffix=not named,
+                position=None if named or count is None else (number, count), place=str(file),
+            )  # fmt: skip
+        )
+    return LabelFile(frames, names)
+
+
+def _video(root: ElementTree.Element, file: Path) -> tuple[tuple[int, int] | tuple[None, None], int | None]:
+    """(height, width) of a video, and the number of its frames, where the file tells."""
+    size = root.find("./meta//original_size")
+    found: tuple[int, int] | tuple[None, None] = (None, None)
+    if size is not None:
+        sides = [parsed(size.findtext(key, ""), f"{file}: meta: {key}") for key in ("height", "width")]
+        found = image_size(*sides, f"{file}: meta: original_size")
+    count = root.findtext("./meta/task/size") or root.findtext("./meta/job/size")
+    return found, None if count is None else whole(parsed(count, f"{file}: meta: size"), f"{file}: meta: size")
 
 
 def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) -> None:
@@ -68,8 +224,8 @@ def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) 
     for number, (file_name, mask) in enumerate(frames):
         size = {"width": str(mask.shape[1]), "height": str(mask.shape[0])}
         image = ElementTree.SubElement(root, "image", {"id": str(number), "name": file_name, **size})
-        for order, region in enumerate(outlines(mask, labels)):
-            points = ";".join(f"{x:.2f},{y:.2f}" for x, y in region.polygons[0])
+        for region in outlines(mask, labels):
+            points = ";".join(f"{x:.2f},{y:.2f}" for x, y in region.shapes[0].rings[0])
             attributes = {"label": region.name, "source": "manual", "occluded": "0", "points": points}
-            ElementTree.SubElement(image, "polygon", {**attributes, "z_order": str(order)})
+            ElementTree.SubElement(image, "polygon", {**attributes, "z_order": "0"})
     write_atomically(folder / FILE, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))

@@ -1,61 +1,153 @@
-"""labelme: one JSON file per picture, with polygons in the order in which they lie over each other."""
+"""labelme: a JSON file for each image, its shapes painted in their order, later ones over earlier ones.
+
+Coordinates are continuous, as they are clicked. labelme's own class images, which Pillow draws, are fatter by the rim.
+"""
 from __future__ import annotations
 
 import base64
+import binascii
 import io
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
-from rt_seg_training.label_exchange.annotations import Annotated, ExchangeError, Region, outlines
+from rt_seg_training.label_exchange.annotations import (
+    Annotated,
+    ExchangeError,
+    LabelFile,
+    Reading,
+    Region,
+    outlines,
+)
+from rt_seg_training.label_exchange.file_values import (
+    MAX_PIXELS,
+    class_name,
+    corners,
+    image_size,
+    mapping,
+    member,
+    read_json,
+    sequence,
+    shown,
+    text,
+)
+from rt_seg_training.label_exchange.image_names import files_below, parts_of
+from rt_seg_training.label_exchange.shapes import Bitmap, Ellipse, Outline, Shape
 
-SHAPES = ("polygon", "rectangle", "circle", "mask")
+PROGRAM = "labelme"
+WITH_AREA = ("polygon", "rectangle", "rotation", "circle", "mask")
+WITHOUT_AREA = ("line", "linestrip", "point", "points")
 
 
-def _region(shape: dict, path: Path, height: int, width: int) -> Region:
-    kind = shape.get("shape_type", "polygon")
-    if kind not in SHAPES:
-        raise ExchangeError(f"{path}: a shape of type {kind!r}; accepted are {', '.join(SHAPES)}")
-    points = np.array(shape["points"], np.float64).reshape(-1, 2)
-    if kind == "rectangle":
-        (left, top), (right, bottom) = points
-        points = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    if kind == "circle":
-        center, rim = points
-        angles = np.linspace(0, 2 * np.pi, 72, endpoint=False)
-        points = center + np.hypot(*(rim - center)) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+def decoded_png(data: bytes, place: str) -> np.ndarray:
+    """(H, W) bool of a PNG: its alpha where it has one, else what is not 0. Raises ExchangeError."""
+    try:
+        image = Image.open(io.BytesIO(data))
+        if image.size[0] * image.size[1] > MAX_PIXELS:
+            raise ExchangeError(f"{place}: a mask of {image.size[0]}x{image.size[1]} is larger than any image")
+        image.load()
+        if image.mode == "RGBA" or "transparency" in image.info:
+            return np.asarray(image.convert("RGBA"))[..., 3] > 0
+        pixels = np.asarray(image)
+    except ExchangeError:
+        raise
+    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError or its own bomb error by file type
+        raise ExchangeError(f"{place}: its mask cannot be read as an image ({error})") from error
+    return pixels > 0 if pixels.ndim == 2 else pixels[..., 0] > 0
+
+
+def from_base64(value: Any, place: str) -> bytes:
+    """The bytes of a text in base 64. Raises ExchangeError."""
+    if not isinstance(value, str):
+        raise ExchangeError(f"{place}: is {shown(value)}; expected a PNG in base 64")
+    try:
+        return base64.b64decode(value)
+    except (binascii.Error, ValueError) as error:
+        raise ExchangeError(f"{place}: is not in base 64 ({error})") from error
+
+
+def _shape(shape: dict[str, Any], kind: str, place: str) -> Shape | str:
+    """The pixels of a shape, or why it has none. Raises ExchangeError."""
+    points = corners(member(shape, "points", place), f"{place}: points")
     if kind == "mask":
-        # A PNG of the box between the two points, the last row and column included.
-        part = np.asarray(Image.open(io.BytesIO(base64.b64decode(shape["mask"]))))
-        left, top = (int(value) for value in points.min(axis=0))
-        mask = np.zeros((height, width), bool)
-        mask[top : top + part.shape[0], left : left + part.shape[1]] = part > 0
-        return Region(shape["label"], mask=mask)
-    return Region(shape["label"], (points,))
+        if len(points) != 2:
+            raise ExchangeError(f"{place}: a mask has {len(points)} points; expected the two corners of its box")
+        part = decoded_png(from_base64(shape.get("mask"), f"{place}: 'mask'"), place)
+        # The box's last row and column are included.
+        (left, top), (right, bottom) = (tuple(math.floor(side) for side in points[order]) for order in (0, 1))
+        width, height = right - left + 1, bottom - top + 1
+        if abs(part.shape[1] - width) > 1 or abs(part.shape[0] - height) > 1:
+            raise ExchangeError(
+                f"{place}: its mask is {part.shape[1]}x{part.shape[0]}, but its box {width}x{height} (width x height)"
+            )
+        return Bitmap(top, left, part)
+    if not len(points):
+        return f"a {kind} without points"
+    if kind == "circle":
+        if len(points) != 2:
+            raise ExchangeError(f"{place}: a circle has {len(points)} points; expected its centre and one of its rim")
+        radius = float(np.hypot(*(points[1] - points[0])))
+        center = (float(points[0, 0]), float(points[0, 1]))
+        return Ellipse(center, (radius, radius)) if radius else "a circle of radius 0"
+    if kind in ("rectangle", "rotation") and len(points) not in (2, 4):
+        raise ExchangeError(f"{place}: a {kind} has {len(points)} points; expected two corners or four")
+    if kind == "rectangle":
+        low, high = points.min(axis=0), points.max(axis=0)
+        straight = ((points == low) | (points == high)).all()
+        if len(points) == 2 or straight:
+            return Outline((np.array([low, (high[0], low[1]), high, (low[0], high[1])]),))
+    if len(points) < 3:
+        return f"a {kind} of {len(points)} points"
+    return Outline((points,))
 
 
-def read(path: Path) -> list[Annotated]:
-    """The frames of a folder of labelme JSON files. Raises ExchangeError."""
-    files = sorted(path.glob("*.json")) if path.is_dir() else []
+def read(path: Path, reading: Reading) -> LabelFile:
+    """The frames of a folder of labelme JSON files, or of one. Raises ExchangeError."""
+    files = files_below(path, (".json",)) if path.is_dir() else [path]
     if not files:
-        raise ExchangeError(f"{path}: must be a folder with a .json file of labelme for each picture")
-    frames = []
-    for file in files:
-        try:
-            data = json.loads(file.read_bytes())
-            height, width = int(data["imageHeight"]), int(data["imageWidth"])
-            regions = tuple(_region(shape, file, height, width) for shape in data["shapes"])
-            name = data["imagePath"].replace("\\", "/").rsplit("/", 1)[-1]
-            frames.append(Annotated(name, height, width, regions))
-        except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, ExchangeError):
-                raise
-            raise ExchangeError(f"{file}: is not a file of labelme ({type(error).__name__}: {error})") from error
-    return frames
+        raise ExchangeError(f"{path}: must be a folder with a .json file of labelme for each image")
+    return LabelFile([_read_file(file, path, reading) for file in files], [])
+
+
+def _read_file(file: Path, root: Path, reading: Reading) -> Annotated:
+    data = mapping(read_json(file, PROGRAM), f"{file}: is not a file of labelme: the whole")
+    if "shapes" not in data:
+        raise ExchangeError(f"{file}: is not a file of labelme: it has no 'shapes'")
+    height, width = image_size(data.get("imageHeight"), data.get("imageWidth"), f"{file}: image")
+    regions = []
+    for position, shape in enumerate(sequence(data["shapes"], f"{file}: 'shapes'")):
+        place = f"{file}: shapes[{position}]"
+        shape = mapping(shape, place)
+        name = class_name(shape.get("label"), f"{place}: 'label'", reading.remarks)
+        kind = shape.get("shape_type") or "polygon"
+        place = f"{place} {name!r}"
+        if kind in WITHOUT_AREA:
+            reading.left_out(place, f"a shape of type {kind!r}")
+            continue
+        if kind not in WITH_AREA:
+            raise ExchangeError(f"{place}: a shape of type {shown(kind)}; accepted are {', '.join(WITH_AREA)}")
+        found = _shape(shape, kind, place)
+        if isinstance(found, str):
+            reading.left_out(place, found)
+            continue
+        regions.append(Region(name, (found,), place))
+    if not regions:
+        reading.remarks.add("images have no region and are background altogether", str(file))
+    folders = file.parent.relative_to(root).parts if root.is_dir() else ()
+    named = data.get("imagePath")
+    if named is None or named == "":
+        reading.remarks.add("files name no image: that with their own name is taken", str(file))
+        name, any_suffix = file.stem, True
+    else:
+        name, any_suffix = text(named, f"{file}: 'imagePath'"), False
+    full_name = "/".join((*folders, *parts_of(name)))
+    return Annotated(full_name, height, width, tuple(regions), any_suffix=any_suffix, place=str(file))
 
 
 def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) -> None:
@@ -63,7 +155,7 @@ def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) 
     for file_name, mask in frames:
         shapes = [
             {
-                "label": region.name, "points": region.polygons[0].tolist(), "group_id": None,
+                "label": region.name, "points": region.shapes[0].rings[0].tolist(), "group_id": None,
                 "shape_type": "polygon", "flags": {},
             }
             for region in outlines(mask, labels)

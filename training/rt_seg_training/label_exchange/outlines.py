@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-MAX_COORDINATE = 1e9
-"""Up to here float64 places a crossing to a millionth of a pixel; what lies farther out is no place in an image."""
+MAX_COORDINATE = 1e12
+"""Up to here float64 places a crossing to a thousandth of a pixel; what lies farther out is no place in an image."""
 CROSSINGS_AT_ONCE = 1_000_000
 
 

@@ -8,64 +8,102 @@ import numpy as np
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import read_image
-from rt_seg_training.label_exchange.annotations import BACKGROUND_NAMES, IGNORE, Annotated, ExchangeError, Region
+from rt_seg_training.datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, read_image
+from rt_seg_training.label_exchange.annotations import (
+    BACKGROUND_NAMES,
+    IGNORE,
+    Annotated,
+    ExchangeError,
+    LabelFile,
+    Reading,
+    Region,
+    is_background,
+)
+from rt_seg_training.label_exchange.file_values import class_name, read_text, shown
+from rt_seg_training.label_exchange.image_names import files_below
+from rt_seg_training.label_exchange.shapes import ColorIn
 
 LABELMAP = "labelmap.txt"
 MASKS = "SegmentationClass"
 LIST = "ImageSets/Segmentation/default.txt"
 IGNORE_COLOR = (224, 224, 192)
 """VOC's colour of pixels that are not scored."""
+BLACK = (0, 0, 0)
+
+Color = tuple[int, int, int]
 
 
-def _colors(file: Path) -> dict[tuple[int, ...], str]:
-    # What nobody labelled is black, even where labelmap.txt gives the background another colour, as CVAT's may.
-    names: dict[tuple[int, ...], str] = {IGNORE_COLOR: IGNORE, (0, 0, 0): BACKGROUND_NAMES[0]}
-    for line in file.read_text(encoding="utf-8").splitlines():
+def _colors(file: Path, reading: Reading) -> dict[Color, str]:
+    names: dict[Color, str] = {}
+    for number, line in enumerate(read_text(file).splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
+        place = f"{file}: line {number}"
         name, _, rest = line.partition(":")
         try:
             red, green, blue = (int(part) for part in rest.split(":")[0].split(","))
         except ValueError as error:
-            raise ExchangeError(f"{file}: {line!r}: expected name:red,green,blue::") from error
-        names[(red, green, blue)] = name
-    return names
+            raise ExchangeError(f"{place}: {shown(line)}: expected name:red,green,blue::") from error
+        color = (red, green, blue)
+        if not all(0 <= part <= 255 for part in color):
+            raise ExchangeError(f"{place}: {shown(line)}: red, green and blue are 0..255")
+        name = class_name(name, place, reading.remarks)
+        if names.setdefault(color, name) != name:
+            raise ExchangeError(
+                f"{place}: {name!r} has the colour {red},{green},{blue} of {names[color]!r}: which of them a pixel is, "
+                "nobody can tell. Give each its own colour, in the program that wrote the masks"
+            )
+        if color == BLACK and not is_background(name):
+            raise ExchangeError(f"{place}: {name!r} is black, as what nobody labelled; give it another colour there")
+    # What nobody labelled is black, even where labelmap.txt gives the background another colour, as CVAT's may.
+    return {IGNORE_COLOR: IGNORE, BLACK: BACKGROUND_NAMES[0]} | names
 
 
-def read(path: Path) -> list[Annotated]:
+def read(path: Path, reading: Reading) -> LabelFile:
     """The frames of a folder with labelmap.txt and SegmentationClass/. Raises ExchangeError."""
     if not (path / LABELMAP).is_file() or not (path / MASKS).is_dir():
         raise ExchangeError(f"{path}: must hold {LABELMAP} and a folder {MASKS}/")
-    names = _colors(path / LABELMAP)
+    colors = _colors(path / LABELMAP, reading)
     frames = []
-    # CVAT keeps the folders of the pictures.
-    for file in sorted((path / MASKS).rglob("*.png")):
+    # CVAT keeps the folders of the images.
+    for file in files_below(path / MASKS, IMAGE_SUFFIXES):
+        if file.suffix.lower() not in MASK_SUFFIXES:
+            raise ExchangeError(f"{file}: masks must be lossless; accepted are {', '.join(MASK_SUFFIXES)}")
         try:
-            picture = read_image(file)
+            pixels = read_image(file)
         except DatasetError as error:
             raise ExchangeError(str(error)) from error
         regions = []
-        for color in np.unique(picture.reshape(-1, 3), axis=0):
-            name = names.get(tuple(int(part) for part in color))
-            if name is None:
-                raise ExchangeError(f"{file}: the colour {tuple(color.tolist())} is not in {LABELMAP}")
-            if name.lower() not in BACKGROUND_NAMES:
-                regions.append(Region(name, mask=(picture == color).all(axis=2)))
-        frames.append(Annotated(file.name, picture.shape[0], picture.shape[1], tuple(regions)))
-    return frames
+        codes = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+        for code in np.unique(codes).tolist():
+            color = (code >> 16, code >> 8 & 255, code & 255)
+            if color not in colors:
+                raise ExchangeError(f"{file}: the colour {list(color)} is not in {LABELMAP}")
+            if not is_background(colors[color]):
+                place = f"{file}: {colors[color]!r}"
+                regions.append(Region(colors[color], (ColorIn(file, color),), place))
+        if not regions:
+            reading.remarks.add("images have no region and are background altogether", str(file))
+        name = file.relative_to(path / MASKS).with_suffix("").as_posix()
+        frames.append(Annotated(name, *pixels.shape[:2], tuple(regions), any_suffix=True, place=str(file)))
+    return LabelFile(frames, [name for name in dict.fromkeys(colors.values()) if name != IGNORE])
 
 
 def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) -> None:
     """Write labelmap.txt, SegmentationClass/ of (file name, mask), and the list of the names, which CVAT wants.
 
-    Raises ExchangeError for two equal colours, OSError.
+    Raises ExchangeError for two equal colours and for names that labelmap.txt cannot hold, OSError.
     """
     from rt_seg_training.datasets.labelled_frame import encode
 
     colors = [label.color for label in labels.labels] + [IGNORE_COLOR]
     if len(set(colors)) < len(colors):
         raise ExchangeError(f"the colours of the classes must differ, and from {IGNORE_COLOR}, which is for ignored")
+    for label in labels.labels:
+        if ":" in label.name or label.name.startswith("#") or len(label.name.splitlines()) != 1:
+            raise ExchangeError(f"the class {label.name!r}: {LABELMAP} has no names with a colon, # or line break")
+        if label.color == BLACK and not is_background(label.name):
+            raise ExchangeError(f"the class {label.name!r} is black, which is background there; change its colour")
     table = labels.color_table
     table[labels.ignore_id] = IGNORE_COLOR
     lines = ["# label:color_rgb:parts:actions"]

@@ -1,0 +1,138 @@
+"""The labels of other programs and their images become a custom data set: all is checked before anything is written."""
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rt_seg.atomic_file import write_atomically
+from rt_seg.labels import LabelSet, load_labels
+from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.datasets.images import IMAGE_SUFFIXES, read_image
+from rt_seg_training.datasets.labelled_frame import encode, write_labels, write_yaml
+from rt_seg_training.datasets.pairing import pair_by_name
+from rt_seg_training.label_exchange.annotations import (
+    Annotated,
+    ExchangeError,
+    LabelFile,
+    Reading,
+    check_names,
+    is_background,
+    labels_of,
+    names_of,
+    paint,
+)
+from rt_seg_training.label_exchange.image_names import Images, names_in_set
+from rt_seg_training.label_exchange.remarks import Remarks
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was written: frames, regions in them, names of the classes; and what is worth saying, a line each."""
+
+    frames: int
+    regions: int
+    classes: list[str]
+    remarks: list[str]
+
+
+def _labels(files: list[LabelFile], output: Path, labels_file: Path | None) -> LabelSet:
+    if labels_file is None and (output / "labels.yaml").is_file():
+        labels_file = output / "labels.yaml"
+    if labels_file is not None:
+        return load_labels(labels_file)
+    every = [name for file in files for name in file.names]
+    every += [region.name for file in files for frame in file.frames for region in frame.regions]
+    background = not all(file.every_pixel for file in files) or any(map(is_background, every))
+    return labels_of(names_of(files), background)
+
+
+def _check_image(image: Path, frame: Annotated) -> tuple[int, int]:
+    """(height, width) of an image that is whole and of the size at which it was labelled. Raises ExchangeError."""
+    try:
+        size = read_image(image).shape[:2]
+    except DatasetError as error:
+        raise ExchangeError(str(error)) from error
+    if frame.height is not None and size != (frame.height, frame.width):
+        raise ExchangeError(
+            f"{image}: is {size[1]}x{size[0]}, but was labelled at {frame.width}x{frame.height} (width x height)"
+        )
+    return size
+
+
+def _check_names(names: list[str], images: list[Path], output: Path, remarks: Remarks) -> None:
+    """Raise ExchangeError where a name would belong to two images in the data set, old ones included."""
+    there = {file.stem: file for file in (output / "rgb").glob("*") if file.suffix.lower() in IMAGE_SUFFIXES}
+    for name, image in zip(names, images):
+        old = there.get(name)
+        if old is not None and old.resolve() != image.resolve():
+            if old.suffix != image.suffix or old.read_bytes() != image.read_bytes():
+                raise ExchangeError(
+                    f"{image}: {old} is another image of that name; rename one, or take another --output"
+                )
+        if (output / "gt" / f"{name}.png").is_file():
+            remarks.add("masks were there and are replaced", str(output / "gt" / f"{name}.png"))
+    # Endings such as _mask and _rgb mean something there, so that names may collide that differ.
+    with tempfile.TemporaryDirectory(prefix="rt_seg_") as folder:
+        planned = Path(folder)
+        for part in ("rgb", "gt"):
+            (planned / part).mkdir()
+            files = [file.name for file in (output / part).glob("*") if file.suffix.lower() in IMAGE_SUFFIXES]
+            suffixes = [image.suffix for image in images] if part == "rgb" else [".png"] * len(images)
+            for file in [*files, *(name + suffix for name, suffix in zip(names, suffixes))]:
+                (planned / part / file).touch()
+        try:
+            pair_by_name(planned / "rgb", planned / "gt")
+        except DatasetError as error:
+            raise ExchangeError(str(error).replace(folder, str(output))) from error
+
+
+def write_set(
+    files: list[LabelFile], paths: list[Path], images: Path, output: Path, labels_file: Path | None, reading: Reading
+) -> Imported:
+    """Write gt/, rgb/, labels.yaml and, where the files tell them, splits.yaml of a data set.
+
+    Raises ExchangeError, DatasetError, LabelError, OSError; nothing is written then, unless the disk fails.
+    """
+    remarks = reading.remarks
+    frames = [frame for file in files for frame in file.frames]
+    if not frames:
+        raise ExchangeError(f"{', '.join(map(str, paths))}: names no images")
+    labels = _labels(files, output, labels_file)
+    found = Images(images, output)
+    of_image: dict[Path, Annotated] = {}
+    sizes = []
+    for frame in frames:
+        check_names(frame, labels)
+        image = found.of(frame, remarks)
+        other = of_image.setdefault(image, frame)
+        if other is not frame:
+            raise ExchangeError(f"{image}: is labelled twice, as {other.file_name} ({other.place}) and as "
+                                f"{frame.file_name} ({frame.place}); keep one")  # fmt: skip
+        sizes.append(_check_image(image, frame))
+    names = names_in_set(list(of_image), images)
+    _check_names(names, list(of_image), output, remarks)
+
+    began_empty = not (output / "rgb").is_dir() or images.resolve() == (output / "rgb").resolve()
+    write_labels(output, labels)
+    for name, (image, frame), size in zip(names, of_image.items(), sizes):
+        write_atomically(output / "gt" / f"{name}.png", encode(".png", paint(frame, labels, size, remarks)))
+        copy = output / "rgb" / f"{name}{image.suffix}"
+        if copy.resolve() != image.resolve():
+            write_atomically(copy, image.read_bytes())
+    _write_splits(output, names, frames, began_empty, remarks)
+    return Imported(len(frames), sum(len(frame.regions) for frame in frames), labels.names, remarks.lines())
+
+
+def _write_splits(output: Path, names: list[str], frames: list[Annotated], began_empty: bool, remarks: Remarks) -> None:
+    """Write splits.yaml where every frame's file tells its split."""
+    splits: dict[str, list[str]] = {}
+    for name, frame in zip(names, frames):
+        if frame.split is not None:
+            splits.setdefault(frame.split, []).append(name)
+    if not splits:
+        return
+    if "train" not in splits or sum(map(len, splits.values())) < len(frames) or not began_empty:
+        remarks.add("splits are told by the files, but not for all frames of the data set: not written", str(output))
+        return
+    write_yaml(output / "splits.yaml", {split: sorted(members) for split, members in sorted(splits.items())})

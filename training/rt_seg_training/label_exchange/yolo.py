@@ -1,0 +1,155 @@
+"""YOLO: a text file for each image with a polygon per line, as shares of width and height; classes in data.yaml."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from rt_seg_training.label_exchange.annotations import (
+    Annotated,
+    ExchangeError,
+    LabelFile,
+    Reading,
+    Region,
+)
+from rt_seg_training.label_exchange.file_values import class_name, parsed, read_text, shown, whole
+from rt_seg_training.label_exchange.image_names import files_below, split_of
+from rt_seg_training.label_exchange.shapes import Outline
+
+CLASS_FILES = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml", "classes.txt", "obj.names")
+NO_LABELS = ("classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "readme.txt", "requirements.txt")
+"""Text files in such folders that are lists of images, of classes, or for people."""
+MAX_YAML = 100_000
+"""Bytes; names of 254 classes are a tenth of it."""
+FAR = 2.0
+"""Shares of the image farther out than this are no shares, but pixels."""
+
+
+def _class_file(path: Path, given: Path | None) -> Path:
+    if given is not None:
+        return given
+    for folder in (path, *path.parents[:2]):
+        for name in CLASS_FILES:
+            if (folder / name).is_file():
+                return folder / name
+    found = files_below(path, (".yaml", ".yml"))
+    if len(found) == 1:
+        return found[0]
+    raise ExchangeError(f"{path}: has no data.yaml (nor classes.txt) with the names of the classes")
+
+
+def read_class_file(path: Path, given: Path | None, reading: Reading) -> tuple[Path, dict[int, str], dict]:
+    """The file of the classes of a folder, number → name, and what else data.yaml says. Raises ExchangeError."""
+    file = _class_file(path, given)
+    content = read_text(file)
+    if file.suffix.lower() not in (".yaml", ".yml"):
+        lines = [line.strip() for line in content.rstrip().splitlines()]
+        names = {n: class_name(line, f"{file}: line {n + 1}", reading.remarks) for n, line in enumerate(lines)}
+        return file, names, {}
+    if len(content) > MAX_YAML:
+        raise ExchangeError(f"{file}: is too long for a list of classes ({len(content)} characters)")
+    try:
+        # The base loader keeps every scalar a text: a class may be called no, null or 1.
+        data = yaml.load(content, Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ExchangeError(f"{file}: cannot be read as YAML: {str(error)[:200] or 'nested too deeply'}") from error
+    names = data.get("names") if isinstance(data, dict) else None
+    if isinstance(names, list):
+        entries = list(enumerate(names))
+    elif isinstance(names, dict):
+        entries = [(class_number(key, f"{file}: names"), name) for key, name in names.items()]
+    else:
+        raise ExchangeError(f"{file}: 'names' is {shown(names)}; expected the names of the classes")
+    found: dict[int, str] = {}
+    for number, name in sorted(entries, key=lambda entry: entry[0]):
+        if number in found:
+            raise ExchangeError(f"{file}: names: {number} stands twice")
+        found[number] = class_name(name, f"{file}: names: {number}", reading.remarks)
+    return file, found, data
+
+
+def class_number(value: object, place: str) -> int:
+    """The number of a class, as a text. Raises ExchangeError."""
+    if not isinstance(value, str):
+        raise ExchangeError(f"{place}: {shown(value)}; expected the number of a class")
+    number = whole(parsed(value, f"{place}: class"), f"{place}: class")
+    if number < 0:
+        raise ExchangeError(f"{place}: class {number} is below 0")
+    return number
+
+
+def _label_files(path: Path) -> list[Path]:
+    """The text files of every folder labels/, or, without one, of the folder itself."""
+    files = [file for file in files_below(path, (".txt",)) if file.name.lower() not in NO_LABELS]
+    files = [file for file in files if not file.name.lower().startswith("readme.")]
+    inside = [file for file in files if "labels" in (path.name, *file.relative_to(path).parts[:-1])]
+    return inside or files
+
+
+def _region(line: str, names: dict[int, str], place: str, reading: Reading) -> Region | None:
+    """The region of a line; None where it is left out. Raises ExchangeError."""
+    first, *rest = line.split()
+    number = class_number(first, place)
+    if number not in names:
+        raise ExchangeError(f"{place}: class {number}, but the classes are {', '.join(map(str, list(names)[:20]))}")
+    place = f"{place} {names[number]!r}"
+    values = np.array([parsed(value, place) for value in rest])
+    far = values[np.abs(values - 0.5) > FAR]
+    if len(far):
+        raise ExchangeError(f"{place}: has {far[0]:g}; coordinates are shares of width and height, 0..1")
+    if len(values) == 4:
+        if not reading.boxes:
+            reading.left_out(place, "has a box and no outline (YOLO for detection)", "--boxes paints such boxes, ")
+            return None
+        reading.remarks.add("regions have no outline: their box is painted", place)
+        (x, y), (width, height) = values[:2], values[2:] / 2
+        if min(width, height) <= 0:
+            raise ExchangeError(f"{place}: width and height of its box must be above 0")
+        box = [(x - width, y - height), (x + width, y - height), (x + width, y + height), (x - width, y + height)]
+        return Region(names[number], (Outline((np.array(box),), relative=True),), place)
+    if len(values) < 6 or len(values) % 2:
+        raise ExchangeError(
+            f"{place}: has {len(values)} numbers after the class; expected x y of at least three corners "
+            "(with a confidence at the end they are predictions, not labels)"
+        )
+    return Region(names[number], (Outline((values.reshape(-1, 2),), relative=True),), place)
+
+
+def read(path: Path, reading: Reading) -> LabelFile:
+    """The frames of a folder with labels/ and data.yaml, or of data.yaml in it. Raises ExchangeError.
+
+    Both layouts are read: images/train beside labels/train, and Roboflow's train/images beside train/labels.
+    """
+    root, given = (path, None) if path.is_dir() else (path.parent, path)
+    if given is not None and given.suffix.lower() not in (".yaml", ".yml"):
+        raise ExchangeError(f"{path}: must be a folder with labels/ and data.yaml, or that data.yaml")
+    files = _label_files(root)
+    if not files:
+        raise ExchangeError(f"{path}: has no text files with labels; expected labels/*.txt")
+    file, names, data = read_class_file(root, given, reading)
+    if isinstance(data.get("kpt_shape"), list):
+        raise ExchangeError(f"{file}: has 'kpt_shape': labels of key points (YOLO pose) have no outlines")
+    if isinstance(data.get("masks_dir"), str):
+        raise ExchangeError(f"{file}: has 'masks_dir': these are masks; import_labels masks reads them")
+    frames = []
+    for file in files:
+        regions = []
+        for number, line in enumerate(read_text(file).splitlines(), start=1):
+            if line.strip():
+                region = _region(line, names, f"{file}: line {number}", reading)
+                if region is not None:
+                    regions.append(region)
+        if not regions:
+            reading.remarks.add("images have no region and are background altogether", str(file))
+        folders = list(file.relative_to(root).parts[:-1])
+        split = next((found for found in map(split_of, folders) if found), None)
+        if "labels" in folders:
+            place = len(folders) - 1 - folders[::-1].index("labels")
+            folders[place] = "images"
+        name = "/".join([*folders, file.name[: -len(file.suffix)]])
+        # Where polygons overlap, Ultralytics too puts smaller ones over larger ones.
+        frames.append(
+            Annotated(name, None, None, tuple(regions), by_area=True, any_suffix=True, split=split, place=str(file))
+        )
+    return LabelFile(frames, list(dict.fromkeys(names.values())))
