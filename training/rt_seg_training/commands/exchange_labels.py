@@ -69,7 +69,7 @@ def import_labels(
                 found = f"looks like {kind.name}, which is not read; {kind.advice}. " if kind else "is not recognised. "
                 raise ExchangeError(f"{path}: {found}Formats are {', '.join([*FORMATS, *READ_ONLY])}")
             try:
-                files.append(_module(kind.format if kind else form).read(places[-1], reading))
+                files.append(_module(kind.format if kind and kind.format else form).read(places[-1], reading))
             except ExchangeError as error:
                 kind = kind or recognized(places[-1])
                 if kind is None or kind.format == form.partition("-")[0]:

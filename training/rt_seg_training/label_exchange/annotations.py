@@ -9,7 +9,7 @@ import numpy as np
 from rt_seg.labels import Label, LabelSet, labels_from_dict
 from rt_seg_training.label_exchange.outlines import Patch, trace
 from rt_seg_training.label_exchange.remarks import Remarks
-from rt_seg_training.label_exchange.shapes import Outline, Shape
+from rt_seg_training.label_exchange.shapes import Shape
 
 IGNORE = "__ignore__"
 """Name of a region of ignored pixels, as in labelme."""
@@ -57,15 +57,14 @@ class Region:
 class Annotated:
     """An image's file name, perhaps with folders before it, and its regions, later ones over earlier ones.
 
-    `height` and `width` are None where the format does not tell them. Where the format has no order `by_area` puts
+    `size` (height, width) is None where the format does not tell it. Where the format has no order `by_area` puts
     smaller regions over larger ones. `any_suffix`: the name is that of any image with this stem. `other_names` are
     tried when there is no such image. `position` is the number of the frame and of all frames of a video. `split` is
     train, validation or test where the files tell.
     """
 
     file_name: str
-    height: int | None
-    width: int | None
+    size: tuple[int, int] | None
     regions: tuple[Region, ...]
     by_area: bool = False
     any_suffix: bool = False
@@ -146,7 +145,7 @@ def paint(
     """
     check_names(frame, labels)
     remarks = remarks if remarks is not None else Remarks()
-    height, width = size or (frame.height or 0, frame.width or 0)
+    height, width = size or frame.size or (0, 0)
     ids = class_ids(labels)
     unlabelled = 0 if is_background(labels.names[0]) else labels.ignore_id
     mask = np.full((height, width), unlabelled, np.uint8)
@@ -172,16 +171,16 @@ def paint(
     return mask
 
 
-def outlines(mask: np.ndarray, labels: LabelSet) -> tuple[Region, ...]:
-    """A polygon for each 4-connected piece of a class; together they cover exactly `mask`, (H, W) uint8 class ids.
+def outlines(mask: np.ndarray, labels: LabelSet) -> list[tuple[str, np.ndarray]]:
+    """Class name and polygon, (N, 2) float64 corners (x, y), of each 4-connected piece of a class.
 
-    They do not overlap, so their order says nothing. Background has none.
+    Together they cover exactly `mask`, (H, W) uint8 class ids. They do not overlap, so their order says nothing. Background has none.
     """
-    return tuple(
-        Region(name, (Outline((polygon.astype(np.float64),)),))
+    return [
+        (name, polygon.astype(np.float64))
         for number, name in written_classes(mask, labels)
         for polygon in trace(mask == number)
-    )
+    ]
 
 
 def written_classes(mask: np.ndarray, labels: LabelSet) -> list[tuple[int, str]]:

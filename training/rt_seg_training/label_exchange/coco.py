@@ -33,6 +33,7 @@ from rt_seg_training.label_exchange.file_values import (
     text,
 )
 from rt_seg_training.label_exchange.image_names import split_of
+from rt_seg_training.label_exchange.outlines import fill
 from rt_seg_training.label_exchange.run_lengths import checked_runs, runs_from_mask, runs_from_text
 from rt_seg_training.label_exchange.shapes import Outline, Runs, Shape
 
@@ -142,11 +143,11 @@ def _read_file(file: Path, reading: Reading) -> LabelFile:
             break
     frames = []
     for number, (entry, place) in images.items():
-        height, width = image_size(entry.get("height"), entry.get("width"), place)
+        size = image_size(entry.get("height"), entry.get("width"), place)
         regions = []
         for annotation, where in found[number]:
             name = names[identity(annotation["category_id"], where)]
-            region = _region(annotation, name, height, width, where, reading)
+            region = _region(annotation, name, size, where, reading)
             if region is not None:
                 regions.append(region)
         if not found[number]:
@@ -154,19 +155,17 @@ def _read_file(file: Path, reading: Reading) -> LabelFile:
         split = split_of(file.parent.name)
         # Beside its pictures in Roboflow's folders, where both train/ and valid/ may have a 1.jpg.
         prefix = f"{file.parent.name}/" if split else ""
-        regions = tuple(regions)
-        frames.append(
-            Annotated(f"{prefix}{entry['file_name']}", height, width, regions, by_area=True, split=split, place=place)
-        )
+        file_name = f"{prefix}{entry['file_name']}"
+        frames.append(Annotated(file_name, size, tuple(regions), by_area=True, split=split, place=place))
     return LabelFile(frames, list(dict.fromkeys(names.values())))
 
 
 def _region(
-    annotation: dict[str, Any], name: str, height: int | None, width: int | None, place: str, reading: Reading
+    annotation: dict[str, Any], name: str, size: tuple[int, int] | None, place: str, reading: Reading
 ) -> Region | None:
     """The region of an annotation; None where it is left out. Raises ExchangeError."""
     place = f"{place} {name!r}"
-    shapes = _shapes(annotation.get("segmentation"), height, width, f"{place}: segmentation", reading)
+    shapes = _shapes(annotation.get("segmentation"), size, f"{place}: segmentation", reading)
     if not shapes:
         if reading.boxes and annotation.get("bbox") is not None:
             shapes = [_box(annotation["bbox"], f"{place}: bbox")]
@@ -191,12 +190,12 @@ def _box(values: Any, place: str) -> Outline:
     return Outline((np.array([(left, top), (right, top), (right, bottom), (left, bottom)]),))
 
 
-def _shapes(segmentation: Any, height: int | None, width: int | None, place: str, reading: Reading) -> list[Shape]:
+def _shapes(segmentation: Any, size: tuple[int, int] | None, place: str, reading: Reading) -> list[Shape]:
     """The shapes of a segmentation; none where it is empty. Raises ExchangeError."""
     if segmentation is None or segmentation == {}:
         return []
     if isinstance(segmentation, dict):
-        return [_runs(segmentation, height, width, place)]
+        return [_runs(segmentation, size, place)]
     parts = sequence(segmentation, place)
     if parts and not isinstance(parts[0], (list, dict)):
         parts = [parts]  # one polygon without the list around it
@@ -204,7 +203,7 @@ def _shapes(segmentation: Any, height: int | None, width: int | None, place: str
     for position, part in enumerate(parts):
         where = f"{place}[{position}]"
         if isinstance(part, dict):
-            shapes.append(_runs(part, height, width, where))
+            shapes.append(_runs(part, size, where))
             continue
         flat = coordinates(sequence(part, where), where)
         if not len(flat):
@@ -217,13 +216,13 @@ def _shapes(segmentation: Any, height: int | None, width: int | None, place: str
     return shapes
 
 
-def _runs(segmentation: dict[str, Any], height: int | None, width: int | None, place: str) -> Runs:
-    size = sequence(member(segmentation, "size", place), f"{place}: 'size'")
-    if len(size) != 2:
-        raise ExchangeError(f"{place}: size is {shown(size)}; expected [height, width]")
-    found = image_size(size[0], size[1], f"{place}: 'size'")
-    if found == (None, None) or (height is not None and found != (height, width)):
-        raise ExchangeError(f"{place}: size is {shown(size)}, but the image is [{height}, {width}] (height, width)")
+def _runs(segmentation: dict[str, Any], size: tuple[int, int] | None, place: str) -> Runs:
+    sides = sequence(member(segmentation, "size", place), f"{place}: 'size'")
+    found = image_size(sides[0], sides[1], f"{place}: 'size'") if len(sides) == 2 else None
+    if found is None:
+        raise ExchangeError(f"{place}: size is {shown(sides)}; expected [height, width]")
+    if size is not None and found != size:
+        raise ExchangeError(f"{place}: size is {shown(sides)}, but the image is {list(size)} (height, width)")
     counts = member(segmentation, "counts", place)
     try:
         runs = runs_from_text(counts) if isinstance(counts, str) else sequence(counts, f"{place}: 'counts'")
@@ -249,12 +248,11 @@ def _run_lengths(mask: np.ndarray, labels: LabelSet) -> Iterator[dict]:
 
 def _polygons(mask: np.ndarray, labels: LabelSet) -> Iterator[dict]:
     """One region for each piece of a class, its holes cut out by seams."""
-    for region in outlines(mask, labels):
-        (outline,) = region.shapes
-        patch = outline.patch(*mask.shape)
+    for name, polygon in outlines(mask, labels):
+        patch = fill([polygon], *mask.shape)
         left, top, width, height = _written_box(patch.mask)
         yield {
-            "name": region.name, "area": int(patch.mask.sum()), "segmentation": [outline.rings[0].ravel().tolist()],
+            "name": name, "area": int(patch.mask.sum()), "segmentation": [polygon.ravel().tolist()],
             "bbox": [left + patch.left, top + patch.top, width, height],
         }  # fmt: skip
 

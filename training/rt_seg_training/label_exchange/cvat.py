@@ -143,7 +143,8 @@ def read(path: Path, reading: Reading) -> LabelFile:
         class_name(label.findtext("name"), f"{file}: meta: label {position}", reading.remarks)
         for position, label in enumerate(labels)
     ]
-    images, regions = {}, {}
+    images: dict[int, tuple[str, tuple[int, int] | None]] = {}
+    regions: dict[int, list[tuple[int, Region]]] = {}
     for position, image in enumerate(root.iterfind("image")):
         place = f"{file}: image {position}"
         name = text(image.attrib.get("name"), f"{place}: 'name'")
@@ -155,7 +156,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
         number = whole(parsed(image.attrib.get("id", str(position)), f"{place}: 'id'"), f"{place}: 'id'")
         if number in images:
             raise ExchangeError(f"{place}: {name!r} has the id {number}, which is that of {images[number][0]!r}, too")
-        images[number] = (name, *size)
+        images[number] = (name, size)
         regions[number] = []
         for order, shape in enumerate(image):
             where = f"{file}: {name} has a {shape.tag} ({order})"
@@ -169,7 +170,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
             if region is not None:
                 regions[number].append((_z_order(shape, where), region))
     tracks = list(root.iterfind("track"))
-    size, count = _video(root, file) if tracks else ((None, None), None)
+    video_size, count = _video(root, file) if tracks else (None, None)
     known = set(images)
     done: dict[int, tuple[ElementTree.Element, int, Region | None]] = {}
     for visible in frames_of_tracks(tracks, file, max(images) + 1 if images else count, reading) if tracks else ():
@@ -179,7 +180,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
                 raise ExchangeError(f"{place}: there is no <image> with that id")
             continue
         if visible.frame not in images:
-            images[visible.frame] = (f"frame_{visible.frame:06d}", *size)
+            images[visible.frame] = (f"frame_{visible.frame:06d}", video_size)
             regions[visible.frame] = []
         # What stays as it is in many frames is read once; the element is kept, so that its id stays its own.
         if id(visible.shape) not in done:
@@ -193,26 +194,26 @@ def read(path: Path, reading: Reading) -> LabelFile:
         raise ExchangeError(f"{file}: has neither <image> nor <track>: no labels of CVAT for images or for video")
     frames = []
     for number in sorted(images) if tracks else images:
-        name, height, width = images[number]
+        name, size = images[number]
         if not regions[number]:
             reading.remarks.add("images have no region and are background altogether", f"{file}: {name}")
         named = number in known
         frames.append(
             Annotated(
-                name, height, width, _ordered(regions[number]), any_suffix=not named,
+                name, size, _ordered(regions[number]), any_suffix=not named,
                 position=None if named or count is None else (number, count), place=str(file),
             )  # fmt: skip
         )
     return LabelFile(frames, names)
 
 
-def _video(root: ElementTree.Element, file: Path) -> tuple[tuple[int, int] | tuple[None, None], int | None]:
+def _video(root: ElementTree.Element, file: Path) -> tuple[tuple[int, int] | None, int | None]:
     """(height, width) of a video, and the number of its frames, where the file tells."""
     size = root.find("./meta//original_size")
-    found: tuple[int, int] | tuple[None, None] = (None, None)
+    found = None
     if size is not None:
-        sides = [parsed(size.findtext(key, ""), f"{file}: meta: {key}") for key in ("height", "width")]
-        found = image_size(*sides, f"{file}: meta: original_size")
+        height, width = (parsed(size.findtext(key, ""), f"{file}: meta: {key}") for key in ("height", "width"))
+        found = image_size(height, width, f"{file}: meta: original_size")
     count = root.findtext("./meta/task/size") or root.findtext("./meta/job/size")
     return found, None if count is None else whole(parsed(count, f"{file}: meta: size"), f"{file}: meta: size")
 
@@ -224,8 +225,8 @@ def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) 
     for number, (file_name, mask) in enumerate(frames):
         size = {"width": str(mask.shape[1]), "height": str(mask.shape[0])}
         image = ElementTree.SubElement(root, "image", {"id": str(number), "name": file_name, **size})
-        for region in outlines(mask, labels):
-            points = ";".join(f"{x:.2f},{y:.2f}" for x, y in region.shapes[0].rings[0])
-            attributes = {"label": region.name, "source": "manual", "occluded": "0", "points": points}
+        for name, polygon in outlines(mask, labels):
+            points = ";".join(f"{x:.2f},{y:.2f}" for x, y in polygon)
+            attributes = {"label": name, "source": "manual", "occluded": "0", "points": points}
             ElementTree.SubElement(image, "polygon", {**attributes, "z_order": "0"})
     write_atomically(folder / FILE, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))

@@ -170,10 +170,10 @@ def image_side(value: Any, place: str) -> int:
     return side
 
 
-def image_size(height: Any, width: Any, place: str) -> tuple[int, int] | tuple[None, None]:
-    """(height, width) of an image; (None, None) where neither is told. Raises ExchangeError."""
+def image_size(height: Any, width: Any, place: str) -> tuple[int, int] | None:
+    """(height, width) of an image; None where neither is told. Raises ExchangeError."""
     if height is None and width is None:
-        return None, None
+        return None
     found = image_side(height, f"{place}: height"), image_side(width, f"{place}: width")
     if found[0] * found[1] > MAX_PIXELS:
         raise ExchangeError(f"{place}: {found[1]}x{found[0]} is larger than any image that is read")

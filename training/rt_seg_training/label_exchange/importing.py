@@ -50,12 +50,14 @@ def _labels(files: list[LabelFile], output: Path, labels_file: Path | None) -> L
 def _check_image(image: Path, frame: Annotated) -> tuple[int, int]:
     """(height, width) of an image that is whole and of the size at which it was labelled. Raises ExchangeError."""
     try:
-        size = read_image(image).shape[:2]
+        pixels = read_image(image)
+        size = (pixels.shape[0], pixels.shape[1])
     except DatasetError as error:
         raise ExchangeError(str(error)) from error
-    if frame.height is not None and size != (frame.height, frame.width):
+    if frame.size is not None and size != frame.size:
+        height, width = frame.size
         raise ExchangeError(
-            f"{image}: is {size[1]}x{size[0]}, but was labelled at {frame.width}x{frame.height} (width x height)"
+            f"{image}: is {size[1]}x{size[0]}, but was labelled at {width}x{height} (width x height)"
         )
     return size
 

@@ -99,4 +99,5 @@ def _frame(mask: Path, image: Path, root: Path, classes: dict[int, str], file: P
     parts = image.relative_to(root).parts
     split = next((found for found in map(split_of, parts[:-1]) if found), None)
     name = "/".join(parts)
-    return Annotated(name, *values.shape, tuple(regions), any_suffix=True, split=split, place=str(mask))
+    size = (values.shape[0], values.shape[1])
+    return Annotated(name, size, tuple(regions), any_suffix=True, split=split, place=str(mask))

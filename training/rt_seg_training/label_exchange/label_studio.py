@@ -187,7 +187,7 @@ def _regions(results: list[Any], place: str, reading: Reading) -> tuple[tuple[Re
                 "rectanglelabels and ellipselabels"
             )
         size = image_size(result.get("original_height"), result.get("original_width"), where)
-        if size == (None, None):
+        if size is None:
             raise ExchangeError(f"{where}: has no original_width and original_height")
         sizes.add(size)
         if len(sizes) > 1:
@@ -263,8 +263,6 @@ def read(path: Path, reading: Reading) -> LabelFile:
         regions, size = _regions(results, where, reading)
         if not regions:
             reading.remarks.add("images have no region and are background altogether", f"{place} ({names[0]})")
-        height, width = size or (None, None)
-        frames.append(
-            Annotated(names[0], height, width, regions, other_names=tuple(names[1:]), place=f"{place} ({names[0]})")
-        )
+        place = f"{place} ({names[0]})"
+        frames.append(Annotated(names[0], size, regions, other_names=tuple(names[1:]), place=place))
     return LabelFile(frames, [])

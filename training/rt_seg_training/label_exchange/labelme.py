@@ -119,7 +119,7 @@ def _read_file(file: Path, root: Path, reading: Reading) -> Annotated:
     data = mapping(read_json(file, PROGRAM), f"{file}: is not a file of labelme: the whole")
     if "shapes" not in data:
         raise ExchangeError(f"{file}: is not a file of labelme: it has no 'shapes'")
-    height, width = image_size(data.get("imageHeight"), data.get("imageWidth"), f"{file}: image")
+    size = image_size(data.get("imageHeight"), data.get("imageWidth"), f"{file}: image")
     regions = []
     for position, shape in enumerate(sequence(data["shapes"], f"{file}: 'shapes'")):
         place = f"{file}: shapes[{position}]"
@@ -147,7 +147,7 @@ def _read_file(file: Path, root: Path, reading: Reading) -> Annotated:
     else:
         name, any_suffix = text(named, f"{file}: 'imagePath'"), False
     full_name = "/".join((*folders, *parts_of(name)))
-    return Annotated(full_name, height, width, tuple(regions), any_suffix=any_suffix, place=str(file))
+    return Annotated(full_name, size, tuple(regions), any_suffix=any_suffix, place=str(file))
 
 
 def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) -> None:
@@ -155,10 +155,10 @@ def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) 
     for file_name, mask in frames:
         shapes = [
             {
-                "label": region.name, "points": region.shapes[0].rings[0].tolist(), "group_id": None,
+                "label": name, "points": polygon.tolist(), "group_id": None,
                 "shape_type": "polygon", "flags": {},
             }
-            for region in outlines(mask, labels)
+            for name, polygon in outlines(mask, labels)
         ]  # fmt: skip
         data = {
             "version": "5.0.0", "flags": {}, "shapes": shapes, "imagePath": file_name, "imageData": None,

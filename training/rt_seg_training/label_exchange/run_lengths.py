@@ -38,18 +38,18 @@ def runs_from_text(text: str) -> list[int]:
 
 def checked_runs(runs: Sequence[object], height: int, width: int) -> np.ndarray:
     """(N,) int64 run lengths that fill an image. Raises ValueError, naming the value, if they do not."""
+    lengths = []
     for position, run in enumerate(runs):
-        if isinstance(run, float) and run.is_integer():
-            continue
+        if isinstance(run, float) and run.is_integer() and run <= height * width:
+            run = int(run)
         if isinstance(run, bool) or not isinstance(run, int):
-            raise ValueError(f"run {position} is {str(run)[:40]!r}, no whole number")
-    negative = next((run for run in runs if run < 0), None)
-    if negative is not None:
-        raise ValueError(f"a run of {int(negative)} pixels")
-    total = sum(int(run) for run in runs)
-    if total != height * width:
-        raise ValueError(f"run lengths for {total} pixels, but {width}x{height} are {height * width}")
-    return np.array([int(run) for run in runs], np.int64)
+            raise ValueError(f"run {position} is {str(run)[:40]!r}, no whole number of pixels")
+        if not 0 <= run <= height * width:
+            raise ValueError(f"run {position} is of {run if abs(run) < 1e18 else 'very many'} pixels")
+        lengths.append(run)
+    if sum(lengths) != height * width:
+        raise ValueError(f"run lengths for {sum(lengths)} pixels, but {width}x{height} are {height * width}")
+    return np.array(lengths, np.int64)
 
 
 def mask_from_runs(runs: Sequence[int], height: int, width: int) -> np.ndarray:

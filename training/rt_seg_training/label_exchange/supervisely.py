@@ -77,7 +77,7 @@ def _read_file(file: Path, root: Path, reading: Reading) -> Annotated:
     if "objects" not in data:
         raise ExchangeError(f"{file}: is not a file of Supervisely: it has no 'objects'")
     size = mapping(member(data, "size", str(file)), f"{file}: 'size'")
-    height, width = image_size(size.get("height"), size.get("width"), f"{file}: size")
+    height_width = image_size(size.get("height"), size.get("width"), f"{file}: size")
     regions = []
     for position, entry in enumerate(sequence(data["objects"], f"{file}: 'objects'")):
         place = f"{file}: objects[{position}]"
@@ -104,7 +104,7 @@ def _read_file(file: Path, root: Path, reading: Reading) -> Annotated:
     name = "/".join((*folders, file.name[: -len(file.suffix)]))
     # a.jpg.json labels a.jpg; a.json, of the first years, any a.
     any_suffix = not Path(name).suffix
-    return Annotated(name, height, width, tuple(regions), any_suffix=any_suffix, split=split, place=str(file))
+    return Annotated(name, height_width, tuple(regions), any_suffix=any_suffix, split=split, place=str(file))
 
 
 def read(path: Path, reading: Reading) -> LabelFile:

@@ -85,7 +85,8 @@ def read(path: Path, reading: Reading) -> LabelFile:
         if not regions:
             reading.remarks.add("images have no region and are background altogether", str(file))
         name = file.relative_to(path / MASKS).with_suffix("").as_posix()
-        frames.append(Annotated(name, *pixels.shape[:2], tuple(regions), any_suffix=True, place=str(file)))
+        size = (pixels.shape[0], pixels.shape[1])
+        frames.append(Annotated(name, size, tuple(regions), any_suffix=True, place=str(file)))
     return LabelFile(frames, [name for name in dict.fromkeys(colors.values()) if name != IGNORE])
 
 

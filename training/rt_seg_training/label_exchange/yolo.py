@@ -54,13 +54,13 @@ def read_class_file(path: Path, given: Path | None, reading: Reading) -> tuple[P
         data = yaml.load(content, Loader=yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ExchangeError(f"{file}: cannot be read as YAML: {str(error)[:200] or 'nested too deeply'}") from error
-    names = data.get("names") if isinstance(data, dict) else None
-    if isinstance(names, list):
-        entries = list(enumerate(names))
-    elif isinstance(names, dict):
-        entries = [(class_number(key, f"{file}: names"), name) for key, name in names.items()]
+    listed = data.get("names") if isinstance(data, dict) else None
+    if isinstance(listed, list):
+        entries = list(enumerate(listed))
+    elif isinstance(listed, dict):
+        entries = [(class_number(key, f"{file}: names"), name) for key, name in listed.items()]
     else:
-        raise ExchangeError(f"{file}: 'names' is {shown(names)}; expected the names of the classes")
+        raise ExchangeError(f"{file}: 'names' is {shown(listed)}; expected the names of the classes")
     found: dict[int, str] = {}
     for number, name in sorted(entries, key=lambda entry: entry[0]):
         if number in found:
@@ -150,6 +150,6 @@ def read(path: Path, reading: Reading) -> LabelFile:
         name = "/".join([*folders, file.name[: -len(file.suffix)]])
         # Where polygons overlap, Ultralytics too puts smaller ones over larger ones.
         frames.append(
-            Annotated(name, None, None, tuple(regions), by_area=True, any_suffix=True, split=split, place=str(file))
+            Annotated(name, None, tuple(regions), by_area=True, any_suffix=True, split=split, place=str(file))
         )
     return LabelFile(frames, list(dict.fromkeys(names.values())))
