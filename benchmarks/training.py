@@ -69,8 +69,9 @@ def this_package(net: str, height: int, width: int, batch_size: int, precision: 
 
     from rt_seg_training.configuration import TrainingConfiguration
     from rt_seg_training.input_pipeline import batches as pipeline
+    from rt_seg_training.optimization.losses import build_loss
+    from rt_seg_training.optimization.training_model import training_model
     from rt_seg_training.optimization.training_step import compile_step
-    from rt_seg_training.runs.trainer import build_loss, training_model
 
     configuration = TrainingConfiguration(
         dataset="", train_split="", validation_split="", height=height, width=width, crop_height=height,
@@ -79,9 +80,9 @@ def this_package(net: str, height: int, width: int, batch_size: int, precision: 
     images, labels = _pictures(height, width, 4 * batch_size)
     examples = tf.data.Dataset.from_tensor_slices({"image": images, "label": labels})
     batches = pipeline.training_batches(examples, len(images), configuration, IGNORE)
-    model = training_model(configuration, CLASSES, IGNORE, None)
     loss = build_loss(configuration, IGNORE, None)
-    return compile_step(model, [loss], [1.0], tf.distribute.get_strategy()), batches
+    model = training_model(configuration, CLASSES, loss)
+    return compile_step(model, loss, [1.0], tf.distribute.get_strategy()), batches
 
 
 def trainer_of(way: str, net: str, height: int, width: int, batch_size: int):

@@ -19,6 +19,8 @@ from typing import Any, Dict, List, Tuple, Union
 import numpy as np
 import yaml
 
+from rt_seg.atomic_file import write_atomically
+
 UNLABELLED = 255
 """Class id of a pixel without a class in every mask that this package writes (vision_msgs' convention for uint8)."""
 
@@ -139,3 +141,9 @@ def load_labels(path: Union[str, Path]) -> LabelSet:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise LabelError(f"{path}: not valid YAML: {error}") from error
     return labels_from_dict(data, str(path))
+
+
+def write_labels(path: Path, labels: LabelSet) -> None:
+    """Write a labels file that load_labels reads; atomic. Raises OSError."""
+    text = yaml.safe_dump(labels.to_dict(), sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
+    write_atomically(path, text.encode("utf-8"))

@@ -11,11 +11,10 @@ from typing import Optional
 
 import cv2
 import numpy as np
-import yaml
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.cameras.frame import Intrinsics, metres_to_millimetres
-from rt_seg.labels import LabelError, LabelSet, load_labels
+from rt_seg.labels import LabelError, LabelSet, load_labels, write_labels
 
 MEGABYTE = 2**20
 LEAST_FREE = 500
@@ -98,7 +97,7 @@ class FrameFolder:
     def _check_labels(self, labels: LabelSet) -> None:
         path = self.folder / "labels.yaml"
         if not path.exists():
-            write_atomically(path, yaml.safe_dump(labels.to_dict(), sort_keys=False).encode("utf-8"))
+            write_labels(path, labels)
             return
         try:
             present = load_labels(path)

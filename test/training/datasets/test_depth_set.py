@@ -14,7 +14,6 @@ from rt_seg_training.commands import train as train_command
 from rt_seg_training.commands.build_dataset import build_dataset
 from rt_seg_training.nets import registry
 from rt_seg_training.nets.depth_fusion import DepthChannels
-from rt_seg_training.runs import trainer
 
 SETTINGS = {
     "dataset": "boxes", "train_split": "train", "validation_split": "validation", "height": 64, "width": 64,
@@ -59,8 +58,7 @@ def small_net(name, height, width, class_count, auxiliary_head=False, head="sema
 
 
 def test_the_net_with_depth_is_one_key_and_sees_what_colour_does_not_show(data_dir, tmp_path, monkeypatch):
-    for module in (trainer, registry):
-        monkeypatch.setattr(module, "build_net", small_net)
+    monkeypatch.setattr(registry, "build_net", small_net)
     run, bundle, data = tmp_path / "run", tmp_path / "boxes_bundle", ["--data-dir", str(data_dir)]
     (tmp_path / "boxes.yaml").write_text(yaml.safe_dump({**SETTINGS, "net": "ddrnet_23_slim_rgbd"}))
     assert train_command.main([str(tmp_path / "boxes.yaml"), "--run", str(run), *data]) == 0

@@ -90,17 +90,19 @@ def test_the_share_of_pictures_without_any_depth_is_that_asked_for(dropout, expe
 
 
 def test_a_network_with_depth_trains_on_its_batches():
+    from rt_seg_training.optimization.losses import build_loss
+    from rt_seg_training.optimization.training_model import training_model
     from rt_seg_training.optimization.training_step import compile_step
-    from rt_seg_training.runs.trainer import build_loss, training_model
 
     configuration = dataclasses.replace(
         CONFIGURATION, batch_size=2, depth_noise=1.0, auxiliary_weight=0.0, mixed_precision="float32"
     )
     batches = pipeline.training_batches(tf.data.Dataset.from_tensors(_example()), 1, configuration, IGNORE)
-    model = training_model(configuration, 4, IGNORE, None)
+    loss_function = build_loss(configuration, IGNORE, None)
+    model = training_model(configuration, 4, loss_function)
     kernel = next(v for v in model.trainable_variables if v.path == "depth_stem1_conv/kernel")
     before = kernel.numpy()
-    step = compile_step(model, [build_loss(configuration, IGNORE, None)], [1.0], tf.distribute.get_strategy())
+    step = compile_step(model, loss_function, [1.0], tf.distribute.get_strategy())
     for inputs, labels in batches.take(3):
         loss, norm = step(inputs, labels)
         assert np.isfinite([float(loss), float(norm)]).all()

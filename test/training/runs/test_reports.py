@@ -4,6 +4,7 @@ import csv
 import cv2
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from rt_seg.labels import labels_from_dict
 from rt_seg_training.input_pipeline.batches import normalize
@@ -16,7 +17,7 @@ LABELS = labels_from_dict(
 
 def _history(path, rows):
     with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, ["epoch", "learning_rate", "loss", "validation_mean_iou"])
+        writer = csv.DictWriter(stream, ["step", "learning_rate", "loss", "validation_mean_iou"])
         writer.writeheader()
         writer.writerows(rows)
 
@@ -38,13 +39,13 @@ def test_a_panel_shows_the_input_the_truth_and_the_prediction_side_by_side():
 
 def test_curves_show_each_epoch_and_grow_with_the_run(tmp_path):
     rows = [
-        {"epoch": i, "learning_rate": 0.1 / (i + 1), "loss": 2.0 - i / 2, "validation_mean_iou": i / 4}
+        {"step": 40 * i, "learning_rate": 0.1 / (i + 1), "loss": 2.0 - i / 2, "validation_mean_iou": i / 4}
         for i in range(3)
     ]
     pictures = []
     for count in (2, 3):
         _history(tmp_path / "history.csv", rows[:count])
-        reports.write_curves(tmp_path / "history.csv", tmp_path / "curves.png", 50)
+        reports.write_curves(tmp_path / "history.csv", tmp_path / "curves.png")
         pictures.append(cv2.imread(str(tmp_path / "curves.png")))
     assert pictures[0].shape == pictures[1].shape
     assert (pictures[0] != pictures[1]).any()
@@ -69,3 +70,23 @@ def test_tensorboard_gets_the_scalars_and_the_panels(tmp_path):
     step, image = found["input, truth, prediction/0"]
     assert step == 50
     np.testing.assert_array_equal(tf.io.decode_png(image[2]), picture)
+
+
+def test_the_curves_end_at_the_step_of_the_last_validation(tmp_path, monkeypatch):
+    rows = [
+        {"step": step, "learning_rate": 0.1, "loss": 1.0, "validation_mean_iou": 0.5} for step in (400, 800, 1000)
+    ]
+    _history(tmp_path / "history.csv", rows)
+    drawn = []
+    monkeypatch.setattr("matplotlib.axes.Axes.plot", lambda axes, steps, *rest, **options: drawn.append(steps))
+    reports.write_curves(tmp_path / "history.csv", tmp_path / "curves.png")
+    assert drawn == [[400, 800, 1000]] * 3
+
+
+def test_the_bar_of_a_resumed_run_counts_the_steps_done_before(monkeypatch):
+    bars = []
+    monkeypatch.setattr(reports, "tqdm", lambda **options: bars.append(tqdm(**{**options, "disable": True})) or bars[0])
+    bar = reports.ProgressBar(total_steps=1000, first_step=437)
+    bar.on_train_begin()
+    bar.on_train_batch_end(438, {"loss": 1.0})
+    assert (bars[0].initial, bars[0].total) == (437, 1000)

@@ -115,7 +115,7 @@ def test_a_run_killed_in_the_middle_of_an_epoch_gives_the_weights_of_one_that_wa
     process.send_signal(signal.SIGKILL)
     assert process.wait(10) == -signal.SIGKILL
     assert not (tmp_path / "result.json").exists()
-    assert "goes on after step" in _finish(_start(tmp_path, data_dir, *RECIPE))
+    assert "resumes after step" in _finish(_start(tmp_path, data_dir, *RECIPE))
     _assert_same_run(tmp_path, uninterrupted)
 
 

@@ -29,11 +29,12 @@ def main(run: str, data_dir: str, *changes: str) -> int:
         tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * cpus)
     from rt_seg_training.configuration import FIELDS, TrainingConfiguration
     from rt_seg_training.datasets.loading import load_dataset
+    from rt_seg_training.nets import registry
     from rt_seg_training.optimization import training_step
-    from rt_seg_training.runs import trainer
+    from rt_seg_training.runs import training_run
     from rt_seg_training.runs.distribution import create_strategy
 
-    trainer.build_net = tiny_net
+    registry.build_net = tiny_net
     pause = float(options.pop("pause", 0))
     if pause:  # long enough steps for a signal to meet one
         compile_step = training_step.compile_step
@@ -48,7 +49,7 @@ def main(run: str, data_dir: str, *changes: str) -> int:
 
             return slow_step
 
-        trainer.compile_step = slow
+        training_run.compile_step = slow
     types = {"int": int, "float": float, "str": str}
     configuration = dataclasses.replace(
         TrainingConfiguration(
@@ -60,7 +61,7 @@ def main(run: str, data_dir: str, *changes: str) -> int:
     )  # fmt: skip
     strategy = create_strategy(configuration.distribution)
     try:
-        trainer.train(configuration, load_dataset("bars", data_dir), strategy)
+        training_run.TrainingRun(configuration, load_dataset("bars", data_dir), strategy).train()
     except KeyboardInterrupt:
         return 130
     return 0

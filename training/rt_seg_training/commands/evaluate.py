@@ -119,13 +119,11 @@ def _warnings(trained_on: Mapping[str, Any], dataset: DataSet, split: str) -> li
     """What a reader of the score should know: whether it may be of frames that were trained on."""
     if not trained_on:
         return ["What this model was trained on is not recorded in its manifest; its model card may say it."]
-
-    def parts(expression: str) -> set[str]:
-        return {part.split("[")[0].strip() for part in expression.split("+")}
+    from rt_seg_training.datasets.loading import split_names
 
     if str(trained_on["dataset"]).rpartition("/")[2] != dataset.name.rpartition("/")[2]:
         return []
-    both = sorted(parts(split) & parts(trained_on["split"]))
+    both = sorted({*split_names(split)} & {*split_names(trained_on["split"])})
     if not both:
         return []
     return [

@@ -76,10 +76,10 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
             pictures = dataset.count(configuration.train_split)
             steps = math.ceil(epochs * pictures / configuration.batch_size)
             configuration = dataclasses.replace(configuration, steps=steps)
-        from rt_seg_training.runs.trainer import TrainingError, train
+        from rt_seg_training.runs.training_run import TrainingError, TrainingRun
 
         try:
-            result = train(configuration, dataset, strategy)
+            result = TrainingRun(configuration, dataset, strategy).train()
         except TrainingError as error:
             print(f"{program}: {configuration.run}: {error}", file=sys.stderr)
             return 1

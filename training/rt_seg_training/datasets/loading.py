@@ -15,6 +15,11 @@ from rt_seg_training.datasets.errors import DatasetError
 INFO_FILE = "dataset_info.json"  # TFDS writes it last: a folder with it is a complete data set
 
 
+def split_names(expression: str) -> list[str]:
+    """The names of the splits in a split expression: `a[:10%]+b` has a and b."""
+    return [part.split("[")[0].strip() for part in expression.split("+")]
+
+
 @dataclass(frozen=True)
 class DataSet:
     """A built data set: `splits` are {name: number of examples}, `pixels` {split: (256,) int64 per label value}.

@@ -5,6 +5,9 @@ from typing import Iterable
 
 import numpy as np
 
+from rt_seg_training.configuration import TrainingConfiguration
+from rt_seg_training.datasets.loading import DataSet, split_names
+
 INVERSE_LOG_OFFSET = 1.02
 """Bounds the weights to 1/log(1.02) ≈ 50 (Paszke et al., "ENet", arXiv:1606.02147, section 5.1)."""
 
@@ -35,3 +38,15 @@ def median_frequency_weights(labels: Iterable[np.ndarray], class_count: int) -> 
     weights = np.zeros(class_count, np.float32)
     weights[occurs] = np.median(frequency) / frequency
     return weights
+
+
+def class_weights(configuration: TrainingConfiguration, dataset: DataSet) -> np.ndarray | None:
+    """The weights of the classes in the loss, float32 (classes,), from the training split; None for equal ones."""
+    classes = len(dataset.labels)
+    if configuration.class_weights == "inverse_log":
+        pixels = sum(dataset.pixels[part] for part in split_names(configuration.train_split))
+        return inverse_log_weights(pixels[:classes])
+    if configuration.class_weights == "median_frequency":
+        examples = dataset.examples(configuration.train_split).as_numpy_iterator()
+        return median_frequency_weights((example["label"] for example in examples), classes)
+    return None

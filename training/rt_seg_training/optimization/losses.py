@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rt_seg_training.configuration import TrainingConfiguration
+
 OHEM_KEPT_SHARE = 1 / 16
 """Least share of a batch's labelled pixels that online hard example mining learns from."""
 
@@ -132,3 +134,12 @@ class SegmentationOhem(SegmentationLoss):
 
     def get_config(self):
         return {**super().get_config(), "threshold": self.threshold}
+
+
+def build_loss(configuration: TrainingConfiguration, ignore_id: int, weights: np.ndarray | None) -> SegmentationLoss:
+    """The loss that the configuration names; `weights`: of the classes, or None."""
+    if configuration.loss == "focal":
+        return SegmentationFocal(ignore_id, weights, configuration.focal_gamma)
+    if configuration.loss == "ohem":
+        return SegmentationOhem(ignore_id, weights, configuration.ohem_threshold)
+    return {"cross_entropy": SegmentationCrossEntropy, "dice": SegmentationDice}[configuration.loss](ignore_id, weights)

@@ -9,44 +9,43 @@ import tensorflow as tf
 
 def compile_step(
     model: keras.Model,
-    losses: Sequence[keras.losses.Loss],
-    loss_weights: Sequence[float],
+    loss: keras.losses.Loss,
+    head_weights: Sequence[float],
     strategy: tf.distribute.Strategy,
 ) -> Callable:
     """A function (images, labels) → (loss, norm of the gradient), float32 scalars, that learns from a global batch.
 
-    `model` has an optimizer; `losses` and `loss_weights` are of its outputs. Images and labels are as a strategy's
+    `model` has an optimizer; `head_weights`: of the loss of each of its outputs. Images and labels are as a strategy's
     distributed data set yields them. Each replica takes the mean over its share of the batch, and the gradient is the
     mean over the replicas: that of one device if the shares have equally many labelled pixels.
     """
     optimizer = model.optimizer
     replicas = strategy.num_replicas_in_sync
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    clip_norm = inner.global_clipnorm
-    if replicas > 1 and clip_norm:
-        # Keras clips before it sums over the replicas. Of gradients that are reduced already, each an n-th of the
-        # global one, it has to leave an n-th of the norm, for the sum to have the norm asked for.
-        inner.global_clipnorm = clip_norm / replicas
+    clip_norm = getattr(optimizer, "inner_optimizer", optimizer).global_clipnorm
 
     def of_replica(images, labels):
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)
             outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-            loss = sum(weight * of(labels, output) for of, weight, output in zip(losses, loss_weights, outputs))
-            scaled = optimizer.scale_loss(loss / replicas)
+            total = sum(weight * loss(labels, output) for weight, output in zip(head_weights, outputs))
+            scaled = optimizer.scale_loss(total / replicas)
         variables = [variable.value for variable in model.trainable_variables]
         gradients = tape.gradient(scaled, variables)
         norm = tf.linalg.global_norm(gradients)
         if replicas > 1 and clip_norm:
+            # Keras clips before it sums over the replicas. So the summed gradient is clipped here, and each replica
+            # gives an n-th of it, whose norm is below the one at which Keras would clip again.
             context = tf.distribute.get_replica_context()
-            gradients = [g / replicas for g in context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)]
+            reduced = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            clipped, _ = tf.clip_by_global_norm(reduced, clip_norm)
+            gradients = [gradient / replicas for gradient in clipped]
         optimizer.apply(gradients, model.trainable_variables)
-        return loss, norm
+        return total, norm
 
     @tf.function
     def step(images, labels):
-        loss, norm = strategy.run(of_replica, (images, labels))
+        total, norm = strategy.run(of_replica, (images, labels))
         mean = tf.distribute.ReduceOp.MEAN
-        return strategy.reduce(mean, loss, axis=None), strategy.reduce(mean, norm, axis=None)
+        return strategy.reduce(mean, total, axis=None), strategy.reduce(mean, norm, axis=None)
 
     return step

@@ -4,8 +4,10 @@ import dataclasses
 import json
 
 import cv2
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 
 from rt_seg.bundle import load_bundle
@@ -18,9 +20,13 @@ from rt_seg_training.datasets.loading import load_dataset
 from rt_seg_training.export import bundle_export as exporting
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
 from rt_seg_training.nets.registry import build_net
-from rt_seg_training.optimization.losses import SegmentationCrossEntropy, upsample_logits
-from rt_seg_training.runs import trainer
+from rt_seg_training.optimization.class_weights import class_weights
+from rt_seg_training.optimization.losses import SegmentationCrossEntropy, build_loss, upsample_logits
+from rt_seg_training.optimization.training_model import training_model
+from rt_seg_training.runs import training_run
+from rt_seg_training.runs.initial_weights import load_initial_weights
 from rt_seg_training.runs.run_folder import RunFolder
+from rt_seg_training.runs.validation import mask_predictor, score, scorer
 
 LABELS = {"classes": [{"id": 0, "name": "dark", "color": [0, 0, 0]}, {"id": 1, "name": "bright", "color": [9, 9, 9]}]}
 
@@ -56,13 +62,13 @@ def _configuration(run, **changes):
 def test_a_network_with_depth_refuses_a_set_without_before_it_trains(dataset, tmp_path):
     configuration = _configuration(tmp_path / "run", net="ddrnet_23_slim_rgbd")
     with pytest.raises(DatasetError, match="custom/bars: was built without depth, which this network needs"):
-        trainer.train(configuration, dataset)
+        training_run.TrainingRun(configuration, dataset).train()
 
 
 def test_an_interrupted_run_goes_on_where_it_was_and_writes_all_that_export_needs(dataset, tmp_path, monkeypatch):
     configuration = _configuration(tmp_path / "run", net="unet_mobilenet_v3", optimizer="sgd")
     run = tmp_path / "run"
-    score = trainer.score
+    score = training_run.score
     scored = []
 
     def interrupt(*arguments):
@@ -71,12 +77,12 @@ def test_an_interrupted_run_goes_on_where_it_was_and_writes_all_that_export_need
             raise KeyboardInterrupt
         return score(*arguments)
 
-    monkeypatch.setattr(trainer, "score", interrupt)
+    monkeypatch.setattr(training_run, "score", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        trainer.train(configuration, dataset)
+        training_run.TrainingRun(configuration, dataset).train()
     assert not RunFolder(run).result.exists()
 
-    result = trainer.train(configuration, dataset)
+    result = training_run.TrainingRun(configuration, dataset).train()
     with RunFolder(run).history.open() as stream:
         assert [row["epoch"] for row in csv.DictReader(stream)] == ["0", "1"]
     assert 0 <= result["validation_mean_iou"] <= 1
@@ -89,7 +95,7 @@ def test_an_interrupted_run_goes_on_where_it_was_and_writes_all_that_export_need
     build_net("unet_mobilenet_v3", 64, 64, 2, auxiliary_head=True).load_weights(RunFolder(run).weights)
 
     with pytest.raises(ConfigurationError, match="holds a finished run"):
-        trainer.train(configuration, dataset)
+        training_run.TrainingRun(configuration, dataset).train()
 
 
 def test_scoring_equals_a_prediction_by_hand(dataset):
@@ -98,11 +104,11 @@ def test_scoring_equals_a_prediction_by_hand(dataset):
     label = np.random.default_rng(2).integers(0, 2, (1, 64, 64, 1)).astype(np.uint8)
     label[0, 0] = 255
     loss = SegmentationCrossEntropy(255)
-    matrix, mean_loss = trainer.score(trainer.scorer(model, loss), [(image, trainer.tf.constant(label))], 2, 255)
+    matrix, mean_loss = score(scorer(model, loss), [(image, tf.constant(label))], 2, 255)
     assert matrix.sum() == 63 * 64
     assert mean_loss == pytest.approx(float(loss(label, model(image))), rel=1e-4)
     logits = upsample_logits(model(image), (64, 64)).numpy()[0]
-    assert (trainer.mask_predictor(model)(image, (64, 64)).numpy()[0] == logits.argmax(-1)).all()
+    assert (mask_predictor(model)(image, (64, 64)).numpy()[0] == logits.argmax(-1)).all()
     predicted, truth = logits.argmax(-1)[1:], label[0, 1:, :, 0]
     for row in range(2):
         for column in range(2):
@@ -113,8 +119,8 @@ def test_weights_carry_over_to_another_class_count_but_for_the_last_layer(tmp_pa
     source = ddrnet_23_slim(64, 64, 5, auxiliary_head=True)
     source.get_layer("layer3_low_block1_1_bn").beta.assign(np.arange(128))
     source.save_weights(RunFolder(tmp_path).weights)
-    target = trainer.training_model(_configuration("x", auxiliary_weight=0.0), 2, 255, None)
-    fresh = trainer.load_initial_weights(target, tmp_path)
+    target = training_model(_configuration("x", auxiliary_weight=0.0), 2, SegmentationCrossEntropy(255))
+    fresh = load_initial_weights(target, tmp_path)
     assert [path.split("/")[0] for path in fresh] == ["head_2_conv"]
     np.testing.assert_array_equal(
         source.get_layer("layer3_low_block1_1_conv").kernel, target.get_layer("layer3_low_block1_1_conv").kernel
@@ -124,7 +130,7 @@ def test_weights_carry_over_to_another_class_count_but_for_the_last_layer(tmp_pa
 
 def test_missing_initial_weights_are_named(tmp_path):
     with pytest.raises(ConfigurationError, match="absent does not exist"):
-        trainer.load_initial_weights(ddrnet_23_slim(64, 64, 2), tmp_path / "absent")
+        load_initial_weights(ddrnet_23_slim(64, 64, 2), tmp_path / "absent")
 
 
 def test_another_net_with_one_sigmoid_channel_learns_the_bars_and_is_exported(dataset, tmp_path):
@@ -133,7 +139,7 @@ def test_another_net_with_one_sigmoid_channel_learns_the_bars_and_is_exported(da
         optimizer="sgd", learning_rate=0.1, schedule="cosine", ema=0.5, auxiliary_weight=0.0, batch_size=4,
         steps=40, validate_every=40, scale_min=1.0, scale_max=1.0, color_jitter=0.0,
     )  # fmt: skip
-    assert trainer.train(configuration, dataset)["validation_mean_iou"] > 0.8
+    assert training_run.TrainingRun(configuration, dataset).train()["validation_mean_iou"] > 0.8
     images = [example["image"] for example in dataset.examples("train").as_numpy_iterator()]
     exporting.export_bundle(tmp_path / "run", tmp_path / "bundle", "bars", "1.0.0", "MIT", images, precision="f32")
     segmenter = Segmenter(load_bundle(tmp_path / "bundle"), precision="f32")
@@ -152,50 +158,50 @@ def test_another_net_with_one_sigmoid_channel_learns_the_bars_and_is_exported(da
 )
 def test_the_loss_is_the_one_named_with_its_settings(name, kind):
     configuration = _configuration("x", loss=name, focal_gamma=3.0, ohem_threshold=0.6)
-    settings = trainer.build_loss(configuration, 9, np.array([1.0, 2.0])).get_config()
-    assert type(trainer.build_loss(configuration, 9, None)).__name__ == kind
+    settings = build_loss(configuration, 9, np.array([1.0, 2.0])).get_config()
+    assert type(build_loss(configuration, 9, None)).__name__ == kind
     assert (settings["ignore_id"], settings["class_weights"]) == (9, [1.0, 2.0])
     assert settings.get("gamma", 3.0) == 3.0
     assert settings.get("threshold", 0.6) == 0.6
 
 
 def test_class_weights_are_those_of_the_training_split(dataset):
-    assert trainer.class_weights(_configuration("x"), dataset) is None
+    assert class_weights(_configuration("x"), dataset) is None
     share = np.array([64 - 24, 24]) / 64
     inverse = 1 / np.log(1.02 + share)
-    weights = trainer.class_weights(_configuration("x", class_weights="inverse_log"), dataset)
+    weights = class_weights(_configuration("x", class_weights="inverse_log"), dataset)
     np.testing.assert_allclose(weights, inverse / inverse.mean(), rtol=1e-5)
-    weights = trainer.class_weights(_configuration("x", class_weights="median_frequency"), dataset)
+    weights = class_weights(_configuration("x", class_weights="median_frequency"), dataset)
     np.testing.assert_allclose(weights, 0.5 / share, rtol=1e-5)
 
 
 def test_the_trained_net_computes_in_the_precision_named_and_keeps_float32_weights():
     configuration = _configuration("x", net="unet_mobilenet_v3", mixed_precision="bfloat16")
-    model = trainer.training_model(configuration, 2, 255, None)
+    model = training_model(configuration, 2, SegmentationCrossEntropy(255))
     layer = model.get_layer("head_conv")
     assert (layer.compute_dtype, layer.kernel.dtype) == ("bfloat16", "float32")
-    assert trainer.keras.config.dtype_policy().name == "float32"
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_a_sigmoid_channel_for_three_classes_is_refused(dataset, tmp_path):
     labels = labels_from_dict({"classes": LABELS["classes"] + [{"id": 2, "name": "x", "color": [1, 2, 3]}]}, "test")
     with pytest.raises(ConfigurationError, match="head: binary is for data sets of 2 classes, custom/bars has 3"):
-        trainer.train(_configuration(tmp_path, head="binary"), dataclasses.replace(dataset, labels=labels))
+        training_run.TrainingRun(_configuration(tmp_path, head="binary"), dataclasses.replace(dataset, labels=labels)).train()
 
 
 def test_a_bundle_gives_no_weights_to_another_net(dataset, tmp_path):
     (tmp_path / "bundle.yaml").write_text("")
     configuration = _configuration(tmp_path / "run", net="unet_mobilenet_v3", initial_weights=str(tmp_path))
     with pytest.raises(ConfigurationError, match="ddrnet_23_slim, .* not to unet_mobilenet_v3"):
-        trainer.train(configuration, dataset)
+        training_run.TrainingRun(configuration, dataset).train()
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_its_batch_saved_and_what_was_saved_before_kept(dataset, tmp_path):
     configuration = _configuration(
         tmp_path, net="unet_mobilenet_v3", optimizer="sgd", learning_rate=1e30, steps=20, mixed_precision="float32"
     )
-    with pytest.raises(trainer.TrainingError, match="the loss is .* at step .*not_finite_batch.npz"):
-        trainer.train(configuration, dataset)
+    with pytest.raises(training_run.TrainingError, match="the loss is .* at step .*not_finite_batch.npz"):
+        training_run.TrainingRun(configuration, dataset).train()
     with np.load(RunFolder(tmp_path).bad_batch) as batch:
         assert batch["inputs_0"].shape == (2, 64, 64, 3)
         assert set(np.unique(batch["labels"])) <= {0, 1, 255}
@@ -203,12 +209,12 @@ def test_a_loss_that_is_no_number_ends_the_run_with_its_batch_saved_and_what_was
 
 def test_the_run_ends_early_when_the_score_does_not_rise_and_keeps_the_best(dataset, tmp_path, monkeypatch):
     scores = iter([0.5, 0.7, 0.6, 0.65, 0.9])
-    monkeypatch.setattr(trainer, "mean_iou", lambda matrix: next(scores))
+    monkeypatch.setattr(training_run, "mean_iou", lambda matrix: next(scores))
     kept = []
-    replace = trainer._replace_weights
-    monkeypatch.setattr(trainer, "_replace_weights", lambda model, path: (kept.append(path.name), replace(model, path)))
+    replace = training_run._replace_weights
+    monkeypatch.setattr(training_run, "_replace_weights", lambda model, path: (kept.append(path.name), replace(model, path)))
     configuration = _configuration(tmp_path, net="unet_mobilenet_v3", steps=9, patience=2)
-    result = trainer.train(configuration, dataset)
+    result = training_run.TrainingRun(configuration, dataset).train()
     assert (result["steps"], result["best_step"], result["validation_mean_iou"]) == (4, 2, 0.7)
     assert kept.count(RunFolder(tmp_path).weights.name) == 2
     assert kept.count(RunFolder(tmp_path).last_weights.name) == 4
