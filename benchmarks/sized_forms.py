@@ -1,14 +1,15 @@
 """A bundle's network for another input size, in all forms that `export` writes, made once and kept."""
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import yaml
 
-from rt_seg.bundle import MANIFEST, Bundle, file_sha256, load_bundle
+from rt_seg.bundle import MANIFEST, Bundle, engine_files, load_bundle, write_bundle
+from rt_seg.labels import write_labels
 from rt_seg.segmenter import resize_image
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _write_run(folder: Path, bundle: Bundle, network: keras.Model) -> None:
         dataset=bundle.name, train_split="train", validation_split="validation", height=height, width=width,
         crop_height=height, crop_width=width, steps=1, auxiliary_weight=0.0,
     ).save(RunFolder(folder).configuration)  # fmt: skip
-    RunFolder(folder).labels.write_text(yaml.safe_dump(bundle.labels.to_dict()), encoding="utf-8")
+    write_labels(RunFolder(folder).labels, bundle.labels)
     network.save_weights(RunFolder(folder).weights)
 
 
@@ -47,17 +48,14 @@ def _write_int8(exact: Bundle, folder: Path, pictures: list[np.ndarray]) -> None
     """The bundle of the int8 form of an f32 bundle's network, its manifest last."""
     import openvino
 
-    from rt_seg_training.export.bundle_export import write_manifest
     from rt_seg_training.export.openvino_network import quantize
 
     folder.mkdir(exist_ok=True)
     network = openvino.Core().read_model(str(exact.engine("openvino").path))
     quantized = quantize(network, [[picture[np.newaxis]] for picture in pictures])
     openvino.save_model(quantized, str(folder / "model.xml"), compress_to_fp16=False)
-    manifest = yaml.safe_load((exact.folder / MANIFEST).read_text(encoding="utf-8"))
-    hashes = {name: file_sha256(folder / name) for name in ("model.xml", "model.bin")}
-    manifest["engines"] = [{"runtime": "openvino", "precision": "int8", "path": "model.xml", "sha256": hashes}]
-    write_manifest(folder, manifest)
+    engine = engine_files("openvino", "int8", "model.xml", folder, ("model.xml", "model.bin"))
+    write_bundle(dataclasses.replace(exact, folder=folder, engines=(engine,)))
 
 
 def _holds(folder: Path, runtimes: list[str]) -> bool:

@@ -1,15 +1,15 @@
-"""The model bundle, read side: the folder in which the offline half hands a model to the live half."""
+"""The model bundle, in which the offline half hands a model to the live half: read and written here alone."""
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
-import yaml
-
+from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelError, LabelSet, labels_from_dict
 from rt_seg.model_home import MANIFEST, find_bundle, known_bundles
+from rt_seg.settings import dump_yaml, plain_values, read_settings, read_yaml, setting, shown
 
 FORMAT = 1
 """Version of the bundle's layout; raised when an older reader could misread a newer bundle."""
@@ -30,11 +30,11 @@ class InputSpec:
     reading. It is None for rgb.
     """
 
-    height: int
-    width: int
-    channels: str
-    mean: Tuple[float, float, float]
-    std: Tuple[float, float, float]
+    height: int = setting(help_text="pixels", minimum=32, maximum=8192)
+    width: int = setting(help_text="pixels", minimum=32, maximum=8192)
+    channels: str = setting(help_text="what a pixel has", accepted=CHANNELS)
+    mean: Tuple[float, float, float] = setting(help_text="of red, green, blue, for values 0..1")
+    std: Tuple[float, float, float] = setting(help_text="of red, green, blue, for values 0..1")
     depth_range: Optional[Tuple[float, float]] = None
 
     @property
@@ -45,7 +45,10 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class EngineFiles:
-    """One exported form of the model: its runtime, arithmetic, main file or folder, and the SHA-256 of each file."""
+    """One exported form of the model: its runtime, precision, main file or folder, and the SHA-256 of each file.
+
+    `path` and the names in `sha256` are relative to the bundle in the manifest; a loaded `path` is where it lies.
+    """
 
     runtime: str
     precision: str
@@ -54,11 +57,35 @@ class EngineFiles:
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """A loaded bundle. `scores` holds one mapping per measured score: metric, value, data, command.
+class Score:
+    """One measured score: `value` of the `metric` on `frames` frames of `data`, as computed by `engine`.
 
-    `training` says what the weights were trained on: dataset, split, frames, initial_weights; empty if not recorded.
+    `command` repeats the measurement. `input_size`, width and height in pixels, is given where it is not that of the
+    bundle's input.
     """
+
+    metric: str
+    value: float = setting(help_text="the score", minimum=0, maximum=1)
+    data: str = setting(help_text="what it was measured on")
+    frames: Optional[int] = setting(None, "how many", minimum=1)
+    engine: str = ""
+    command: str = ""
+    input_size: Optional[Tuple[int, int]] = setting(None, "width and height, pixels", minimum=32, maximum=8192)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What the weights were trained on: built data set, split expression, number of frames, and where they started."""
+
+    dataset: str
+    split: str
+    frames: Optional[int] = None
+    initial_weights: str = ""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model bundle. `training` is None where it was not recorded."""
 
     folder: Path
     name: str
@@ -67,12 +94,158 @@ class Bundle:
     labels: LabelSet
     engines: Tuple[EngineFiles, ...]
     license: str
-    scores: Tuple[Dict[str, Any], ...] = field(default=())
-    training: Mapping[str, Any] = field(default_factory=dict)
+    scores: Tuple[Score, ...] = ()
+    training: Optional[TrainingData] = None
 
     def engine(self, runtime: str) -> Optional[EngineFiles]:
         """The first listed engine of this runtime, or None."""
         return next((engine for engine in self.engines if engine.runtime == runtime), None)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The manifest, as `write_bundle` writes and `load_bundle` reads it."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "version": self.version,
+            "license": self.license,
+            "input": plain_values(self.input),
+            "labels": self.labels.to_dict(),
+            "fingerprint": self.labels.fingerprint,
+            "engines": [{**plain_values(engine), "path": _inside(engine.path, self.folder)} for engine in self.engines],
+            "training": plain_values(self.training) if self.training else {},
+            "scores": [plain_values(score) for score in self.scores],
+        }
+
+
+def _inside(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder) if path.is_absolute() or folder in path.parents else path)
+
+
+# Reading.
+
+
+@dataclass(frozen=True)
+class _EngineEntry:
+    runtime: str = setting(help_text="what runs it", accepted=RUNTIMES)
+    precision: str = setting(help_text="of the weights")
+    path: str = setting(help_text="file or folder inside the bundle")
+    sha256: Mapping[str, str] = setting(help_text="the hash of each file")
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    format: int
+    name: str
+    version: str
+    license: str
+    input: InputSpec
+    labels: Mapping[str, Any]
+    fingerprint: str
+    engines: Tuple[_EngineEntry, ...]
+    training: Mapping[str, Any] = field(default_factory=dict)
+    scores: Tuple[Score, ...] = ()
+
+
+def _require(condition: bool, message: str) -> None:
+    """Messages are built even where they are not shown: they hold no value of unknown size but through `shown`."""
+    if not condition:
+        raise BundleError(message)
+
+
+def _check_input(spec: InputSpec, where: str) -> None:
+    _require(all(value > 0 for value in spec.std), f"{where}: std {list(spec.std)} must be above 0")
+    reach = spec.depth_range
+    if not spec.with_depth:
+        words = reach and list(reach)
+        _require(reach is None, f"{where}: depth_range {words} is for channels rgbd, and they are rgb")
+    elif reach is None or not 0 < reach[0] < reach[1]:
+        raise BundleError(
+            f"{where}: depth_range {reach and list(reach)} must be two numbers, the nearest and the farthest reading "
+            "in metres"
+        )
+
+
+def _engine_files(entry: _EngineEntry, folder: Path, where: str) -> EngineFiles:
+    _require(bool(entry.sha256), f"{where}: sha256 must map each file to its hash")
+    for name in [entry.path, *entry.sha256]:
+        _require(
+            not Path(name).is_absolute() and ".." not in Path(name).parts,
+            f"{where}: file {shown(name)} must be a path inside the bundle",
+        )
+    return EngineFiles(entry.runtime, entry.precision, folder / entry.path, dict(entry.sha256))
+
+
+def load_bundle(folder: Union[str, Path]) -> Bundle:
+    """Read and check a bundle's manifest; `folder` may be the name of a known bundle, see `find_bundle`.
+
+    Model files are hashed by `verify_files` when an engine opens them.
+
+    Raises BundleError, naming file, key and value, for a missing folder or manifest, an unknown key, a wrong type,
+    or a label set whose fingerprint is not the recorded one.
+
+    Example:
+        >>> load_bundle("models/tabletop").labels.names  # doctest: +SKIP
+        ['background', 'peg', 'block', 'plate', 'hole', 'clutter']
+    """
+    folder = find_bundle(folder)
+    _require(
+        folder.is_dir(),
+        f"{folder}: no such model bundle; accepted are a folder that holds {MANIFEST} and the names "
+        f"{', '.join(known_bundles())}",
+    )
+    manifest = folder / MANIFEST
+    _require(manifest.is_file(), f"{manifest}: not found, so {folder} is not a model bundle. Make one with 'export'.")
+    data, where = read_yaml(manifest, BundleError), str(manifest)
+    # Before the keys: those of another format are not known here.
+    if isinstance(data, Mapping) and "format" in data:
+        _require(
+            type(data["format"]) is int and data["format"] == FORMAT,
+            f"{where}: format {shown(data['format'])}; this version reads format {FORMAT}. Export the model again, or "
+            "use the version of rt_seg that wrote it.",
+        )
+    found = read_settings(_Manifest, data, where, BundleError)
+    try:
+        labels = labels_from_dict(found.labels, f"{where}: labels")
+    except LabelError as error:
+        raise BundleError(str(error)) from error
+    _require(
+        found.fingerprint == labels.fingerprint,
+        f"{where}: fingerprint {found.fingerprint[:12]}… does not belong to the labels in this file "
+        f"({labels.fingerprint[:12]}…): the class list was edited after the export. Export the model again.",
+    )
+    _require(bool(found.engines), f"{where}: engines must list at least one")
+    _check_input(found.input, f"{where}: input")
+    engines = (_engine_files(entry, folder, f"{where}: engines[{i}]") for i, entry in enumerate(found.engines))
+    training = None
+    if found.training:
+        training = read_settings(TrainingData, found.training, f"{where}: training", BundleError)
+    return Bundle(
+        folder=folder,
+        name=found.name,
+        version=found.version,
+        input=found.input,
+        labels=labels,
+        engines=tuple(engines),
+        license=found.license,
+        scores=found.scores,
+        training=training,
+    )
+
+
+# Writing.
+
+
+def engine_files(runtime: str, precision: str, path: str, folder: Path, files: Iterable[str]) -> EngineFiles:
+    """The entry of an exported form, with the SHA-256 of its files; all names are relative to `folder`."""
+    return EngineFiles(runtime, precision, folder / path, {name: file_sha256(folder / name) for name in files})
+
+
+def write_bundle(bundle: Bundle) -> None:
+    """Write the manifest into the bundle's folder; atomic. Raises OSError."""
+    write_atomically(bundle.folder / MANIFEST, dump_yaml(bundle.to_dict()))
+
+
+# Files.
 
 
 def file_sha256(path: Path) -> str:
@@ -84,72 +257,6 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise BundleError(message)
-
-
-def _keys(data: Any, required: set, optional: set, where: str) -> Dict[str, Any]:
-    _require(isinstance(data, dict), f"{where}: expected a mapping, got {data!r}")
-    missing = sorted(required - set(data))
-    unknown = sorted(set(data) - required - optional)
-    _require(not missing, f"{where}: missing key {', '.join(map(repr, missing))}")
-    _require(
-        not unknown,
-        f"{where}: unknown key {', '.join(map(repr, unknown))}; accepted are {', '.join(sorted(required | optional))}",
-    )
-    return data
-
-
-def _read_input(data: Any, where: str) -> InputSpec:
-    data = _keys(data, {"height", "width", "channels", "mean", "std"}, {"depth_range"}, where)
-    for key in ("height", "width"):
-        value = data[key]
-        _require(type(value) is int and 32 <= value <= 8192, f"{where}: {key} {value!r} must be an integer 32..8192")
-    _require(
-        data["channels"] in CHANNELS,
-        f"{where}: channels {data['channels']!r} is not understood; accepted: {', '.join(CHANNELS)}",
-    )
-    triples: List[Any] = []
-    for key in ("mean", "std"):
-        value = data[key]
-        _require(
-            isinstance(value, list) and len(value) == 3 and all(isinstance(v, (int, float)) for v in value),
-            f"{where}: {key} {value!r} must be three numbers (red, green, blue; of values 0..1)",
-        )
-        triples.append(tuple(float(v) for v in value))
-    _require(all(v > 0 for v in triples[1]), f"{where}: std {data['std']!r} must be above 0")
-    depth_range = data.get("depth_range")
-    if data["channels"] == "rgb":
-        _require(depth_range is None, f"{where}: depth_range {depth_range!r} is for channels rgbd, and they are rgb")
-        return InputSpec(data["height"], data["width"], "rgb", triples[0], triples[1])
-    _require(
-        isinstance(depth_range, list)
-        and len(depth_range) == 2
-        and all(isinstance(v, (int, float)) for v in depth_range)
-        and 0 < depth_range[0] < depth_range[1],
-        f"{where}: depth_range {depth_range!r} must be two numbers, the nearest and the farthest reading in metres",
-    )
-    nearest, farthest = map(float, depth_range)
-    return InputSpec(data["height"], data["width"], "rgbd", triples[0], triples[1], (nearest, farthest))
-
-
-def _read_engine(data: Any, folder: Path, where: str) -> EngineFiles:
-    data = _keys(data, {"runtime", "precision", "path", "sha256"}, set(), where)
-    _require(
-        data["runtime"] in RUNTIMES,
-        f"{where}: runtime {data['runtime']!r} is not known; accepted: {', '.join(RUNTIMES)}",
-    )
-    hashes = data["sha256"]
-    _require(isinstance(hashes, dict) and bool(hashes), f"{where}: sha256 must map each file to its hash")
-    for name in [data["path"], *hashes]:
-        _require(
-            isinstance(name, str) and not Path(name).is_absolute() and ".." not in Path(name).parts,
-            f"{where}: file {name!r} must be a path inside the bundle",
-        )
-    return EngineFiles(data["runtime"], str(data["precision"]), folder / data["path"], dict(hashes))
-
-
 def verify_files(engine: EngineFiles, folder: Path) -> None:
     """Compare each file of `engine` with its recorded SHA-256. Raises BundleError naming the first that differs."""
     for name, expected in engine.sha256.items():
@@ -158,61 +265,6 @@ def verify_files(engine: EngineFiles, folder: Path) -> None:
         actual = file_sha256(path)
         _require(
             actual == expected,
-            f"{path}: SHA-256 is {actual[:12]}…, but {MANIFEST} says {str(expected)[:12]}…. "
+            f"{path}: SHA-256 is {actual[:12]}…, but {MANIFEST} says {expected[:12]}…. "
             "The file was changed or copied incompletely; export the model again or restore the file.",
         )
-
-
-def load_bundle(folder: Union[str, Path]) -> Bundle:
-    """Read and check a bundle's manifest; `folder` may be the name of a known bundle, see `find_bundle`.
-
-    Model files are hashed by `verify_files` when an engine opens them.
-
-    Raises BundleError, naming file, key and value, for a missing folder or manifest, an unknown key, a wrong type,
-    or a label set whose fingerprint is not the recorded one.
-    """
-    folder = find_bundle(folder)
-    _require(
-        folder.is_dir(),
-        f"{folder}: no such model bundle; accepted are a folder that holds {MANIFEST} and the names "
-        f"{', '.join(known_bundles())}",
-    )
-    manifest = folder / MANIFEST
-    _require(manifest.is_file(), f"{manifest}: not found, so {folder} is not a model bundle. Make one with 'export'.")
-    try:
-        data = yaml.safe_load(manifest.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BundleError(f"{manifest}: cannot be read: {error}") from error
-    where = str(manifest)
-    required = {"format", "name", "version", "input", "labels", "fingerprint", "engines", "license"}
-    data = _keys(data, required, {"scores", "training"}, where)
-    _require(
-        data["format"] == FORMAT,
-        f"{where}: format {data['format']!r}; this version reads format {FORMAT}. Export the model again.",
-    )
-    try:
-        labels = labels_from_dict(data["labels"], f"{where}: labels")
-    except LabelError as error:
-        raise BundleError(str(error)) from error
-    _require(
-        data["fingerprint"] == labels.fingerprint,
-        f"{where}: fingerprint {str(data['fingerprint'])[:12]}… does not belong to the labels in this file "
-        f"({labels.fingerprint[:12]}…): the class list was edited after the export. Export the model again.",
-    )
-    _require(isinstance(data["engines"], list) and bool(data["engines"]), f"{where}: engines must list at least one")
-    engines: List[EngineFiles] = [
-        _read_engine(entry, folder, f"{where}: engines[{i}]") for i, entry in enumerate(data["engines"])
-    ]
-    training = data.get("training") or {}
-    _require(isinstance(training, dict), f"{where}: training {training!r} must be a mapping")
-    return Bundle(
-        folder=folder,
-        name=str(data["name"]),
-        version=str(data["version"]),
-        input=_read_input(data["input"], f"{where}: input"),
-        labels=labels,
-        engines=tuple(engines),
-        license=str(data["license"]),
-        scores=tuple(data.get("scores") or ()),
-        training=training,
-    )

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple, Union
 
 import numpy as np
-import yaml
 
 from rt_seg.atomic_file import write_atomically
+from rt_seg.settings import dump_yaml, read_settings, read_yaml, setting, shown
 
 UNLABELLED = 255
 """Class id of a pixel without a class in every mask that this package writes (vision_msgs' convention for uint8)."""
@@ -35,7 +35,7 @@ class Label:
 
     id: int
     name: str
-    color: Tuple[int, int, int]
+    color: Tuple[int, int, int] = setting(help_text="red, green, blue", minimum=0, maximum=255)
 
 
 @dataclass(frozen=True)
@@ -94,56 +94,39 @@ class LabelSet:
             )
 
 
+@dataclass(frozen=True)
+class _LabelsFile:
+    classes: Tuple[Label, ...] = setting(help_text="list of {id, name, color}")
+    ignore_id: int = UNLABELLED
+
+
 def labels_from_dict(data: Any, source: str) -> LabelSet:
     """Build a LabelSet from its YAML form; `source` names the file in errors. Raises LabelError."""
-    if not isinstance(data, dict):
-        raise LabelError(f"{source}: expected a mapping with the keys 'classes' and 'ignore_id', got {data!r}")
-    unknown = sorted(set(data) - {"classes", "ignore_id"})
-    if unknown:
-        raise LabelError(f"{source}: unknown key {unknown[0]!r}; accepted are 'classes' and 'ignore_id'")
-    classes = data.get("classes")
-    if not isinstance(classes, list) or not classes:
-        raise LabelError(f"{source}: 'classes' must be a list of {{id, name, color}} with at least one entry")
-    labels = []
-    for position, entry in enumerate(classes):
-        where = f"{source}: classes[{position}]"
-        if not isinstance(entry, dict) or set(entry) != {"id", "name", "color"}:
-            raise LabelError(f"{where} must have exactly the keys id, name, color; got {entry!r}")
-        if isinstance(entry["id"], bool) or entry["id"] != position:
-            raise LabelError(f"{where}: id {entry['id']!r}: ids must be consecutive from 0, here {position}")
-        if not isinstance(entry["name"], str) or not entry["name"]:
-            raise LabelError(f"{where}: name {entry['name']!r} must be a non-empty text")
-        color = entry["color"]
-        if (
-            not isinstance(color, (list, tuple))
-            or len(color) != 3
-            or not all(type(c) is int and 0 <= c <= 255 for c in color)
-        ):
-            raise LabelError(f"{where}: color {color!r} must be three integers 0..255 (red, green, blue)")
-        labels.append(Label(position, entry["name"], (color[0], color[1], color[2])))
-    if len({label.name for label in labels}) != len(labels):
-        raise LabelError(f"{source}: class names must differ, got {[label.name for label in labels]}")
-    ignore_id = data.get("ignore_id", UNLABELLED)
-    if type(ignore_id) is not int or not len(labels) <= ignore_id <= 255:
-        raise LabelError(f"{source}: ignore_id {ignore_id!r} must be an integer {len(labels)}..255")
+    found = read_settings(_LabelsFile, data, source, LabelError)
+    labels = found.classes
+    if not labels:
+        raise LabelError(f"{source}: classes must be a list of {{id, name, color}} with at least one entry")
     if len(labels) > 255:
         raise LabelError(f"{source}: {len(labels)} classes; a mask of one byte holds at most 255")
-    return LabelSet(tuple(labels), ignore_id)
+    for position, label in enumerate(labels):
+        where = f"{source}: classes[{position}]"
+        if label.id != position:
+            raise LabelError(f"{where}: id {label.id}: ids must be consecutive from 0, here {position}")
+        if not label.name:
+            raise LabelError(f"{where}: name '' must be a non-empty text")
+    if len({label.name for label in labels}) != len(labels):
+        raise LabelError(f"{source}: class names must differ, got {shown([label.name for label in labels])}")
+    if not len(labels) <= found.ignore_id <= 255:
+        raise LabelError(f"{source}: ignore_id {found.ignore_id} must be an integer {len(labels)}..255")
+    return LabelSet(labels, found.ignore_id)
 
 
 def load_labels(path: Union[str, Path]) -> LabelSet:
     """Read a labels file (YAML). Raises LabelError, naming the file, if it is missing or malformed."""
     path = Path(path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LabelError(f"{path}: cannot read the labels file: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise LabelError(f"{path}: not valid YAML: {error}") from error
-    return labels_from_dict(data, str(path))
+    return labels_from_dict(read_yaml(path, LabelError), str(path))
 
 
 def write_labels(path: Path, labels: LabelSet) -> None:
     """Write a labels file that load_labels reads; atomic. Raises OSError."""
-    text = yaml.safe_dump(labels.to_dict(), sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
-    write_atomically(path, text.encode("utf-8"))
+    write_atomically(path, dump_yaml(labels.to_dict()))

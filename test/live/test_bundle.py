@@ -1,11 +1,13 @@
 """The bundle's read side: shipped bundles are whole, and each kind of damage is refused by name."""
 import hashlib
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from rt_seg.bundle import BundleError, load_bundle, verify_files
+from rt_seg.bundle import BundleError, Score, TrainingData, load_bundle, verify_files, write_bundle
 from rt_seg.labels import labels_from_dict
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -104,17 +106,27 @@ def _put(key, value):
     ("damage", "message"),
     [
         (_remove("license"), "missing key 'license'"),
-        (_put("colour", 1), "unknown key 'colour'"),
-        (_put("format", 2), "format 2; this version reads format 1"),
+        (_put("colour", 1), "unknown key 'colour'; accepted are"),
+        (lambda m: m.update({1: 2, "x": 3}), "unknown key 1; accepted are"),
+        (_put("version", 1.0), "version: 1.0 must be text; put it in quotes"),
+        (lambda m: m.update(format=2, colours=[]), "format 2; this version reads format 1"),
+        (_put("format", True), "format True; this version reads format 1"),
         (_put("fingerprint", "0" * 64), "the class list was edited after the export"),
         (_put("engines", []), "engines must list at least one"),
-        (lambda m: m["engines"][0].update(runtime="caffe"), "runtime 'caffe' is not known; accepted: openvino"),
+        (lambda m: m["engines"][0].update(runtime="caffe"), r"engines\[0\]: runtime: 'caffe'; accepted are openvino"),
         (lambda m: m["engines"][0].update(path="../model.xml"), "must be a path inside the bundle"),
-        (lambda m: m["input"].update(height="64"), "height '64' must be an integer"),
-        (lambda m: m["input"].update(channels="rgbx"), "channels 'rgbx' is not understood"),
+        (lambda m: m["input"].update(height="64"), "input: height: '64' must be a whole number"),
+        (lambda m: m["input"].update(channels="rgbx"), "input: channels: 'rgbx'; accepted are rgb, rgbd"),
+        (lambda m: m["input"].update(mean=[0.5, float("nan"), 0.5]), r"input: mean\[1\]: nan is not a finite number"),
+        (lambda m: m["input"].update(mean=[0.5, True, 0.5]), r"input: mean\[1\]: True must be a number"),
+        (_put("scores", "abc"), "scores: 'abc' must be a list"),
+        (_put("scores", [{"metric": "mean_iou", "value": 2, "data": "x"}]), r"\[0\]: value: 2.0 must be from 0 to 1"),
+        (_put("training", [1]), r"training: \[1\] must be a mapping"),
+        (_put("engines", {"runtime": "openvino"}), "engines: {'runtime': 'openvino'} must be a list"),
+        (lambda m: m["engines"][0].update(sha256=["model.xml"]), "sha256: .* must be a mapping"),
         (lambda m: m["input"].update(std=[1, 0, 1]), "std .* must be above 0"),
         (lambda m: m["input"].update(channels="rgbd"), "depth_range None must be two numbers"),
-        (lambda m: m["input"].update(channels="rgbd", depth_range=[3, 1]), r"depth_range \[3, 1\] must be two numbers"),
+        (lambda m: m["input"].update(channels="rgbd", depth_range=[3, 1]), r"depth_range \[3.0, 1.0\] must be two"),
         (lambda m: m["input"].update(depth_range=[1, 3]), "depth_range .* is for channels rgbd"),
     ],
 )
@@ -127,5 +139,41 @@ def test_damaged_manifests_are_refused(tmp_path, damage, message):
 
 def test_a_manifest_that_is_no_yaml_is_refused(tmp_path):
     (tmp_path / "bundle.yaml").write_text("{unclosed")
-    with pytest.raises(BundleError, match="bundle.yaml: cannot be read"):
+    with pytest.raises(BundleError, match="bundle.yaml: not valid YAML"):
         load_bundle(tmp_path)
+
+
+def test_a_bundle_is_written_as_it_was_read(tmp_path):
+    manifest = _manifest()
+    manifest["input"].update(channels="rgbd", depth_range=[0.2, 10.0])
+    manifest["training"] = {"dataset": "pegs", "split": "train", "frames": 9}
+    manifest["scores"] = [{"metric": "mean_iou", "value": 0.5, "data": "pegs", "input_size": [320, 240]}]
+    bundle = load_bundle(_write(tmp_path, manifest))
+    assert bundle.to_dict() == manifest
+    write_bundle(replace(bundle, version="1.0.1"))
+    assert load_bundle(tmp_path) == replace(bundle, version="1.0.1")
+    assert (bundle.training, bundle.scores) == (
+        TrainingData("pegs", "train", 9), (Score("mean_iou", 0.5, "pegs", input_size=(320, 240)),),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_writing_a_shipped_bundle_again_loses_nothing(folder, tmp_path):
+    before = load_bundle(folder)
+    copy = replace(before, folder=tmp_path, engines=tuple(
+        replace(engine, path=tmp_path / engine.path.relative_to(folder)) for engine in before.engines
+    ))  # fmt: skip
+    write_bundle(copy)
+    assert load_bundle(tmp_path) == copy
+    written, shipped = ((place / "bundle.yaml").read_text() for place in (tmp_path, folder))
+    assert yaml.safe_load(written) == yaml.safe_load(shipped)
+
+
+def test_a_manifest_whose_aliases_would_fill_the_memory_is_refused_at_once(tmp_path):
+    lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}' if n else 'x'] * 9)}]" for n in range(9)]
+    (tmp_path / "bundle.yaml").write_text("\n".join(lines) + "\n" + yaml.safe_dump(_manifest()))
+    started = time.process_time()
+    with pytest.raises(BundleError, match="aliases repeat more than") as caught:
+        load_bundle(tmp_path)
+    assert time.process_time() - started < 1
+    assert len(str(caught.value)) < 500

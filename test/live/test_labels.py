@@ -50,9 +50,9 @@ def test_a_mask_with_an_unknown_id_is_refused_by_name_and_value():
         ([], "expected a mapping"),
         ({"classes": []}, "at least one entry"),
         ({"classes": CLASSES, "colour": 1}, "unknown key 'colour'"),
-        ({"classes": [{"id": 0, "name": "x"}]}, "exactly the keys id, name, color"),
+        ({"classes": [{"id": 0, "name": "x"}]}, r"classes\[0\]: missing key 'color': red, green, blue"),
         ({"classes": CLASSES[1:]}, "ids must be consecutive from 0"),
-        ({"classes": [{**CLASSES[0], "color": [0, 0, 256]}]}, "three integers 0..255"),
+        ({"classes": [{**CLASSES[0], "color": [0, 0, 256]}]}, r"classes\[0\]: color: 256 must be from 0 to 255"),
         ({"classes": [CLASSES[0], {**CLASSES[1], "name": "background"}]}, "must differ"),
         ({"classes": CLASSES, "ignore_id": 1}, "ignore_id 1 must be an integer 2..255"),
     ],
@@ -63,5 +63,5 @@ def test_malformed_label_sets_are_refused(data, message):
 
 
 def test_a_missing_labels_file_is_named(tmp_path):
-    with pytest.raises(LabelError, match="absent.yaml: cannot read"):
+    with pytest.raises(LabelError, match="absent.yaml: cannot be read"):
         load_labels(tmp_path / "absent.yaml")

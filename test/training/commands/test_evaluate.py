@@ -175,9 +175,9 @@ def test_record_replaces_the_score_on_the_same_data_in_the_manifest(tmp_path, bu
     for data in ("two lamps", "two lamps", "other"):
         assert main([*arguments, "--record", data]) == 0
     scores = load_bundle(bundle).scores
-    assert [score["data"] for score in scores] == ["two lamps", "other"]
-    assert f"{100 * scores[0]['value']:.2f}" in capsys.readouterr().out
-    assert scores[0]["command"] == (
+    assert [score.data for score in scores] == ["two lamps", "other"]
+    assert f"{100 * scores[0].value:.2f}" in capsys.readouterr().out
+    assert scores[0].command == (
         "rosrun rt_seg evaluate --bundle models/lamps --dataset custom/lamps --split validation"
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 import openvino
 import pytest
 
-from rt_seg.bundle import load_bundle
+from rt_seg.bundle import TrainingData, load_bundle
 from rt_seg.confusion import confusion_matrix, mean_iou
 from rt_seg.labels import labels_from_dict
 from rt_seg.segmenter import Segmenter, resize_image
@@ -88,18 +88,18 @@ def test_int8_bundle_is_a_quarter_of_the_size_and_says_what_it_loses(run, tmp_pa
     (run / "history.csv").write_text("step,loss\n1,2\n")
     made = exporting.export_bundle(
         run, tmp_path / "probe", "probe", "1.0.0", "MIT", images, precision="auto", validation=validation,
-        validation_data="probe validation", training={"dataset": "probe", "split": "train"},
+        validation_data="probe validation", training=TrainingData("probe", "train"),
     )  # fmt: skip
     assert made.precision == "int8" and made.note == ""
     assert made.parities[-1].form == "OpenVINO int8"
-    scores = {score["engine"]: score for score in load_bundle(tmp_path / "probe").scores}
-    assert scores["OpenVINO f32"]["value"] == pytest.approx(1, abs=1e-3)
-    assert 0.1 < scores["OpenVINO int8"]["value"] < 1
-    assert scores["OpenVINO int8"]["data"] == "probe validation" and scores["OpenVINO int8"]["frames"] == 3
+    scores = {score.engine: score for score in load_bundle(tmp_path / "probe").scores}
+    assert scores["OpenVINO f32"].value == pytest.approx(1, abs=1e-3)
+    assert 0.1 < scores["OpenVINO int8"].value < 1
+    assert scores["OpenVINO int8"].data == "probe validation" and scores["OpenVINO int8"].frames == 3
     segmenter = Segmenter(load_bundle(tmp_path / "probe"), precision="f32")
     matrix = sum(confusion_matrix(frame.mask, segmenter.segment(frame.color).mask, 3) for frame in validation)
-    assert scores["OpenVINO int8"]["value"] == pytest.approx(mean_iou(matrix), abs=1e-4)
-    assert load_bundle(tmp_path / "probe").training == {"dataset": "probe", "split": "train"}
+    assert scores["OpenVINO int8"].value == pytest.approx(mean_iou(matrix), abs=1e-4)
+    assert load_bundle(tmp_path / "probe").training == TrainingData("probe", "train")
     assert (tmp_path / "probe" / "history.csv").read_text() == "step,loss\n1,2\n"
     bundle = load_bundle(tmp_path / "probe")
     assert bundle.engines[0].precision == "int8"

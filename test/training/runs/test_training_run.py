@@ -186,7 +186,8 @@ def test_the_trained_net_computes_in_the_precision_named_and_keeps_float32_weigh
 def test_a_sigmoid_channel_for_three_classes_is_refused(dataset, tmp_path):
     labels = labels_from_dict({"classes": LABELS["classes"] + [{"id": 2, "name": "x", "color": [1, 2, 3]}]}, "test")
     with pytest.raises(ConfigurationError, match="head: binary is for data sets of 2 classes, custom/bars has 3"):
-        training_run.TrainingRun(_configuration(tmp_path, head="binary"), dataclasses.replace(dataset, labels=labels)).train()
+        configuration = _configuration(tmp_path, head="binary")
+        training_run.TrainingRun(configuration, dataclasses.replace(dataset, labels=labels)).train()
 
 
 def test_a_bundle_gives_no_weights_to_another_net(dataset, tmp_path):
@@ -212,7 +213,12 @@ def test_the_run_ends_early_when_the_score_does_not_rise_and_keeps_the_best(data
     monkeypatch.setattr(training_run, "mean_iou", lambda matrix: next(scores))
     kept = []
     replace = training_run._replace_weights
-    monkeypatch.setattr(training_run, "_replace_weights", lambda model, path: (kept.append(path.name), replace(model, path)))
+
+    def keep(model, path):
+        kept.append(path.name)
+        replace(model, path)
+
+    monkeypatch.setattr(training_run, "_replace_weights", keep)
     configuration = _configuration(tmp_path, net="unet_mobilenet_v3", steps=9, patience=2)
     result = training_run.TrainingRun(configuration, dataset).train()
     assert (result["steps"], result["best_step"], result["validation_mean_iou"]) == (4, 2, 0.7)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import shlex
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 
 from rt_seg.atomic_file import write_atomically
+from rt_seg.bundle import BundleError, Score, TrainingData, load_bundle, write_bundle
 from rt_seg.labels import LabelSet
+from rt_seg.settings import plain_values
 from rt_seg_training.evaluation.depth_faults import FAULTS, with_fault
 from rt_seg_training.evaluation.evaluation import AnySegmenter, Evaluation, EvaluationError, evaluate_segmenter
 
@@ -46,7 +48,7 @@ class _Model:
     argument: str
     """As on the command line."""
     input_size: tuple[int, int]
-    trained_on: Mapping[str, Any]
+    trained_on: TrainingData | None
     with_depth: bool = False
     """Whether it gets the depth of the frames."""
     depth_fault: str | None = None
@@ -79,7 +81,6 @@ def write_mask(path: Path, mask: np.ndarray) -> None:
 
 
 def _open_bundle(folder: Path, threads: int, precision: str) -> _Model:
-    from rt_seg.bundle import load_bundle
     from rt_seg.segmenter import Segmenter
 
     bundle = load_bundle(folder)
@@ -115,19 +116,19 @@ def _open_run(folder: Path) -> _Model:
     )
 
 
-def _warnings(trained_on: Mapping[str, Any], dataset: DataSet, split: str) -> list[str]:
+def _warnings(trained_on: TrainingData | None, dataset: DataSet, split: str) -> list[str]:
     """What a reader of the score should know: whether it may be of frames that were trained on."""
-    if not trained_on:
+    if trained_on is None:
         return ["What this model was trained on is not recorded in its manifest; its model card may say it."]
     from rt_seg_training.datasets.loading import split_names
 
-    if str(trained_on["dataset"]).rpartition("/")[2] != dataset.name.rpartition("/")[2]:
+    if trained_on.dataset.rpartition("/")[2] != dataset.name.rpartition("/")[2]:
         return []
-    both = sorted({*split_names(split)} & {*split_names(trained_on["split"])})
+    both = sorted({*split_names(split)} & {*split_names(trained_on.split)})
     if not both:
         return []
     return [
-        f"Trained and scored on frames of {dataset.name} {', '.join(both)} (trained on {trained_on['split']}, scored "
+        f"Trained and scored on frames of {dataset.name} {', '.join(both)} (trained on {trained_on.split}, scored "
         f"on {split}): unless these are disjoint slices, the score says nothing about new frames."
     ]
 
@@ -178,7 +179,7 @@ def evaluate(
         "input_size": list(model.input_size),
         "input": "colour and depth" if model.with_depth else "colour",
         "depth_fault": model.depth_fault,
-        "trained_on": dict(model.trained_on) or "not recorded",
+        "trained_on": plain_values(model.trained_on) if model.trained_on else "not recorded",
         "dataset": dataset.name,
         "split": split,
         "frames": result.scores.frames,
@@ -214,25 +215,19 @@ def write_scores(path: Path, result: Evaluation, protocol: Mapping[str, Any]) ->
     write_atomically(path, (text + "\n").encode("utf-8"))
 
 
-def record_score(bundle_folder: Path, result: Evaluation, protocol: Mapping[str, Any], data: str) -> None:
+def record_score(folder: Path, result: Evaluation, protocol: Mapping[str, Any], data: str) -> None:
     """Write the mean IoU into `scores` of the bundle's manifest, atomically, in place of an older one on `data`."""
-    from rt_seg.bundle import MANIFEST
-    from rt_seg_training.export.bundle_export import write_manifest
-
-    manifest = yaml.safe_load((bundle_folder / MANIFEST).read_text(encoding="utf-8"))
-    kept = [score for score in manifest.get("scores", []) if score["data"] != data]
-    manifest["scores"] = [
-        *kept,
-        {
-            "metric": "mean_iou",
-            "value": round(float(result.scores.mean_iou), 4),
-            "data": data,
-            "frames": int(result.scores.frames),
-            "engine": protocol["engine"],
-            "command": protocol["command"],
-        },
-    ]
-    write_manifest(bundle_folder, manifest)
+    bundle = load_bundle(folder)
+    score = Score(
+        metric="mean_iou",
+        value=round(float(result.scores.mean_iou), 4),
+        data=data,
+        frames=int(result.scores.frames),
+        engine=protocol["engine"],
+        command=protocol["command"],
+    )
+    kept = tuple(other for other in bundle.scores if other.data != data)
+    write_bundle(dataclasses.replace(bundle, scores=(*kept, score)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -278,7 +273,6 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-    from rt_seg.bundle import BundleError
     from rt_seg.labels import LabelError
     from rt_seg_training.datasets.errors import DatasetError
 
@@ -304,7 +298,7 @@ def main(arguments: list[str] | None = None) -> int:
                 raise EvaluationError(f"--depth-fault: {model.name} is given no depth; leave the option out")
             model.depth_fault = options.depth_fault
             model.argument = f"{model.argument} --depth-fault {options.depth_fault}"
-        name = name or model.trained_on.get("dataset")
+        name = name or (model.trained_on and model.trained_on.dataset)
         if not name:
             raise EvaluationError("--dataset NAME is needed: this bundle does not record which one it was trained on")
         from rt_seg_training.datasets.loading import load_dataset

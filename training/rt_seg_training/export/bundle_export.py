@@ -7,12 +7,20 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Callable, Collection, Iterable, Sequence
 
 import numpy as np
-import yaml
 
-from rt_seg.bundle import FORMAT, MANIFEST, InputSpec, file_sha256, load_bundle
+from rt_seg.bundle import (
+    MANIFEST,
+    Bundle,
+    InputSpec,
+    Score,
+    TrainingData,
+    engine_files,
+    load_bundle,
+    write_bundle,
+)
 from rt_seg.engines import create_engine
 from rt_seg.engines.network_inputs import NetworkInputs
 from rt_seg.labels import LabelSet
@@ -28,7 +36,7 @@ PARITY_MISMATCH_LIMIT = 1e-3
 """Share of pixels in which the f32 network may differ from Keras: ties and rounding at class borders."""
 LOGIT_TOLERANCE = 5e-3
 """Largest accepted difference of an f32 logit, relative to the largest logit."""
-
+COMMAND = "rosrun rt_seg export"
 
 WRITERS = {"onnxruntime": write_onnx, "litert": write_litert, "keras": write_keras}
 ALSO = (*WRITERS, "saved_model")
@@ -94,7 +102,7 @@ def export_bundle(
     card: Callable[[Export], str] | None = None,
     validation: Sequence[LabelledFrame] = (),
     validation_data: str = "",
-    training: Mapping[str, Any] | None = None,
+    training: TrainingData | None = None,
     depths: Iterable[np.ndarray] = (),
 ) -> Export:
     """Write the bundle of a finished run into the folder `output`, atomically.
@@ -151,45 +159,22 @@ def export_bundle(
         if chosen != "f32":
             stored = openvino.Core().read_model(str(staging / "model.xml"))
             parities.append(_compare(f"OpenVINO {chosen}", reference, _logits(stored, pictures)))
-        engines = [_engine_entry("openvino", chosen, "model.xml", staging, ["model.xml", "model.bin"])]
+        engines = [engine_files("openvino", chosen, "model.xml", staging, ["model.xml", "model.bin"])]
         files = {runtime: write(model, staging) for runtime, write in WRITERS.items() if runtime in also}
-        engines += [_engine_entry(runtime, "f32", file, staging, [file]) for runtime, file in files.items()]
+        engines += [engine_files(runtime, "f32", file, staging, [file]) for runtime, file in files.items()]
         if "saved_model" in also:
             saved = sorted(str(p.relative_to(staging)) for p in saved_folder.rglob("*") if p.is_file())
-            engines.append(_engine_entry("saved_model", "f32", "saved_model", staging, saved))
+            engines.append(engine_files("saved_model", "f32", "saved_model", staging, saved))
         else:
             shutil.rmtree(saved_folder)
-        manifest = {
-            "format": FORMAT,
-            "name": name,
-            "version": version,
-            "license": license_text,
-            "input": {
-                "height": spec.height,
-                "width": spec.width,
-                "channels": spec.channels,
-                "mean": list(spec.mean),
-                "std": list(spec.std),
-                **({"depth_range": list(spec.depth_range)} if spec.depth_range else {}),
-            },
-            "labels": labels.to_dict(),
-            "fingerprint": labels.fingerprint,
-            "engines": engines,
-            "training": dict(training or {}),
-            "scores": [
-                {
-                    "metric": "mean_iou",
-                    "value": round(score.mean_iou, 4),
-                    "data": validation_data,
-                    "frames": len(validation),
-                    "engine": score.form,
-                    "command": "rosrun rt_seg export",
-                }
-                for score in scores
-                if not np.isnan(score.mean_iou)
-            ],
-        }
-        write_manifest(staging, manifest)
+        recorded = [
+            Score("mean_iou", round(score.mean_iou, 4), validation_data, len(validation), score.form, COMMAND)
+            for score in scores
+            if not np.isnan(score.mean_iou)
+        ]
+        write_bundle(
+            Bundle(staging, name, version, spec, labels, tuple(engines), license_text, tuple(recorded), training)
+        )
         for runtime in files:
             parity = _compare(runtime, reference, _engine_logits(staging, runtime, pictures))
             _require_parity(parity)
@@ -308,22 +293,6 @@ def _check_head(bundle_folder: Path, feed: list[np.ndarray]) -> None:
     segmenter.close()
     if mask.shape != (2 * height, 2 * width):
         raise ExportError(f"the exported bundle answers with a mask of {mask.shape} for an image of twice its size")
-
-
-def _engine_entry(runtime: str, precision: str, path: str, folder: Path, files: list[str]) -> dict[str, Any]:
-    return {
-        "runtime": runtime,
-        "precision": precision,
-        "path": path,
-        "sha256": {name: file_sha256(folder / name) for name in files},
-    }
-
-
-def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write `bundle.yaml` into a bundle's folder, atomically."""
-    temporary = folder / f".{MANIFEST}.unfinished"
-    temporary.write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    os.replace(temporary, folder / MANIFEST)
 
 
 def _replace_folder(staging: Path, output: Path) -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
+
+from rt_seg.bundle import TrainingData
 
 if TYPE_CHECKING:
     from rt_seg_training.configuration import TrainingConfiguration
@@ -13,14 +15,10 @@ if TYPE_CHECKING:
     from rt_seg_training.export.bundle_export import Export
 
 
-def training_data(configuration: TrainingConfiguration, frames: int | None = None) -> dict[str, Any]:
-    """What a run has learnt from, for manifests and reports: dataset, split, frames if known, and initial_weights."""
-    data: dict[str, Any] = {"dataset": configuration.dataset, "split": configuration.train_split}
-    if frames is not None:
-        data["frames"] = frames
-    if configuration.initial_weights:
-        data["initial_weights"] = public_place(configuration.initial_weights)
-    return data
+def training_data(configuration: TrainingConfiguration, frames: int | None = None) -> TrainingData:
+    """What a run has learnt from, for manifests and reports; `frames`: how many, if known."""
+    start = public_place(configuration.initial_weights) if configuration.initial_weights else ""
+    return TrainingData(configuration.dataset, configuration.train_split, frames, start)
 
 
 def public_place(path: str) -> str:
