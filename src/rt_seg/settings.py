@@ -183,7 +183,9 @@ def _key(entry: dataclasses.Field) -> str:
 def _dataclass_hook(kind: type) -> Callable[[Any, Any], Any]:
     entries = {_key(entry): entry for entry in dataclasses.fields(kind)}
     names = {entry.name: override(rename=key) for key, entry in entries.items()}
-    structure = make_dict_structure_fn(kind, _CONVERTER, _cattrs_detailed_validation=True, **names)  # type: ignore[arg-type]
+    structure: Callable[..., Any] = make_dict_structure_fn(
+        kind, _CONVERTER, _cattrs_detailed_validation=True, **names  # type: ignore[arg-type]
+    )
 
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, Mapping):

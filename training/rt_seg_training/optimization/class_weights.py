@@ -44,7 +44,7 @@ def class_weights(configuration: TrainingConfiguration, dataset: DataSet) -> np.
     """The weights of the classes in the loss, float32 (classes,), from the training split; None for equal ones."""
     classes = len(dataset.labels)
     if configuration.class_weights == "inverse_log":
-        pixels = sum(dataset.pixels[part] for part in split_names(configuration.train_split))
+        pixels = np.sum([dataset.pixels[name] for name in split_names(configuration.train_split)], axis=0)
         return inverse_log_weights(pixels[:classes])
     if configuration.class_weights == "median_frequency":
         examples = dataset.examples(configuration.train_split).as_numpy_iterator()
