@@ -18,16 +18,16 @@ FORMATS = {
     "coco-polygons": "the same, written as polygons",
     "cvat": "the XML file of CVAT for images or, read only, for video",
     "voc": "colour masks with labelmap.txt (CVAT: Segmentation mask)",
+    "yolo": "YOLO's text files of polygons with data.yaml, as Ultralytics or Roboflow lay them out",
 }
 """Read and written."""
 READ_ONLY = {
-    "yolo": "YOLO's text files of polygons with data.yaml, as Ultralytics or Roboflow lay them out",
     "labelstudio": "Label Studio's JSON export",
     "supervisely": "the folder of a Supervisely project, or its ann/",
     "masks": "masks of class ids: Ultralytics' semantic masks, Roboflow's with _classes.csv",
     "auto": "any of these, recognised",
 }
-MODULES = {"yolo": "yolo", "labelstudio": "label_studio", "masks": "index_masks"}
+MODULES = {"labelstudio": "label_studio", "masks": "index_masks"}
 
 
 def _module(name: str):

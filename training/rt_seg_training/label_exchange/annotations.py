@@ -174,7 +174,8 @@ def paint(
 def outlines(mask: np.ndarray, labels: LabelSet) -> list[tuple[str, np.ndarray]]:
     """Class name and polygon, (N, 2) float64 corners (x, y), of each 4-connected piece of a class.
 
-    Together they cover exactly `mask`, (H, W) uint8 class ids. They do not overlap, so their order says nothing. Background has none.
+    Together they cover exactly `mask`, (H, W) uint8 class ids. They do not overlap, so their order says
+    nothing. Background has none.
     """
     return [
         (name, polygon.astype(np.float64))

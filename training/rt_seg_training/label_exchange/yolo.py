@@ -6,12 +6,16 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from rt_seg.atomic_file import write_atomically
+from rt_seg.labels import LabelSet
 from rt_seg_training.label_exchange.annotations import (
     Annotated,
     ExchangeError,
     LabelFile,
     Reading,
     Region,
+    is_background,
+    outlines,
 )
 from rt_seg_training.label_exchange.file_values import class_name, parsed, read_text, shown, whole
 from rt_seg_training.label_exchange.image_names import files_below, split_of
@@ -153,3 +157,22 @@ def read(path: Path, reading: Reading) -> LabelFile:
             Annotated(name, None, tuple(regions), by_area=True, any_suffix=True, split=split, place=str(file))
         )
     return LabelFile(frames, list(dict.fromkeys(names.values())))
+
+
+def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) -> None:
+    """Write labels/ and data.yaml of (file name, mask); the images belong into images/ beside. Raises OSError."""
+    regions = {file_name: outlines(mask, labels) for file_name, mask in frames}
+    # Background is what no polygon covers; ignored pixels are a class, for YOLO has nothing else for them.
+    used = {name for found in regions.values() for name, _ in found}
+    names = [name for name in labels.names if not is_background(name)] + sorted(used - set(labels.names))
+    for file_name, mask in frames:
+        size = np.array([mask.shape[1], mask.shape[0]])
+        lines = [
+            " ".join([str(names.index(name)), *(f"{share:.9g}" for share in (polygon / size).ravel())])
+            for name, polygon in regions[file_name]
+        ]
+        text = "".join(line + "\n" for line in lines)
+        write_atomically(folder / "labels" / f"{Path(file_name).stem}.txt", text.encode("utf-8"))
+    data = {"path": ".", "train": "images", "val": "images", "names": dict(enumerate(names))}
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    write_atomically(folder / "data.yaml", text.encode("utf-8"))
