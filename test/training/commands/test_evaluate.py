@@ -44,15 +44,15 @@ def result():
     [
         (LABELS, None),
         (LabelSet((LABELS.labels[0], Label(1, "light", (250, 250, 250)))), "name of class 1 is 'bright' in A, but"),
-        (LabelSet((LABELS.labels[0], Label(1, "bright", (1, 1, 1)))), "color of class 1"),
+        (LabelSet((LABELS.labels[0], Label(1, "bright", (1, 1, 1)))), None),
         (LabelSet((*LABELS.labels, Label(2, "red", (9, 0, 0)))), "A has 2 classes and B 3; only B has red"),
         (LabelSet(LABELS.labels[:1]), "A has 2 classes and B 1; only A has bright"),
-        (LabelSet(LABELS.labels, 11), "ignore_id is 255 in A, but 11 in B"),
+        (LabelSet(LABELS.labels, 11), None),
     ],
 )
-def test_difference_of_label_sets_is_named_exactly_when_fingerprints_differ(other, difference):
+def test_difference_of_label_sets_is_named_when_they_mean_other_things(other, difference):
     found = label_difference(LABELS, other, "A", "B")
-    assert (found is None) == (LABELS.fingerprint == other.fingerprint)
+    assert (found is None) == (difference is None)
     if difference is not None:
         assert difference in found
 
@@ -115,22 +115,23 @@ def bundle(tmp_path):
     return folder
 
 
-def build_lamps(tmp_path, labels):
-    """Build custom/lamps: noise of 48x40, its label by threshold, one row of it to ignore."""
+def build_lamps(tmp_path, labels, splits="train: [a]\nvalidation: [b, c]", masks=True):
+    """Build custom/lamps: noise of 48x40, its label by threshold, one row of it to ignore; without `masks` of what is
+    there."""
     from rt_seg_training.commands.build_dataset import build_dataset
 
     source = tmp_path / "lamps"
-    (source / "rgb").mkdir(parents=True)
-    (source / "gt").mkdir()
+    for folder in ("rgb", "gt"):
+        (source / folder).mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(5)
-    for name in ("a", "b", "c"):
+    for name in ("a", "b", "c") if masks else ():
         image = random.integers(0, 256, (40, 48, 3), np.uint8)
         mask = is_bright(image)
         mask[0] = 255
         Image.fromarray(image).save(source / "rgb" / f"{name}.png")
         Image.fromarray(mask).save(source / "gt" / f"{name}.png")
     (source / "labels.yaml").write_text(yaml.safe_dump(labels.to_dict()))
-    (source / "splits.yaml").write_text("train: [a]\nvalidation: [b, c]")
+    (source / "splits.yaml").write_text(splits)
     build_dataset("custom", source, data_dir=tmp_path / "built")
     return source
 
@@ -178,7 +179,7 @@ def test_record_replaces_the_score_on_the_same_data_in_the_manifest(tmp_path, bu
     assert [score.data for score in scores] == ["two lamps", "other"]
     assert f"{100 * scores[0].value:.2f}" in capsys.readouterr().out
     assert scores[0].command == (
-        "rosrun rt_seg evaluate --bundle models/lamps --dataset custom/lamps --split validation"
+        "rosrun rt_seg evaluate --bundle lamps --dataset custom/lamps --split validation"
     )
 
 
@@ -188,6 +189,38 @@ def test_bundle_and_data_set_of_other_labels_are_refused_with_the_difference(tmp
     error = capsys.readouterr().err.strip()
     assert "name of class 1 is 'bright' in bundle 'lamps' 1, but 'lit' in data set 'custom/lamps'" in error
     assert len(error.splitlines()) == 1
+
+
+def test_a_set_with_other_colours_and_another_value_to_ignore_is_scored_alike(tmp_path, bundle):
+    build_lamps(tmp_path, LABELS)
+    arguments = ["--bundle", str(bundle), "--data-dir", str(tmp_path / "built")]
+    assert main([*arguments, "--dataset", "lamps", "--output", str(tmp_path / "one")]) == 0
+    for mask in (tmp_path / "lamps" / "gt").iterdir():
+        ids = np.asarray(Image.open(mask))
+        Image.fromarray(np.where(ids == 255, 7, ids)).save(mask)
+    build_lamps(tmp_path, LabelSet((Label(0, "dark", (9, 9, 9)), Label(1, "bright", (1, 2, 3))), 7), masks=False)
+    assert main([*arguments, "--dataset", "lamps", "--output", str(tmp_path / "two")]) == 0
+    one, two = (json.loads((tmp_path / name / "scores.json").read_text()) for name in ("one", "two"))
+    assert one["confusion"] == two["confusion"] and one["mean_iou"] == two["mean_iou"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "split"),
+    [
+        ("test: [a, b, c]", "test"), ("train: [a, c]\ntest: [b]", "test"), ("late: [a, b, c]", "late"),
+        ("train: [a, c]\nlate: [b]", ""),
+    ],  # fmt: skip
+)
+def test_without_a_validation_split_what_there_is_is_scored_or_asked_for(tmp_path, bundle, capsys, parts, split):
+    build_lamps(tmp_path, LABELS, parts)
+    arguments = ["--bundle", str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]
+    assert main([*arguments, "--output", str(tmp_path / "out")]) == (0 if split else 2)
+    if split:
+        scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+        assert scores["protocol"]["split"] == split
+        assert f"--split {split}" in scores["protocol"]["command"]
+    else:
+        assert "has no split 'validation'; choose one of train, late with --split" in capsys.readouterr().err
 
 
 def test_altered_bundle_and_unknown_split_are_refused(tmp_path, bundle, capsys):
@@ -227,7 +260,7 @@ def test_a_model_that_takes_depth_is_given_that_of_the_set_and_without_it_on_dem
     assert main([*arguments, "--without-depth", "--output", str(tmp_path / "without")]) == 0
     scores = json.loads((tmp_path / "without" / "scores.json").read_text())
     assert scores["mean_iou"] == 0 and scores["protocol"]["input"] == "colour"
-    assert "--bundle models/color --without-depth --dataset" in scores["protocol"]["command"]
+    assert "--bundle color --without-depth --dataset" in scores["protocol"]["command"]
     assert main([*arguments, "--depth-fault", "holes", "--output", str(tmp_path / "holes")]) == 0
     spoilt = json.loads((tmp_path / "holes" / "scores.json").read_text())
     assert spoilt["protocol"]["depth_fault"] == "holes" and "--depth-fault holes" in spoilt["protocol"]["command"]

@@ -356,3 +356,26 @@ def test_a_built_jpeg_has_the_pixels_of_opencv_and_pillow(tmp_path, subsampling,
     expected = cv2.cvtColor(cv2.imread(str(source / "rgb" / "0.jpg")), cv2.COLOR_BGR2RGB)
     np.testing.assert_array_equal(example["image"], expected)
     np.testing.assert_array_equal(example["image"], np.asarray(Image.open(source / "rgb" / "0.jpg")))
+
+
+def test_camvid_with_the_test_part_alone_builds(tmp_path, data_dir):
+    for folder, kind in (("test", "RGB"), ("testannot", "L")):
+        (tmp_path / "camvid" / folder).mkdir(parents=True)
+        Image.new(kind, (8, 6)).save(tmp_path / "camvid" / folder / "Seq05VD_f00000.png")
+    labels = np.arange(48, dtype=np.uint8).reshape(6, 8) % 12
+    Image.fromarray(labels).save(tmp_path / "camvid" / "testannot" / "Seq05VD_f00000.png")
+    dataset, _ = build_dataset("camvid", tmp_path / "camvid", data_dir=data_dir)
+    assert dataset.splits == {"test": 1}
+    shutil.rmtree(tmp_path / "camvid" / "testannot")
+    with pytest.raises(DatasetError, match="has no folder testannot/, the labels of test/"):
+        read_camvid(tmp_path / "camvid")
+
+
+def test_a_set_is_built_again_when_the_value_of_the_foreground_is_another(source, data_dir):
+    for path in (source / "gt").iterdir():
+        mask = np.asarray(Image.open(path))
+        Image.fromarray(mask * np.uint8(255)).save(path)
+    assert main(["custom", str(source), "--data-dir", str(data_dir)]) == 2
+    assert main(["custom", str(source), "--data-dir", str(data_dir), "--foreground", "255"]) == 0
+    dataset, written = build_dataset("custom", source, data_dir=data_dir, foreground=255)
+    assert not written and dataset.pixels["train"][1] > 0 and dataset.pixels["train"][255] == 0

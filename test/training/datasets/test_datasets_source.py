@@ -12,7 +12,7 @@ from rt_seg_training.datasets.custom.custom_source import read_custom
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import is_plain_rgb, read_image, read_mask
 from rt_seg_training.datasets.linting import check_source
-from rt_seg_training.datasets.splitting import BLOCK, group_of, split_by_group
+from rt_seg_training.datasets.splitting import BLOCK, group_of, split_a_fifth, split_by_group
 
 LABELS = """ignore_id: 255
 classes:
@@ -308,6 +308,115 @@ def test_two_groups_give_both_splits_and_one_group_gives_train_only():
     assert split_by_group(["1", "2", "3"]) == {"train": ["1", "2", "3"]}
 
 
+@pytest.mark.parametrize("count", [40, 55, 60, 100, 137, 200, 1000, 1999])
+def test_validation_is_a_fifth_of_whole_blocks(count):
+    splits, notes = split_a_fifth([f"frame{number}" for number in range(count)])
+    assert sum(map(len, splits.values())) == count
+    assert 0.15 <= len(splits["validation"]) / count <= 0.25
+    if count < 100:
+        assert "blocks of" in notes[0]
+    if count >= 200:
+        assert notes == []
+    if count % (5 * BLOCK) == 0:
+        assert len(splits["validation"]) == count / 5
+    # Whole blocks: the numbers held out are few runs, not single frames between those of training.
+    numbers = [int(name[5:]) for name in splits["validation"]]
+    runs = 1 + sum(later - earlier > 1 for earlier, later in zip(numbers, numbers[1:]))
+    assert runs <= max(1, len(numbers) / 4)
+
+
+def test_where_groups_allow_no_fifth_it_is_said_with_the_numbers():
+    names = [f"{recording}_{second}_{number:09d}" for recording in "ab" for second in (5, 6) for number in range(0, 50)]
+    splits, notes = split_a_fifth(names)
+    share = len(splits["validation"]) / len(names)
+    assert share in (0.25, 0.5) and len({name[:3] for name in splits["validation"]}) <= 2
+    assert ("their groups do not allow 20%" in " ".join(notes)) == (abs(share - 0.2) > 0.0501)
+    assert split_a_fifth(["7", "8"]) == ({"train": ["7", "8"]}, [])
+
+
+def test_names_without_numbers_are_groups_of_their_own():
+    names = ["".join(letters) for letters in zip("abcdefghij", "qwertyuiop")]
+    splits, notes = split_a_fifth(names)
+    assert len(splits["validation"]) == 2 and notes == []
+
+
+def test_most_examples_keep_their_side_when_others_are_added():
+    before = split_a_fifth(f"{number}" for number in range(1000))[0]
+    after = split_a_fifth(f"{number}" for number in range(3000))[0]
+    assert len(set(before["validation"]) & set(after["validation"])) >= 0.7 * len(before["validation"])
+
+
+def test_frames_follow_each_other_as_people_count(tmp_path):
+    for name in ("frame10", "frame9", "frame100"):
+        write_pair(tmp_path, name)
+    (tmp_path / "labels.yaml").write_text(LABELS)
+    (tmp_path / "splits.yaml").write_text("train: [frame100, frame9, frame10]")
+    assert names(read_custom(tmp_path)) == {"train": ["frame9", "frame10", "frame100"]}
+
+
+@pytest.mark.parametrize("top", ["a/", "a/b/c/"])
+def test_folders_around_the_data_and_separators_of_windows_are_no_matter(folder, tmp_path, top):
+    expected = names(read_custom(folder))
+    archive = zip_folder(folder, tmp_path / "deep.zip", top)
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("__MACOSX/a/._rgb", "x")
+        opened.writestr(f"{top}.DS_Store", "x")
+    assert names(read_custom(archive)) == expected
+    with zipfile.ZipFile(tmp_path / "windows.zip", "w") as opened:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                opened.writestr((top + str(path.relative_to(folder))).replace("/", "\\"), path.read_bytes())
+    assert names(read_custom(tmp_path / "windows.zip")) == expected
+    check_source(read_custom(tmp_path / "windows.zip"))
+
+
+@pytest.mark.parametrize("place", range(0, 12))
+def test_a_damaged_zip_file_is_refused_by_name_wherever_it_is_damaged(folder, tmp_path, place):
+    archive = tmp_path / "bad.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        for path in sorted(folder.rglob("*"), key=lambda path: path.suffix == ".png"):
+            if path.is_file() and (path.suffix != ".png" or path.stem in ("0000", "0020")):
+                opened.write(path, path.relative_to(folder))
+    data = bytearray(archive.read_bytes())
+    start = place * len(data) // 12
+    data[start : start + 24] = bytes(b ^ 0x5A for b in data[start : start + 24])
+    archive.write_bytes(data)
+    try:
+        check_source(read_custom(archive))
+    except DatasetError as error:
+        assert "bad.zip" in str(error)
+
+
+def test_an_encrypted_or_giant_file_in_a_zip_is_refused(folder, tmp_path):
+    archive = zip_folder(folder, tmp_path / "bomb.zip", "")
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("splits.yaml", bytes(2**25))
+    with pytest.raises(DatasetError, match=r"splits\.yaml: has 33554432 bytes"):
+        read_custom(archive)
+
+
+def test_masks_of_0_and_255_are_read_with_the_value_of_the_foreground(tmp_path):
+    for number in range(3):
+        write_pair(tmp_path, f"{number}", value=255)
+    (tmp_path / "labels.yaml").write_text(LABELS)
+    with pytest.raises(DatasetError, match="no pixel of peg.* 255, which means ignore.*--foreground 255"):
+        check_source(read_custom(tmp_path))
+    source = read_custom(tmp_path, foreground=255)
+    pixels = sum(check_source(source).pixels.values())
+    assert (pixels[0], pixels[1], pixels[255]) == (3 * 32, 3 * 16, 0)
+    assert source.digest != read_custom(tmp_path).digest
+    for value in (0, 1, 256):
+        with pytest.raises(DatasetError, match="accepted are values 2..255"):
+            read_custom(tmp_path, foreground=value)
+
+
+def test_foreground_is_for_two_classes(tmp_path):
+    write_pair(tmp_path, "1")
+    (tmp_path / "labels.yaml").write_text(LABELS + "- {id: 2, name: hole, color: [1, 2, 3]}\n")
+    with pytest.raises(DatasetError, match="for a set of two classes; it has 3"):
+        read_custom(tmp_path, foreground=255)
+
+
 def test_splits_file_wins_and_its_names_are_texts(folder):
     every = sorted(path.stem for path in (folder / "rgb").iterdir())
     listed = "train: [" + ", ".join(every[:30]) + "]\nvalidation: [" + ", ".join(every[30:]) + "]\n"
@@ -321,7 +430,7 @@ def test_splits_file_wins_and_its_names_are_texts(folder):
         ("train: ['0000', '9999']", "names '9999', but there is no such image"),
         ("train: ['0000']\nvalidation: ['0000']", "'0000' is in 'train' and in 'validation'"),
         ("train: ['0000']", "49 images are in no split, first '0004'"),
-        ("validation: ['0000']", "with the key 'train'"),
+        ("{}", "expected a mapping of split to names"),
         ("train: 7", "'train' must be a list"),
         ("train: ['0000']\nVal Set: ['0004']", "split 'Val Set'"),
         ("train: [", "cannot be read as YAML"),

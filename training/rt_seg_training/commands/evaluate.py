@@ -56,21 +56,31 @@ class _Model:
 
 
 def label_difference(ours: LabelSet, theirs: LabelSet, our_name: str, their_name: str) -> str | None:
-    """The first difference of two label sets in words, or None if they are equal."""
+    """The first difference of two label sets in words, or None if they mean the same.
+
+    Colours are only for the eye, and each set of masks has its own ignore_id: they may differ.
+    """
     for mine, other in zip(ours.labels, theirs.labels):
-        for aspect in ("name", "color"):
-            if getattr(mine, aspect) != getattr(other, aspect):
-                return (
-                    f"{aspect} of class {mine.id} is {getattr(mine, aspect)!r} in {our_name}, "
-                    f"but {getattr(other, aspect)!r} in {their_name}"
-                )
+        if mine.name != other.name:
+            return f"name of class {mine.id} is {mine.name!r} in {our_name}, but {other.name!r} in {their_name}"
     if len(ours) != len(theirs):
         longer, longer_name = (ours, our_name) if len(ours) > len(theirs) else (theirs, their_name)
         extra = ", ".join(longer.names[min(len(ours), len(theirs)) :])
         return f"{our_name} has {len(ours)} classes and {their_name} {len(theirs)}; only {longer_name} has {extra}"
-    if ours.ignore_id != theirs.ignore_id:
-        return f"ignore_id is {ours.ignore_id} in {our_name}, but {theirs.ignore_id} in {their_name}"
     return None
+
+
+def _default_split(dataset: DataSet, wanted: str) -> str:
+    """`wanted` where the set has it; else its test split, or the only one. Raises EvaluationError."""
+    present = [split for split in dataset.splits if dataset.splits[split]]
+    for split in (wanted, "test"):
+        if split in present:
+            return split
+    if len(present) == 1:
+        return present[0]
+    raise EvaluationError(
+        f"data set {dataset.name!r} has no split {wanted!r}; choose one of {', '.join(present)} with --split"
+    )
 
 
 def write_mask(path: Path, mask: np.ndarray) -> None:
@@ -142,8 +152,8 @@ def evaluate(
     EvaluationError when the labels of the two differ, or the network needs depth and the set has none.
     """
     frames = dataset.count(split)
-    if dataset.labels.fingerprint != model.labels.fingerprint:
-        difference = label_difference(model.labels, dataset.labels, model.name, f"data set {dataset.name!r}")
+    difference = label_difference(model.labels, dataset.labels, model.name, f"data set {dataset.name!r}")
+    if difference is not None:
         raise EvaluationError(
             f"labels differ: {difference}. Evaluate on a data set with the model's labels, or train on this one."
         )
@@ -169,7 +179,8 @@ def evaluate(
     result = evaluate_segmenter(
         model.segmenter,
         tqdm(stream(), total=frames, desc="evaluating", unit="frame", leave=False, disable=None),
-        model.labels,
+        # Of the set: the pixels to ignore are those of its own id.
+        dataset.labels,
         None if predictions is None else lambda name, mask: write_mask(predictions / f"{name}.png", mask),
         model.with_depth,
     )
@@ -242,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("--run", type=Path, metavar="DIR", help="a run folder of train, not exported yet")
     parser.add_argument("--dataset", metavar="NAME", help="set of build_dataset, or its folder (default: of training)")
     parser.add_argument(
-        "--split", help="such as validation, test, a+b or a[:10%%] (default: the run's own, or validation)"
+        "--split", help="such as validation, test, a+b or a[:10%%] (default: the run's own, or validation, or test)"
     )
     parser.add_argument(
         "--without-depth", action="store_true", help="score a model that takes depth as if its camera had none"
@@ -284,11 +295,11 @@ def main(arguments: list[str] | None = None) -> int:
         if options.bundle is not None:
             model = _open_bundle(options.bundle, options.threads, options.precision)
             folder = model.segmenter.bundle.folder
-            name, split = options.dataset, options.split or "validation"
+            name, usual = options.dataset, "validation"
         else:
             model, folder = _open_run(options.run), options.run
             settings = model.segmenter.configuration
-            name, split = options.dataset or settings.dataset, options.split or settings.validation_split
+            name, usual = options.dataset or settings.dataset, settings.validation_split
         if options.without_depth:
             if not model.with_depth:
                 raise EvaluationError(f"--without-depth: {model.name} takes no depth; leave the option out")
@@ -304,6 +315,7 @@ def main(arguments: list[str] | None = None) -> int:
         from rt_seg_training.datasets.loading import load_dataset
 
         dataset = load_dataset(name, options.data_dir)
+        split = options.split or (_default_split(dataset, usual) if usual.isidentifier() else usual)
         predictions = options.output / "predictions" if options.save_predictions else None
         result, protocol = evaluate(model, dataset, split, predictions)
         warnings = _warnings(model.trained_on, dataset, split)

@@ -128,12 +128,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("layout", choices=LAYOUTS, help="as for build_dataset")
     parser.add_argument("source", metavar="PATH", type=Path, help="folder or file of the data set")
     parser.add_argument("--classes", type=int, choices=(40, 13), default=40, help="of nyu_depth_v2 (default: 40)")
+    parser.add_argument(
+        "--foreground", type=int, metavar="VALUE", help="custom, two classes: value of the masks that means class 1"
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures, too")
     options = parser.parse_args(arguments)
     from rt_seg.atomic_file import write_atomically
 
     try:
-        source = read_layout(options.layout, options.source, options.classes)
+        source = read_layout(options.layout, options.source, options.classes, options.foreground)
         report = lint(source)
         print(describe(report))
         if options.html:

@@ -63,14 +63,21 @@ def _data_url(picture: np.ndarray) -> str:
 
 
 def preview(
-    source: str | Path, output: Path, count: int = 60, columns: int = 6, width: int = 240, alpha: float = 0.5
+    source: str | Path,
+    output: Path,
+    count: int = 60,
+    columns: int = 6,
+    width: int = 240,
+    alpha: float = 0.5,
+    foreground: int | None = None,
 ) -> tuple[Path, Path]:
     """Write `contact_sheet.png` and `index.html` (which needs no other file) of a custom data set into `output`.
 
     Both show at most `count` frames, evenly spaced, `width` pixels wide; the class histogram counts every frame. In a
     set with depth each has the picture of its depth at its side.
-    `alpha` is the share of the class colour in the overlay. Returns the two files. Raises DatasetError when the set
-    cannot be used, ValueError for a number out of range, OSError when `output` cannot be written.
+    `alpha` is the share of the class colour in the overlay; `foreground`: see read_custom. Returns the two files.
+    Raises DatasetError when the set cannot be used, ValueError for a number out of range, OSError when `output` cannot
+    be written.
     """
     import cv2
     from tqdm import tqdm
@@ -84,7 +91,7 @@ def preview(
 
     if count < 1:
         raise ValueError(f"count {count}: must be at least 1")
-    data = read_custom(source)
+    data = read_custom(source, foreground)
     pairs = [(split, pair) for split, members in data.splits.items() for pair in members]
     shown = set(evenly_spaced(len(pairs), count))
     palette = Palette(data.labels)
@@ -140,11 +147,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--columns", type=int, default=6, help="frames in a row of the sheet (default: 6)")
     parser.add_argument("--width", type=int, default=240, help="pixels of each frame's width (default: 240)")
     parser.add_argument("--alpha", type=float, default=0.5, help="share of the class colour, 0 to 1 (default: 0.5)")
+    parser.add_argument("--foreground", type=int, metavar="VALUE", help="of two classes: value that means class 1")
     options = parser.parse_args(arguments)
     try:
         sheet, page = preview(
-            options.source, options.output, options.count, options.columns, options.width, options.alpha
-        )
+            options.source, options.output, options.count, options.columns, options.width, options.alpha,
+            options.foreground,
+        )  # fmt: skip
     except (ValueError, OSError) as error:  # DatasetError is a ValueError
         print(f"preview: {error}", file=sys.stderr)
         return 1

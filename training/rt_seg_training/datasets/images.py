@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.datasets.source_files import read_bytes
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
@@ -19,8 +20,9 @@ EXIF_ORIENTATION = 274
 
 
 def _open(path: Any) -> Image.Image:
+    data = read_bytes(path)
     try:
-        image = Image.open(io.BytesIO(path.read_bytes()))
+        image = Image.open(io.BytesIO(data))
         image.load()
     except UnidentifiedImageError as error:
         text = f"{path}: cannot be read as an image (of no known kind). Replace or remove the file."

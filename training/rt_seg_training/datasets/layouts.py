@@ -11,10 +11,17 @@ LAYOUTS = ("custom", "camvid", "cityscapes", "nyu_depth_v2")
 """Each is a folder beside this file with `<layout>_source.py` and the TFDS builder `<layout>_dataset_builder.py`."""
 
 
-def read_layout(layout: str, path: str | Path, classes: int = 40) -> Source:
-    """The source in `path`, a folder or file of a layout; `classes`: of nyu_depth_v2. Raises DatasetError."""
+def read_layout(layout: str, path: str | Path, classes: int = 40, foreground: int | None = None) -> Source:
+    """The source in `path`, a folder or file of a layout. Raises DatasetError.
+
+    `classes`: of nyu_depth_v2; `foreground`: of custom, see read_custom.
+    """
     if layout not in LAYOUTS:
         raise DatasetError(f"layout {layout!r} is not known; accepted are {', '.join(LAYOUTS)}")
     module = import_module(f"rt_seg_training.datasets.{layout}.{layout}_source")
     read = getattr(module, f"read_{layout}")
+    if foreground is not None and layout != "custom":
+        raise DatasetError("--foreground: is for the layout custom; the values of the others are known")
+    if layout == "custom":
+        return read(path, foreground)
     return read(path, classes) if layout == "nyu_depth_v2" else read(path)

@@ -21,6 +21,8 @@ NEAR = 3.0
 """Mean difference, in levels of 255, below which two images are near-duplicates: the sensor's noise is averaged out."""
 MUCH_VOID = 0.5
 """Share of pixels to ignore above which a split is worth a look."""
+FEW_FRAMES = (3, 0.02)
+"""A class that fewer frames show, as a number and as a share of a split of at least 20, is learnt from chance."""
 RARE = 1e-4
 """Share of the labelled pixels below which a class is too rare to be learnt or measured well."""
 DEPTH_RANGE = (100, 20000)
@@ -54,11 +56,12 @@ class Inspection:
 
 @dataclass
 class Report:
-    """The findings, and by split: pixels per label value, (256,) int64; frames; frames with depth, their pixels, and
-    those of them with a reading."""
+    """The findings, and by split: pixels per label value, (256,) int64; frames that have the value, (256,) int64;
+    frames; frames with depth, their pixels, and those of them with a reading."""
 
     labels: LabelSet
     pixels: dict[str, Any] = field(default_factory=dict)
+    frames_with: dict[str, Any] = field(default_factory=dict)
     frames: dict[str, int] = field(default_factory=dict)
     depth_frames: dict[str, int] = field(default_factory=dict)
     depth_pixels: dict[str, int] = field(default_factory=dict)
@@ -111,6 +114,7 @@ def lint(source: Source, inspected: Iterable[Inspection] | None = None) -> Repor
     report = Report(
         source.labels,
         {split: np.zeros(256, np.int64) for split in splits},
+        {split: np.zeros(256, np.int64) for split in splits},
         {split: len(pairs) for split, pairs in splits.items()},
         {split: 0 for split in splits},
         {split: 0 for split in splits},
@@ -126,6 +130,7 @@ def lint(source: Source, inspected: Iterable[Inspection] | None = None) -> Repor
             report.findings.append(Finding(ERROR, found.error))
             continue
         report.pixels[split] += found.pixels
+        report.frames_with[split] += found.pixels > 0
         present = np.flatnonzero(found.pixels).tolist()
         only_first_class += present == [0]
         if present == [source.labels.ignore_id]:
@@ -143,6 +148,7 @@ def lint(source: Source, inspected: Iterable[Inspection] | None = None) -> Repor
     if len(sizes) > 1:
         shown = ", ".join(f"{width}x{height} ({count})" for (height, width), count in sizes.most_common(6))
         report.findings.append(Finding(WARNING, f"images have {len(sizes)} sizes: {shown}; all are brought to one"))
+    report.findings += [Finding(WARNING, note) for note in source.notes]
     report.findings += _class_findings(report, only_first_class)
     report.findings += _depth_findings(report, middles)
     report.findings += _duplicates(thumbnails)
@@ -169,17 +175,24 @@ def _class_findings(report: Report, only_first_class: int) -> Iterator[Finding]:
     if not present:
         yield Finding(ERROR, f"no pixel of any class: all {frames} masks hold {labels.ignore_id} (ignore) alone")
         return
+    ignored = int(total[labels.ignore_id])
+    share, ignore = f"{ignored / total.sum():.1%} of the pixels", f"{labels.ignore_id}, which means ignore"
+    names = ", ".join(name for name in labels.names if name in absent)
     if absent and len(present) == 1:
-        missing = ", ".join(name for name in labels.names if name in absent)
-        yield Finding(
-            ERROR,
-            f"no pixel of {missing}: the {frames} masks hold nothing but {present[0]}, so there is nothing to learn. "
-            "Are they the right files, and were the objects labelled?",
-        )
+        text = f"no pixel of {names}: the {frames} masks hold nothing but {present[0]}"
+        if ignored and len(labels) == 2:
+            text += (
+                f" and, on {share}, {ignore}: not learnt, not scored. If that is {names}, say --foreground "
+                f"{labels.ignore_id}"
+            )
+        else:
+            text += f" and, on {share}, {ignore}" if ignored else ""
+            text += ", so there is nothing to learn. Are they the right files, and were the objects labelled?"
+        yield Finding(ERROR, text)
         return
     if absent:
-        names = ", ".join(name for name in labels.names if name in absent)
-        yield Finding(WARNING, f"no pixel of {names} in the whole data set: it cannot be learnt or measured")
+        hint = f". On {share} the masks hold {ignore}: is that meant for it?" if ignored else ""
+        yield Finding(WARNING, f"no pixel of {names} in the whole data set: it cannot be learnt or measured{hint}")
     if only_first_class:
         text = f"{only_first_class} of {frames} masks hold class 0 alone ({labels.names[0]}): negatives, or forgotten?"
         yield Finding(WARNING, text)
@@ -190,10 +203,16 @@ def _class_findings(report: Report, only_first_class: int) -> Iterator[Finding]:
         here = [label.name for label in labels.labels if not pixels[label.id] and label.name not in absent]
         if total and here:
             yield Finding(WARNING, f"{split}: no pixel of {', '.join(here)}: it cannot be learnt or measured there")
+        seen = report.frames_with[split]
+        most = max(FEW_FRAMES[0], FEW_FRAMES[1] * report.frames[split])
+        few = [f"{lb.name} ({seen[lb.id]})" for lb in labels.labels if 0 < seen[lb.id] < most]
+        if report.frames[split] >= 20 and few:
+            text = f"{split}: only few of {report.frames[split]} frames have {', '.join(few)}: label more of them"
+            yield Finding(WARNING, text)
         rare = [label.name for label in labels.labels if 0 < pixels[label.id] < RARE * labelled]
         if rare:
             yield Finding(WARNING, f"{split}: less than {RARE:.2%} of the pixels are {', '.join(rare)}")
-    if "validation" not in report.pixels:
+    if "validation" not in report.pixels and any(split.startswith("train") for split in report.pixels):
         yield Finding(
             WARNING,
             "there is no validation split: all images are neighbours in one block of numbers, or are listed so. "

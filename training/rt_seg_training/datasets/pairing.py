@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from rt_seg.natural_order import natural_key
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import DEPTH_SUFFIXES, IMAGE_SUFFIXES, MASK_SUFFIXES
 
@@ -35,7 +36,7 @@ def _stem(path: Any) -> str:
 
 def _image_files(folder: Any, accepted: tuple[str, ...]) -> list[Any]:
     files = []
-    for path in sorted(folder.iterdir(), key=lambda entry: entry.name):
+    for path in sorted(folder.iterdir(), key=lambda entry: natural_key(entry.name)):
         if path.name.startswith("."):
             continue
         if path.is_dir():
@@ -102,7 +103,7 @@ def pair_by_name(images: Any, masks: Any) -> list[Pair]:
     for path in mask_files:
         if path.name not in image_of_mask:
             raise DatasetError(f"{path}: mask without its image in {images}. Add the image or remove the mask.")
-    return sorted(pairs, key=lambda pair: pair.name)
+    return sorted(pairs, key=lambda pair: natural_key(pair.name))
 
 
 def with_depth(pairs: list[Pair], depths: Any) -> list[Pair]:

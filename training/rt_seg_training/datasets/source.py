@@ -29,6 +29,10 @@ class Source:
     class_of_value: np.ndarray | None = None
     depth_unit: float = 1.0
     """Millimetres of one step of the depth images."""
+    foreground: int | None = None
+    """Value of the label files that means class 1 of two classes, beside 1; 255 of masks of 0 and 255."""
+    notes: tuple[str, ...] = ()
+    """What there is to say of how it was read; lint_dataset shows it."""
 
     @property
     def has_depth(self) -> bool:
@@ -38,6 +42,8 @@ class Source:
     def read_label(self, pair: Pair) -> np.ndarray:
         """(H, W) integer class ids of a pair. Raises DatasetError for an unreadable file or a value above 255."""
         mask = read_mask(pair.mask)
+        if self.foreground is not None:
+            mask = np.where(mask == self.foreground, 1, mask).astype(mask.dtype)
         if self.class_of_value is None:
             return mask
         if mask.max(initial=0) > 255 or mask.min(initial=0) < 0:
@@ -57,7 +63,8 @@ class Source:
             ]
             for split, pairs in self.splits.items()
         }
-        text = json.dumps([self.labels.to_dict(), files], sort_keys=True)
+        how = [] if self.foreground is None else [{"foreground": self.foreground}]
+        text = json.dumps([self.labels.to_dict(), files, *how], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
@@ -69,37 +76,6 @@ def _signature(path: Any) -> tuple[str, int, int]:
         return path.signature
     status = path.stat()
     return (path.name, status.st_size, status.st_mtime_ns)
-
-
-def open_root(path: str | Path, required: tuple[str, ...]) -> Any:
-    """The folder (pathlib.Path or zipfile.Path) that holds the folders `required`: `path` or its only entry.
-
-    Raises DatasetError if `path` is missing, empty, not a folder or zip file, or lacks a required folder.
-    """
-    path = Path(path).expanduser()
-    if path.is_dir():
-        root: Any = path
-        entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-        if len(entries) == 1 and entries[0].suffix == ".zip":
-            return open_root(entries[0], required)
-    elif path.is_file():
-        try:
-            root = zipfile.Path(zipfile.ZipFile(path))
-        except (zipfile.BadZipFile, OSError) as error:
-            raise DatasetError(f"{path}: is not a zip file ({error}); expected a folder or a zip file") from error
-    else:
-        raise DatasetError(f"{path}: no such folder or zip file")
-    wanted = " and ".join(f"{name}/" for name in required)
-    entries = [entry for entry in root.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
-    if not entries:
-        raise DatasetError(f"{path}: is empty; expected {wanted} in it")
-    if len(entries) == 1 and entries[0].is_dir() and entries[0].name not in required:
-        root = entries[0]  # zipping a folder puts its name on top
-    for name in required:
-        if not (root / name).is_dir():
-            found = ", ".join(sorted(entry.name for entry in root.iterdir())[:8]) or "nothing"
-            raise DatasetError(f"{path}: has no folder {name}/; expected {wanted}, found {found}")
-    return root
 
 
 def read_pair(pair: Pair, source: Source) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

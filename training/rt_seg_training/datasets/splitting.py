@@ -8,12 +8,18 @@ from typing import Any
 
 import yaml
 
+from rt_seg.natural_order import natural_key
 from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.datasets.source_files import read_text
 
 BLOCK = 20
 """Consecutive numbers, or seconds of a stamp, that form one group: pictures within it look alike."""
+SMALLER_BLOCKS = (16, 12, 10, 8, 6, 5, 4)
+"""For sets of so few frames that blocks of 20 leave no fifth. Below 4, each frame has its like on the other side."""
 
 VALIDATION_SHARE = 0.2
+NEAR_ENOUGH = 0.05
+"""Share of the frames by which the validation split may miss its own."""
 
 _LAST_NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$", re.DOTALL)
 _STAMP = re.compile(r"^(.*?)(\d+)(?:[_.]\d{9}|\.\d{6})(?:_\d+)?$", re.DOTALL)
@@ -21,19 +27,19 @@ _STAMP = re.compile(r"^(.*?)(\d+)(?:[_.]\d{9}|\.\d{6})(?:_\d+)?$", re.DOTALL)
 _SPLIT_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
-def group_of(name: str) -> str:
-    """The group of an example: its name with the last number divided by BLOCK, or the name if it has no number.
+def group_of(name: str, block: int = BLOCK) -> str:
+    """The group of an example: its name with the last number divided by `block`, or the name if it has no number.
 
     Of a stamp (`1700000000_123456789`) the seconds are that number.
     """
     stamp = _STAMP.match(name)
     if stamp is not None:
-        return f"{stamp.group(1)}{int(stamp.group(2)) // BLOCK}x{BLOCK}s"
+        return f"{stamp.group(1)}{int(stamp.group(2)) // block}x{block}s"
     match = _LAST_NUMBER.match(name)
     if match is None:
         return name
     before, number, after = match.groups()
-    return f"{before}{int(number) // BLOCK}x{BLOCK}{after}"
+    return f"{before}{int(number) // block}x{block}{after}"
 
 
 def _hash_fraction(text: str) -> float:
@@ -61,7 +67,62 @@ def split_by_group(names: Iterable[str], group: Callable[[str], str] = group_of)
     splits: dict[str, list[str]] = {"train": [], "validation": []}
     for key, members in groups.items():
         splits["validation" if key in validation else "train"].extend(members)
-    return {split: sorted(members) for split, members in splits.items() if members}
+    return {split: sorted(members, key=natural_key) for split, members in splits.items() if members}
+
+
+def _nearest_to_a_fifth(names: list[str], block: int) -> set[str]:
+    """Whole groups, taken in the order of their hashes as long as they bring the number of their names nearer to
+    VALIDATION_SHARE; of several groups at least one, and never all."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(group_of(name, block), []).append(name)
+    wanted, chosen = VALIDATION_SHARE * len(names), []
+    count = 0
+    for key in sorted(groups, key=_hash_fraction):
+        if abs(count + len(groups[key]) - wanted) < abs(count - wanted):
+            chosen.append(key)
+            count += len(groups[key])
+    if len(groups) > 1 and not chosen:
+        chosen = [min(groups, key=lambda key: (len(groups[key]), _hash_fraction(key)))]
+    if len(chosen) == len(groups):
+        chosen = []
+    return {name for key in chosen for name in groups[key]}
+
+
+def split_a_fifth(names: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """{"train": names, "validation": names}, and what there is to say of that split.
+
+    Validation is a fifth of the names, as near as whole groups allow (see `group_of`). Where blocks of BLOCK numbers do
+    not allow it, smaller ones are tried; below four consecutive frames there is a train split alone, for its
+    neighbours cannot validate each other. Most examples keep their side when others are added; splits.yaml fixes it.
+    """
+    names = sorted(names, key=natural_key)
+    best: set[str] = set()
+    used = BLOCK
+    for block in (BLOCK, *(smaller for smaller in SMALLER_BLOCKS if 2 * smaller <= len(names))):
+        found = _nearest_to_a_fifth(names, block)
+        if found and (not best or _miss(len(found), len(names)) < _miss(len(best), len(names))):
+            best, used = found, block
+        if best and _miss(len(best), len(names)) <= NEAR_ENOUGH:
+            break
+    notes = []
+    if best and used != BLOCK:
+        notes.append(
+            f"so few frames are split by blocks of {used} consecutive numbers, not {BLOCK}: neighbours across the edge "
+            "of a block look alike, and the score on validation flatters. Record more, or list splits in splits.yaml"
+        )
+    if best and _miss(len(best), len(names)) > NEAR_ENOUGH:
+        notes.append(
+            f"validation has {len(best)} of {len(names)} frames ({len(best) / len(names):.0%}): neighbours must stay "
+            f"together, and their groups do not allow {VALIDATION_SHARE:.0%}. List the splits in splits.yaml to choose"
+        )
+    train = [name for name in names if name not in best]
+    splits = {"train": train, "validation": [name for name in names if name in best]}
+    return {split: members for split, members in splits.items() if members}, notes
+
+
+def _miss(count: int, total: int) -> float:
+    return abs(count / total - VALIDATION_SHARE)
 
 
 def read_splits(path: Any, names: Iterable[str]) -> dict[str, list[str]]:
@@ -71,11 +132,13 @@ def read_splits(path: Any, names: Iterable[str]) -> dict[str, list[str]]:
     """
     try:
         # The base loader keeps every scalar a text: 0001 is the name of a file here, not the number one.
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        data = yaml.load(read_text(path), Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
         raise DatasetError(f"{path}: cannot be read as YAML: {error}") from error
-    if not isinstance(data, dict) or "train" not in data:
-        raise DatasetError(f"{path}: expected a mapping of split to names with the key 'train', got {str(data)[:80]}")
+    if not isinstance(data, dict) or not data:
+        raise DatasetError(
+            f"{path}: expected a mapping of split to names, such as train, validation, test; got {str(data)[:80]}"
+        )
     known = set(names)
     split_of: dict[str, str] = {}
     for split, members in data.items():
@@ -96,4 +159,4 @@ def read_splits(path: Any, names: Iterable[str]) -> dict[str, list[str]]:
         raise DatasetError(
             f"{path}: {len(missing)} images are in no split, first {missing[0]!r}. Add them to a split or remove them."
         )
-    return {split: sorted(members) for split, members in data.items()}
+    return {split: sorted(members, key=natural_key) for split, members in data.items()}

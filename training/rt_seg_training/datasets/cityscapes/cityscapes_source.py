@@ -1,7 +1,6 @@
 """Read Cityscapes from its official folders or zip files."""
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.packaged_labels import packaged_labels
 from rt_seg_training.datasets.pairing import Pair
-from rt_seg_training.datasets.source import Source, open_root
+from rt_seg_training.datasets.source import Source
+from rt_seg_training.datasets.source_files import open_root, open_zip
 
 LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 """The `labelIds` of the evaluated classes, in order of their train ids (labels.py of cityscapesScripts)."""
@@ -60,10 +60,7 @@ def _roots(path: Path) -> list[Any]:
     roots: list[Any] = [path] if archives else [open_root(path, (IMAGES, "gtFine"))]
     for archive in archives:
         if archive.name.startswith((IMAGES, "gtFine", "gtCoarse")):
-            try:
-                roots.append(zipfile.Path(zipfile.ZipFile(archive)))
-            except (zipfile.BadZipFile, OSError) as error:
-                raise DatasetError(f"{archive}: is not a whole zip file ({error}). Download it again.") from error
+            roots.append(open_zip(archive))
     return roots
 
 

@@ -1,8 +1,10 @@
 """TFDS builder of a custom data set: a folder or zip file that holds one's own labelled images."""
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -21,6 +23,11 @@ class Builder(SourceBuilder):
     RELEASE_NOTES = {"1.0.0": "First version."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Put rgb/, gt/, labels.yaml (and depth/) into this folder, or a zip file of them."
 
+    def __init__(self, *, foreground: int | None = None, **kwargs: Any):
+        """`foreground`: see read_custom; the rest as for SourceBuilder."""
+        self._foreground = foreground
+        super().__init__(**kwargs)
+
     def reader(self) -> Callable[[Path], Source]:
         """See read_custom."""
-        return read_custom
+        return functools.partial(read_custom, foreground=self._foreground)

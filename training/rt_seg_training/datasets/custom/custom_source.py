@@ -6,11 +6,12 @@ from pathlib import Path
 from rt_seg.labels import LabelError, labels_from_dict
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.pairing import pair_by_name, with_depth
-from rt_seg_training.datasets.source import Source, open_root
-from rt_seg_training.datasets.splitting import read_splits, split_by_group
+from rt_seg_training.datasets.source import Source
+from rt_seg_training.datasets.source_files import open_root, read_text
+from rt_seg_training.datasets.splitting import read_splits, split_a_fifth
 
 
-def read_custom(path: str | Path) -> Source:
+def read_custom(path: str | Path, foreground: int | None = None) -> Source:
     """The source in `path`, a folder or zip file of this layout::
 
         rgb/           images
@@ -20,7 +21,8 @@ def read_custom(path: str | Path) -> Source:
         labels.yaml    the classes, in the form of rt_seg.labels
         splits.yaml    optional: {train: [names], validation: [names], …}
 
-    Without splits.yaml, blocks of consecutive numbers are split by hash. Raises DatasetError.
+    Without splits.yaml, a fifth of the blocks of consecutive numbers is held out. `foreground`: value of the label
+    images that means class 1, such as 255 of masks of 0 and 255. Raises DatasetError.
     """
     import yaml
 
@@ -32,14 +34,19 @@ def read_custom(path: str | Path) -> Source:
             "[{id: 0, name: background, color: [0, 0, 0]}, …]"
         )
     try:
-        labels = labels_from_dict(yaml.safe_load(labels_file.read_text(encoding="utf-8")), str(labels_file))
-    except (LabelError, OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        labels = labels_from_dict(yaml.safe_load(read_text(labels_file)), str(labels_file))
+    except (LabelError, yaml.YAMLError) as error:
         raise DatasetError(str(error) if isinstance(error, LabelError) else f"{labels_file}: {error}") from error
+    if foreground is not None and (len(labels) != 2 or not 1 < foreground <= 255):
+        raise DatasetError(
+            f"{labels_file}: --foreground {foreground}: accepted are values 2..255 for a set of two classes; it has "
+            f"{len(labels)} ({', '.join(labels.names)})"
+        )
     paired = pair_by_name(root / "rgb", root / "gt")
     if (root / "depth").is_dir():
         paired = with_depth(paired, root / "depth")
     pairs = {pair.name: pair for pair in paired}
     splits_file = root / "splits.yaml"
-    names = read_splits(splits_file, pairs) if splits_file.is_file() else split_by_group(pairs)
+    names, notes = (read_splits(splits_file, pairs), []) if splits_file.is_file() else split_a_fifth(pairs)
     splits = {split: tuple(pairs[name] for name in members) for split, members in names.items()}
-    return Source(Path(path).expanduser().resolve(), labels, splits)
+    return Source(Path(path).expanduser().resolve(), labels, splits, foreground=foreground, notes=tuple(notes))

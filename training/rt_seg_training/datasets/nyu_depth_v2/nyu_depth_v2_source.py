@@ -13,7 +13,8 @@ import numpy as np
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.packaged_labels import packaged_labels
 from rt_seg_training.datasets.pairing import Pair, pair_by_name, with_depth
-from rt_seg_training.datasets.source import Source, open_root
+from rt_seg_training.datasets.source import Source
+from rt_seg_training.datasets.source_files import open_root
 from rt_seg_training.datasets.splitting import group_of, split_by_group
 
 FILE = "nyu_depth_v2_labeled.mat"

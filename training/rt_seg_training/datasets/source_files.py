@@ -1,0 +1,94 @@
+"""The files of a source, in a folder or a zip file: opened, listed and read, or refused with the file's name."""
+from __future__ import annotations
+
+import lzma
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+from rt_seg_training.datasets.errors import DatasetError
+
+LARGEST_TEXT = 2**24
+"""Bytes of a labels.yaml or splits.yaml; what is larger is none."""
+DEEPEST = 6
+"""Folders that may lie around the data in a zip file."""
+
+DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError)
+"""What reading from a damaged, encrypted or exotic zip file raises."""
+
+
+def read_bytes(path: Any) -> bytes:
+    """The content of a pathlib.Path, a zipfile.Path or another thing with `read_bytes`. Raises DatasetError."""
+    try:
+        return path.read_bytes()
+    except DAMAGED as error:
+        raise DatasetError(f"{path}: cannot be read ({error}). Copy the file, or make the zip file, again.") from error
+
+
+def read_text(path: Any) -> str:
+    """The text of a small file, a byte order mark left out. Raises DatasetError."""
+    member = path.root.getinfo(path.at) if isinstance(path, zipfile.Path) else None
+    size = path.stat().st_size if member is None else member.file_size
+    if size > LARGEST_TEXT:
+        raise DatasetError(f"{path}: has {size} bytes; such a file has some thousand")
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: is not a text in UTF-8 ({error})") from error
+
+
+def open_zip(path: Path) -> zipfile.Path:
+    """The root of a zip file. Raises DatasetError for one that is damaged."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except DAMAGED as error:
+        raise DatasetError(f"{path}: is not a zip file, or not whole ({error}). Copy or make it again.") from error
+    # Some programs of Windows write their own separators.
+    if any("\\" in member.filename for member in archive.filelist):
+        for member in archive.filelist:
+            member.filename = member.filename.replace("\\", "/")
+        archive.NameToInfo = {member.filename: member for member in archive.filelist}
+    return zipfile.Path(archive)
+
+
+def _entries(folder: Any) -> list[Any]:
+    """What a folder holds beside the litter of operating systems."""
+    return [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
+
+
+def open_root(path: str | Path, required: tuple[str, ...], any_of: tuple[str, ...] = ()) -> Any:
+    """The folder (pathlib.Path or zipfile.Path) that holds the folders `required`: `path`, or one around which there
+    are only folders with nothing else in them.
+
+    With `any_of` one of these folders must be there, too. Raises DatasetError if `path` is missing, empty, not a folder
+    or zip file, or lacks a required folder.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        root: Any = path
+        entries = _entries(path)
+        if len(entries) == 1 and entries[0].suffix == ".zip":
+            return open_root(entries[0], required, any_of)
+    elif path.is_file():
+        root = open_zip(path)
+    else:
+        raise DatasetError(f"{path}: no such folder or zip file")
+    choice = [" or ".join(f"{name}/" for name in any_of)] if any_of else []
+    wanted = " and ".join([*(f"{name}/" for name in required), *choice])
+    known = {*required, *any_of}
+    entries = _entries(root)
+    if not entries:
+        raise DatasetError(f"{path}: is empty; expected {wanted} in it")
+    # Zipping a folder puts its name on top, and unpacking a zip file again.
+    for _ in range(DEEPEST):
+        if len(entries) != 1 or not entries[0].is_dir() or entries[0].name in known:
+            break
+        root, entries = entries[0], _entries(entries[0])
+    missing = [name for name in required if not (root / name).is_dir()]
+    if not missing and any_of and not any((root / name).is_dir() for name in any_of):
+        missing = [any_of[0]]
+    if missing:
+        found = ", ".join(sorted(entry.name for entry in entries)[:8]) or "nothing"
+        raise DatasetError(f"{path}: has no folder {missing[0]}/; expected {wanted}, found {found}")
+    return root
