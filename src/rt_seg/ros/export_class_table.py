@@ -21,7 +21,6 @@ from rt_seg.class_tables import (
 )
 from rt_seg.labels import LabelSet
 from rt_seg.products.class_filter import split_names
-from rt_seg.ros.node.model import bundle_folder
 
 EXAMPLE = """examples:
   rosrun rt_seg export_class_table tabletop --for kimera
@@ -58,7 +57,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     """Run the command; returns the exit code: 0, 1 when a file cannot be written, 2 for classes that cannot be."""
     options = _parser().parse_args(argv)
     try:
-        bundle = load_bundle(bundle_folder(options.bundle))
+        bundle = load_bundle(options.bundle)
         files = _files(options, bundle.labels)
     except (BundleError, ClassTableError) as error:
         print(f"export_class_table: {error}", file=sys.stderr)
