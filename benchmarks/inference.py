@@ -153,12 +153,14 @@ def ways_of(network, bundles: list, runtimes: list[str]) -> list[Way]:
     from rt_seg.engines.openvino import matrix_units
     from rt_seg.segmenter import Segmenter
     from rt_seg_training.input_pipeline.batches import normalize
+    from rt_seg_training.nets.normalization import normalization_of
 
     input_size = network.input_shape[1:3]
 
     def resized_ids(predict, image):
         """The way of the original: arg-max of the coarse logits, and its ids enlarged."""
-        batch = normalize(tf.image.resize(image, input_size, antialias=True))[tf.newaxis]
+        resized = tf.image.resize(image, input_size, antialias=True)
+        batch = normalize(resized, normalization_of(network.name))[tf.newaxis]
         ids = tf.argmax(predict(batch), axis=-1)[..., tf.newaxis]
         return tf.cast(tf.image.resize(ids, image.shape[:2], "nearest"), tf.uint8).numpy()[0, ..., 0]
 
@@ -192,8 +194,10 @@ def exact_ids(network, image):
     import tensorflow as tf
 
     from rt_seg_training.input_pipeline.batches import normalize
+    from rt_seg_training.nets.normalization import normalization_of
 
-    batch = normalize(tf.image.resize(image, network.input_shape[1:3], antialias=True))[tf.newaxis]
+    resized = tf.image.resize(image, network.input_shape[1:3], antialias=True)
+    batch = normalize(resized, normalization_of(network.name))[tf.newaxis]
     return tf.argmax(tf.image.resize(network(batch, training=False), image.shape[:2]), axis=-1).numpy()[0]
 
 

@@ -12,12 +12,16 @@ import yaml
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.package_files import named_file, names_of
-from rt_seg_training.nets.registry import HEADS, NETS
+from rt_seg_training.nets.registry import HEADS, NETS, PRETRAINED_NETS
 
 SHIPPED = "config/training"
 """Of the package: the configurations that have names."""
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 """Words for a flag on the command line."""
+
+
+IMAGENET, RANDOM = "imagenet", "random"
+"""Words for initial_weights beside paths."""
 
 
 class ConfigurationError(ValueError):
@@ -76,6 +80,12 @@ class TrainingConfiguration:
     )
     optimizer: str = _setting("optimizer", "adamw", choices=("adamw", "adam", "radam", "sgd"))
     learning_rate: float = _setting("peak learning rate", 0.002, minimum=0)
+    encoder_learning_rate_share: float = _setting(
+        "learning rate of a pre-trained encoder, as a share of learning_rate; other networks have none", 0.25, minimum=0
+    )
+    freeze_statistics: bool = _setting(
+        "batch normalisation of a pre-trained encoder keeps the means and variances that it came with", True
+    )
     weight_decay: float = _setting("decoupled weight decay of convolution kernels", 0.01, minimum=0)
     warmup_steps: int = _setting("steps over which the learning rate rises to its peak", 100, minimum=0)
     schedule: str = _setting("curve by which the learning rate falls", "poly", choices=("poly", "cosine"))
@@ -95,7 +105,11 @@ class TrainingConfiguration:
         "weights of the classes in the loss", "none", choices=("none", "inverse_log", "median_frequency")
     )
     auxiliary_weight: float = _setting("weight of the auxiliary head's loss, 0 = no such head", 0.4, minimum=0)
-    initial_weights: str = _setting("model bundle, run folder or weights file to start from, '' = random", "")
+    initial_weights: str = _setting(
+        "model bundle, run folder or weights file to start from; imagenet (the encoder's, what '' is for networks that "
+        "have a pre-trained one); random (what '' is for the others)",
+        "",
+    )
     validate_every: int = _setting("steps between two scores on the validation split", 400, minimum=1)
     patience: int = _setting("scores without a better mIoU after which the run ends, 0 = never", 0, minimum=0)
     checkpoint_minutes: float = _setting("longest time between two checkpoints, beside those at scores", 5.0, minimum=0)
@@ -107,6 +121,11 @@ class TrainingConfiguration:
     seed: int = _setting("seed of all random numbers", 0, minimum=0)
     tensorboard_dir: str = _setting("folder for TensorBoard, '' = tensorboard in the run folder", "")
     run: str = _setting("folder for checkpoints, logs and weights", "")
+
+    @property
+    def start(self) -> str:
+        """What the weights are to begin with: IMAGENET, RANDOM, or the path of a bundle, run folder or weights file."""
+        return self.initial_weights or (IMAGENET if self.net in PRETRAINED_NETS else RANDOM)
 
     def save(self, path: Path) -> None:
         """Write all settings as YAML; atomic. Raises OSError."""

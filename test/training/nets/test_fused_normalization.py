@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rt_seg_training.nets.fused_normalization import BatchNormalization, with_fused_normalization
+from rt_seg_training.nets.fused_normalization import BatchNormalization, freeze_statistics, with_fused_normalization
 from rt_seg_training.nets.registry import NETS, build_net
 
 
@@ -37,3 +37,22 @@ def test_every_network_keeps_weights_outputs_and_names(name, head):
     for expected, value in zip(net(inputs), fused(inputs), strict=True):
         np.testing.assert_allclose(value, expected, rtol=1e-3, atol=1e-3)
     assert [w.shape for w in net.weights] == [w.shape for w in fused.weights]
+
+
+def test_frozen_statistics_stay_and_are_what_training_normalises_by_while_gain_and_offset_learn():
+    import tensorflow as tf
+
+    inputs = keras.Input((4, 4, 3))
+    hidden = keras.layers.BatchNormalization(name="encoder_bn")(inputs)
+    net = with_fused_normalization(keras.Model(inputs, keras.layers.BatchNormalization(name="head_bn")(hidden)))
+    freeze_statistics(net, "encoder_")
+    frozen, free = net.get_layer("encoder_bn"), net.get_layer("head_bn")
+    frozen.moving_mean.assign([1.0, 2.0, 3.0])
+    x = np.random.default_rng(0).normal(5, 2, (8, 4, 4, 3)).astype(np.float32)
+    np.testing.assert_allclose(frozen(x, training=True), (x - [1, 2, 3]) / np.sqrt(1 + frozen.epsilon), rtol=1e-4)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(net(x, training=True) - x))
+    assert all(g is not None for g in tape.gradient(loss, [frozen.gamma.value, frozen.beta.value]))
+    np.testing.assert_array_equal(frozen.moving_mean, [1, 2, 3])
+    np.testing.assert_array_equal(frozen.moving_variance, [1, 1, 1])
+    assert np.abs(free.moving_mean.numpy()).max() > 0

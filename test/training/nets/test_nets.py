@@ -45,7 +45,7 @@ def test_calling_the_network_leaves_the_moving_averages_alone(name):
         np.testing.assert_array_equal(weight.numpy(), old)
 
 
-@pytest.mark.parametrize("name", ["ddrnet_23_slim", "ddrnet_23_slim_rgbd", "unet_mobilenet_v3"])
+@pytest.mark.parametrize("name", ["ddrnet_23_slim", "ddrnet_23_slim_rgbd", "unet_mobilenet_v3", "lite0_pyramid_rgbd"])
 @pytest.mark.parametrize("head", ["semantic", "binary"])
 def test_every_weight_learns_from_a_batch(name, head):
     import tensorflow as tf
@@ -75,17 +75,27 @@ def test_the_u_net_is_small_and_of_depthwise_convolutions():
     assert any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in model.layers)
 
 
-def _with_colour_weights(name):
-    """The network with depth `name`, and ddrnet_23_slim with the weights of the layers that both have."""
-    with_depth, plain = (build_net(net, 64, 96, 3) for net in (name, "ddrnet_23_slim"))
+def _with_colour_weights(name, without):
+    """The networks with depth `name` and `without` it, with equal weights in the layers that both have."""
+    with_depth, plain = (build_net(net, 64, 96, 3) for net in (name, without))
     for layer in plain.layers:
         layer.set_weights(with_depth.get_layer(layer.name).get_weights() if layer.weights else [])
     return with_depth, plain
 
 
-@pytest.mark.parametrize("name", ["ddrnet_23_slim_rgbd", "ddrnet_23_slim_rgbd_stem"])
-def test_without_a_reading_the_network_with_depth_computes_what_the_one_without_does(name):
-    with_depth, plain = _with_colour_weights(name)
+@pytest.mark.parametrize(
+    ("name", "without"),
+    [
+        ("ddrnet_23_slim_rgbd", "ddrnet_23_slim"),
+        ("ddrnet_23_slim_rgbd_stem", "ddrnet_23_slim"),
+        ("lite0_pyramid_rgbd", "lite0_pyramid"),
+    ],
+)
+def test_without_a_reading_the_network_with_depth_computes_what_the_one_without_does(name, without):
+    with_depth, plain = _with_colour_weights(name, without)
+    for layer in with_depth.layers:
+        if layer.name.endswith("_projection_conv"):  # 0 before training, so that depth begins by changing nothing
+            layer.set_weights([np.random.default_rng(3).normal(size=layer.kernel.shape)])
     expected = plain(_image())
     for nothing in (0.0, np.nan, 60.0):
         depth = np.full((2, 64, 96, 1), nothing, np.float32)
@@ -104,10 +114,16 @@ def multiply_adds(model):
     return sum(int(np.prod(layer.output.shape[1:])) * int(np.prod(layer.kernel.shape[:3])) for layer in convolutions)
 
 
-def test_the_depth_branch_costs_less_than_15_percent_of_the_multiply_adds_at_480x640():
-    fused, plain = (build_net(name, 480, 640, 13) for name in ("ddrnet_23_slim_rgbd", "ddrnet_23_slim"))
+@pytest.mark.parametrize("name", ["ddrnet_23_slim", "lite0_pyramid"])
+def test_the_depth_branch_costs_less_than_15_percent_of_the_multiply_adds_at_480x640(name):
+    fused, plain = (build_net(net, 480, 640, 13) for net in (f"{name}_rgbd", name))
     assert 1.0 < multiply_adds(fused) / multiply_adds(plain) < 1.15
-    assert fused.count_params() < 1.02 * plain.count_params()
+    assert fused.count_params() < 1.05 * plain.count_params()
+
+
+def test_depth_of_the_pyramid_begins_by_changing_nothing():
+    with_depth, plain = _with_colour_weights("lite0_pyramid_rgbd", "lite0_pyramid")
+    np.testing.assert_array_equal(with_depth([_image(), _depth()]), plain(_image()))
 
 
 def test_slants_tell_a_floor_from_a_wall_at_any_size_and_distance_and_through_holes():

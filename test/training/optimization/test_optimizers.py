@@ -110,3 +110,19 @@ def test_the_learning_rate_falls_by_the_chosen_schedule():
         optimizer.iterations.assign(500)
         halves[schedule] = float(optimizer.learning_rate)
     assert halves == pytest.approx({"poly": 0.1 * 0.5**0.9, "cosine": 0.05}, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_encoder_moves_at_its_share_of_the_learning_rate(name):
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(3, name="encoder_dense")(inputs)
+    variables = keras.Model(inputs, keras.layers.Dense(3, name="head")(hidden)).trainable_variables
+    before = [variable.numpy() for variable in variables]
+    configuration = dataclasses.replace(CONFIGURATION, optimizer=name, encoder_learning_rate_share=0.25)
+    optimizer = build_optimizer(configuration, variables)
+    for _ in range(2):
+        optimizer.apply([np.ones(variable.shape, np.float32) for variable in variables], variables)
+    moved = {v.path: np.abs(v.numpy() - old).mean() for v, old in zip(variables, before)}
+    for part in ("kernel", "bias"):
+        assert moved[f"encoder_dense/{part}"] == pytest.approx(0.25 * moved[f"head/{part}"], rel=1e-4)
+        assert moved[f"head/{part}"] > 0.01

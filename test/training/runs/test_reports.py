@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from rt_seg.labels import labels_from_dict
 from rt_seg_training.input_pipeline.batches import normalize
+from rt_seg_training.nets.normalization import IMAGENET_STATISTICS
 from rt_seg_training.runs import reports
 
 LABELS = labels_from_dict(
@@ -29,7 +30,10 @@ def test_a_panel_shows_the_input_the_truth_and_the_prediction_side_by_side():
     truth[0, 0] = 255
     batches = tf.data.Dataset.from_tensors((normalize(image), truth)).repeat(5)
 
-    pictures = reports.panels(lambda image, size: tf.ones((1, *size.numpy()), tf.uint8), batches, LABELS)
+    def predict(image, size):
+        return tf.ones((1, *size.numpy()), tf.uint8)
+
+    pictures = reports.panels(predict, batches, LABELS, IMAGENET_STATISTICS)
     assert len(pictures) == reports.PANEL_COUNT
     shown, shown_truth, shown_prediction = np.split(pictures[0], 3, axis=1)
     np.testing.assert_array_equal(shown, image[0])

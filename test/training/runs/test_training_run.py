@@ -24,7 +24,6 @@ from rt_seg_training.optimization.class_weights import class_weights
 from rt_seg_training.optimization.losses import SegmentationCrossEntropy, build_loss, upsample_logits
 from rt_seg_training.optimization.training_model import training_model
 from rt_seg_training.runs import training_run
-from rt_seg_training.runs.initial_weights import load_initial_weights
 from rt_seg_training.runs.run_folder import RunFolder
 from rt_seg_training.runs.validation import mask_predictor, score, scorer
 
@@ -115,24 +114,6 @@ def test_scoring_equals_a_prediction_by_hand(dataset):
             assert matrix[row, column] == ((truth == row) & (predicted == column)).sum()
 
 
-def test_weights_carry_over_to_another_class_count_but_for_the_last_layer(tmp_path):
-    source = ddrnet_23_slim(64, 64, 5, auxiliary_head=True)
-    source.get_layer("layer3_low_block1_1_bn").beta.assign(np.arange(128))
-    source.save_weights(RunFolder(tmp_path).weights)
-    target = training_model(_configuration("x", auxiliary_weight=0.0), 2, SegmentationCrossEntropy(255))
-    fresh = load_initial_weights(target, tmp_path)
-    assert [path.split("/")[0] for path in fresh] == ["head_2_conv"]
-    np.testing.assert_array_equal(
-        source.get_layer("layer3_low_block1_1_conv").kernel, target.get_layer("layer3_low_block1_1_conv").kernel
-    )
-    np.testing.assert_array_equal(target.get_layer("layer3_low_block1_1_bn").beta, np.arange(128))
-
-
-def test_missing_initial_weights_are_named(tmp_path):
-    with pytest.raises(ConfigurationError, match="absent does not exist"):
-        load_initial_weights(ddrnet_23_slim(64, 64, 2), tmp_path / "absent")
-
-
 def test_another_net_with_one_sigmoid_channel_learns_the_bars_and_is_exported(dataset, tmp_path):
     configuration = _configuration(
         tmp_path / "run", net="unet_mobilenet_v3", head="binary", loss="focal", class_weights="median_frequency",
@@ -188,13 +169,6 @@ def test_a_sigmoid_channel_for_three_classes_is_refused(dataset, tmp_path):
     with pytest.raises(ConfigurationError, match="head: binary is for data sets of 2 classes, custom/bars has 3"):
         configuration = _configuration(tmp_path, head="binary")
         training_run.TrainingRun(configuration, dataclasses.replace(dataset, labels=labels)).train()
-
-
-def test_a_bundle_gives_no_weights_to_another_net(dataset, tmp_path):
-    (tmp_path / "bundle.yaml").write_text("")
-    configuration = _configuration(tmp_path / "run", net="unet_mobilenet_v3", initial_weights=str(tmp_path))
-    with pytest.raises(ConfigurationError, match="ddrnet_23_slim, .* not to unet_mobilenet_v3"):
-        training_run.TrainingRun(configuration, dataset).train()
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_its_batch_saved_and_what_was_saved_before_kept(dataset, tmp_path):

@@ -9,6 +9,7 @@ from rt_seg.engines.class_id_head import class_ids, confidences
 from rt_seg.segmenter import Segmentation, network_depth, resize_image
 from rt_seg_training.input_pipeline.batches import normalize
 from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
+from rt_seg_training.nets.normalization import normalization_of
 from rt_seg_training.nets.registry import DEPTH_NETS
 from rt_seg_training.runs.run_folder import RunFolder
 
@@ -32,7 +33,7 @@ class KerasSegmenter:
     def segment(self, rgb: np.ndarray, confidence: bool = False, depth: np.ndarray | None = None) -> Segmentation:
         """Segment an image, uint8 (H, W, 3) RGB; `depth`: (H, W), as rt_seg.segmenter.Segmenter takes it."""
         height, width = rgb.shape[:2]
-        inputs = [normalize(resize_image(rgb, *self._size)[np.newaxis])]
+        inputs = [normalize(resize_image(rgb, *self._size)[np.newaxis], normalization_of(self.configuration.net))]
         if self.with_depth:
             depth = np.zeros(self._size, np.uint16) if depth is None else depth
             inputs.append(network_depth(depth, *self._size, DEPTH_RANGE)[np.newaxis, ..., np.newaxis])

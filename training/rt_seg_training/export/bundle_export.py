@@ -29,7 +29,7 @@ from rt_seg_training.datasets.labelled_frame import LabelledFrame
 from rt_seg_training.export.accuracy_guard import FormScore, is_accepted, loss_words, score_logits
 from rt_seg_training.export.deployment_formats import write_keras, write_litert, write_onnx
 from rt_seg_training.export.openvino_network import ExactRuns, deployment_network, quantize
-from rt_seg_training.input_pipeline.batches import NORMALIZATION_MEAN, NORMALIZATION_STD
+from rt_seg_training.nets.normalization import Normalization, normalization_of
 from rt_seg_training.runs.run_folder import RunFolder, RunFolderError
 
 PARITY_MISMATCH_LIMIT = 1e-3
@@ -56,13 +56,13 @@ class Parity:
     pixel_agreement: float
 
 
-def _keras_logits(call: Callable, feeds: list[list[np.ndarray]]) -> np.ndarray:
+def _keras_logits(call: Callable, feeds: list[list[np.ndarray]], normalization: Normalization) -> np.ndarray:
     """What a network of normalised inputs makes of the arrays that a deployed one takes, (n, h, w, C)."""
     import keras
 
     from rt_seg_training.input_pipeline.batches import normalize
 
-    inputs = [[normalize(rgb), *map(keras.ops.convert_to_tensor, depth)] for rgb, *depth in feeds]
+    inputs = [[normalize(rgb, normalization), *map(keras.ops.convert_to_tensor, depth)] for rgb, *depth in feeds]
     return np.concatenate([call(arrays if len(arrays) > 1 else arrays[0]) for arrays in inputs])
 
 
@@ -146,10 +146,11 @@ def export_bundle(
     output.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
-        reference = _keras_logits(lambda inputs: model(inputs, training=False), pictures)
+        normalization = normalization_of(model.name)
+        reference = _keras_logits(lambda inputs: model(inputs, training=False), pictures, normalization)
         saved_folder = staging / "saved_model"
         model.export(str(saved_folder), verbose=False)
-        parities = [_compare("SavedModel", reference, _saved_model_logits(saved_folder, pictures))]
+        parities = [_compare("SavedModel", reference, _saved_model_logits(saved_folder, pictures, normalization))]
         network = deployment_network(model, saved_folder)
         parities.append(_compare("OpenVINO f32", reference, _logits(network, pictures)))
         for parity in parities:
@@ -200,8 +201,8 @@ def _input_spec(model) -> InputSpec:
 
     height, width = model.inputs[0].shape[1:3]
     if len(model.inputs) == 1:
-        return InputSpec(height, width, "rgb", NORMALIZATION_MEAN, NORMALIZATION_STD)
-    return InputSpec(height, width, "rgbd", NORMALIZATION_MEAN, NORMALIZATION_STD, DEPTH_RANGE)
+        return InputSpec(height, width, "rgb", *normalization_of(model.name))
+    return InputSpec(height, width, "rgbd", *normalization_of(model.name), DEPTH_RANGE)
 
 
 def _feed(spec: InputSpec, image: np.ndarray, depth: np.ndarray | None) -> list[np.ndarray]:
@@ -277,11 +278,11 @@ def _require_parity(parity: Parity) -> None:
         )
 
 
-def _saved_model_logits(folder: Path, feeds: list[list[np.ndarray]]) -> np.ndarray:
+def _saved_model_logits(folder: Path, feeds: list[list[np.ndarray]], normalization: Normalization) -> np.ndarray:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))  # its weights live as long as it does
-    return _keras_logits(loaded.serve, feeds)
+    return _keras_logits(loaded.serve, feeds, normalization)
 
 
 def _check_head(bundle_folder: Path, feed: list[np.ndarray]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from rt_seg_training.input_pipeline.batches import NORMALIZATION_MEAN, NORMALIZATION_STD
+from rt_seg_training.nets.normalization import normalization_of
 
 SCALE_NUDGE = 1 + 1e-6
 """Factor on broken scales of an ONNX Resize: 3 × 3.3333 in float32 is floored to 9, where the net has 10. It moves no
@@ -20,8 +20,9 @@ def _deployment_model(model: keras.Model) -> keras.Model:
     height, width = model.inputs[0].shape[1:3]
     image = keras.Input((height, width, 3), batch_size=1, dtype="uint8", name="image")
     inputs, examples = [image], [np.zeros((1, height, width, 3), np.uint8)]
-    mean = 255 * np.asarray(NORMALIZATION_MEAN, np.float32)
-    std = 255 * np.asarray(NORMALIZATION_STD, np.float32)
+    normalization = normalization_of(model.name)
+    mean = 255 * np.asarray(normalization.mean, np.float32)
+    std = 255 * np.asarray(normalization.std, np.float32)
     normalized = keras.ops.divide(keras.ops.subtract(keras.ops.cast(image, "float32"), mean), std)
     if len(model.inputs) == 1:
         deployment = keras.Model(image, model(normalized, training=False))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from rt_seg.bundle import TrainingData
+from rt_seg_training.configuration import IMAGENET, RANDOM
 
 if TYPE_CHECKING:
     from rt_seg_training.configuration import TrainingConfiguration
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 def training_data(configuration: TrainingConfiguration, frames: int | None = None) -> TrainingData:
     """What a run has learnt from, for manifests and reports; `frames`: how many, if known."""
-    start = public_place(configuration.initial_weights) if configuration.initial_weights else ""
+    start = {IMAGENET: IMAGENET, RANDOM: ""}.get(configuration.start)
+    if start is None:
+        start = public_place(configuration.start)
     return TrainingData(configuration.dataset, configuration.train_split, frames, start)
 
 
@@ -36,7 +39,7 @@ def model_card(
 
     settings = yaml.safe_load((run / "configuration.yaml").read_text(encoding="utf-8"))
     for key in ("run", "initial_weights"):
-        if settings[key]:
+        if settings[key] and settings[key] not in (IMAGENET, RANDOM):
             settings[key] = public_place(settings[key])
     configuration = yaml.safe_dump(settings, sort_keys=False)
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rt_seg_training.input_pipeline.batches import NORMALIZATION_MEAN, NORMALIZATION_STD
+from rt_seg_training.nets.normalization import normalization_of
 
 
 def deployment_network(model, folder: Path):
@@ -26,10 +26,11 @@ def deployment_network(model, folder: Path):
     network.reshape({index: [1, height, width, count] for index, count in enumerate(channels)})
     processor = PrePostProcessor(network)
     image = processor.input(channels.index(3))
+    normalization = normalization_of(model.name)
     image.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     image.preprocess().convert_element_type(openvino.Type.f32)
-    image.preprocess().mean([255.0 * value for value in NORMALIZATION_MEAN])
-    image.preprocess().scale([255.0 * value for value in NORMALIZATION_STD])
+    image.preprocess().mean([255.0 * value for value in normalization.mean])
+    image.preprocess().scale([255.0 * value for value in normalization.std])
     image.model().set_layout(openvino.Layout("NHWC"))
     network = processor.build()
     if len(channels) == 1:

@@ -8,18 +8,15 @@ from rt_seg_training.input_pipeline.data_order import endless_order, share_of_wo
 from rt_seg_training.input_pipeline.depth_augmentation import degrade_depth
 from rt_seg_training.input_pipeline.light import add_glints, cast_light, change_gamma, change_temperature
 from rt_seg_training.input_pipeline.photometric import add_noise, blur, compress, jitter_color, sometimes
+from rt_seg_training.nets.normalization import IMAGENET_STATISTICS, Normalization, normalization_of
 from rt_seg_training.nets.registry import DEPTH_NETS
 
-NORMALIZATION_MEAN = (0.485, 0.456, 0.406)
-NORMALIZATION_STD = (0.229, 0.224, 0.225)
-"""Of ImageNet, per RGB channel of values 0..1: DDRNet's published weights expect it."""
-
-PADDING_COLOR = tuple(round(255 * value) for value in NORMALIZATION_MEAN)
+PADDING_COLOR = tuple(round(255 * value) for value in IMAGENET_STATISTICS.mean)
 
 
-def normalize(image: tf.Tensor) -> tf.Tensor:
-    """(…, 3) RGB of values 0..255 to float32 (value / 255 - mean) / std."""
-    return (tf.cast(image, tf.float32) / 255.0 - NORMALIZATION_MEAN) / NORMALIZATION_STD
+def normalize(image: tf.Tensor, normalization: Normalization = IMAGENET_STATISTICS) -> tf.Tensor:
+    """(…, 3) RGB of values 0..255 to float32 (value / 255 - mean) / std; see nets.normalization for a network's own."""
+    return (tf.cast(image, tf.float32) / 255.0 - normalization.mean) / normalization.std
 
 
 def resize_image(image: tf.Tensor, size) -> tf.Tensor:
@@ -119,7 +116,8 @@ def augment(example, configuration: TrainingConfiguration, ignore_id: int, posit
         label = tf.cond(mirrored, lambda: label[:, ::-1], lambda: label)
         if with_depth:
             depth = tf.cond(mirrored, lambda: depth[:, ::-1], lambda: depth)
-    return ((normalize(image), depth) if with_depth else normalize(image)), label
+    image = normalize(image, normalization_of(configuration.net))
+    return ((image, depth) if with_depth else image), label
 
 
 def training_batches(
@@ -160,7 +158,7 @@ def validation_batches(examples: tf.data.Dataset, configuration: TrainingConfigu
     size = (configuration.height, configuration.width)
 
     def prepare(example):
-        image = normalize(resize_image(example["image"], size))
+        image = normalize(resize_image(example["image"], size), normalization_of(configuration.net))
         if configuration.net in DEPTH_NETS:
             return (image, resize_depth(metres(example["depth"]), size)), example["label"]
         return image, example["label"]

@@ -15,7 +15,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Its class has the same name, too, by which files of weights know their layers.
     """
 
+    frozen_statistics = False
+    """Whether it normalises in training, too, by its moving averages, which then stay; gain and offset still learn."""
+
     def call(self, inputs, training=None, mask=None):
+        if self.frozen_statistics:
+            return super().call(inputs, training=False, mask=mask)
         if not training or not self.trainable:
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
@@ -49,6 +54,13 @@ def with_fused_normalization(model: keras.Model) -> keras.Model:
         return fused
 
     return keras.models.clone_model(model, clone_function=replaced)
+
+
+def freeze_statistics(model: keras.Model, prefix: str) -> None:
+    """Let fused batch normalisation of the layers whose names begin so keep the statistics that it has."""
+    for layer in model.layers:
+        if layer.name.startswith(prefix) and isinstance(layer, keras.layers.BatchNormalization):
+            layer.frozen_statistics = True
 
 
 def synchronize_normalization(model: keras.Model) -> None:

@@ -15,10 +15,15 @@ _FILES = {
     "ddrnet_23": "ddrnet",
     "ddrnet_39": "ddrnet",
     "unet_mobilenet_v3": "unet",
+    "lite0_pyramid": "lite0_pyramid",
+    "lite0_pyramid_rgbd": "lite0_pyramid",
 }
 NETS = tuple(_FILES)
-DEPTH_NETS = ("ddrnet_23_slim_rgbd", "ddrnet_23_slim_rgbd_stem", "ddrnet_23_slim_depth")
+DEPTH_NETS = ("ddrnet_23_slim_rgbd", "ddrnet_23_slim_rgbd_stem", "ddrnet_23_slim_depth", "lite0_pyramid_rgbd")
 """Networks with two inputs: image, and depth (batch, height, width, 1) in float32 metres, 0 without a reading."""
+PRETRAINED_NETS = ("lite0_pyramid", "lite0_pyramid_rgbd")
+"""Networks whose encoder has ImageNet weights to start from; the names of its layers begin with ENCODER_PREFIX."""
+ENCODER_PREFIX = "encoder_"
 HEADS = ("semantic", "binary")
 
 

@@ -6,6 +6,7 @@ from typing import Iterable
 import keras
 
 from rt_seg_training.configuration import TrainingConfiguration
+from rt_seg_training.nets.registry import ENCODER_PREFIX
 from rt_seg_training.optimization.schedules import WarmupCosine, WarmupPolynomial
 
 SGD_MOMENTUM = 0.9
@@ -56,29 +57,46 @@ class RectifiedAdam(keras.optimizers.Optimizer):
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
+def _with_shares(kind: type, shares: list[float]) -> type:
+    """The optimizer class `kind` with a learning rate for each variable, in their order, as a share of its own."""
+
+    class WithShares(kind):
+        def update_step(self, gradient, variable, learning_rate):
+            share = shares[self._get_variable_index(variable)]
+            super().update_step(gradient, variable, share * learning_rate)
+
+    WithShares.__name__ = kind.__name__
+    return WithShares
+
+
 def build_optimizer(
     configuration: TrainingConfiguration, trainable_variables: Iterable[keras.Variable]
 ) -> keras.optimizers.Optimizer:
     """The optimizer with its schedule, clipping, averaging, and decay of all but biases and batch normalisation.
 
     Weight decay is decoupled for all (Loshchilov and Hutter, arXiv:1711.05101): per step a share of learning rate ·
-    weight_decay is taken from the kernels, so Adam with decay is AdamW.
+    weight_decay is taken from the kernels, so Adam with decay is AdamW. The layers of a pre-trained encoder move at
+    encoder_learning_rate_share of the learning rate; their decay is that of all.
     """
     schedule = {"poly": WarmupPolynomial, "cosine": WarmupCosine}[configuration.schedule](
         configuration.learning_rate, configuration.steps, configuration.warmup_steps
     )
+    def share_of_rate(variable: keras.Variable) -> float:
+        in_encoder = variable.path.startswith(ENCODER_PREFIX)
+        return configuration.encoder_learning_rate_share if in_encoder else 1.0
+
     settings = {
         "weight_decay": configuration.weight_decay or None,
         "global_clipnorm": configuration.gradient_clip_norm or None,
         "use_ema": configuration.ema > 0,
         "ema_momentum": configuration.ema,
     }
-    if configuration.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(schedule, momentum=SGD_MOMENTUM, **settings)
-    elif configuration.optimizer == "radam":
-        optimizer = RectifiedAdam(schedule, **settings)
-    else:
-        optimizer = keras.optimizers.Adam(schedule, **settings)
+    trainable_variables = list(trainable_variables)
+    shares = [share_of_rate(variable) for variable in trainable_variables]
+    kind = {"sgd": keras.optimizers.SGD, "radam": RectifiedAdam}.get(configuration.optimizer, keras.optimizers.Adam)
+    if kind is keras.optimizers.SGD:
+        settings["momentum"] = SGD_MOMENTUM
+    optimizer = (kind if set(shares) == {1.0} else _with_shares(kind, shares))(schedule, **settings)
     undecayed = [v for v in trainable_variables if v.path.rsplit("/", 1)[-1] in ("bias", "gamma", "beta")]
     optimizer.exclude_from_weight_decay(var_list=undecayed)
     return optimizer

@@ -5,7 +5,11 @@ import keras
 
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.nets import registry
-from rt_seg_training.nets.fused_normalization import synchronize_normalization, with_fused_normalization
+from rt_seg_training.nets.fused_normalization import (
+    freeze_statistics,
+    synchronize_normalization,
+    with_fused_normalization,
+)
 from rt_seg_training.optimization.losses import SegmentationLoss
 from rt_seg_training.optimization.optimizers import build_optimizer
 from rt_seg_training.optimization.precision import layer_policy
@@ -45,8 +49,11 @@ def _trained_net(configuration: TrainingConfiguration, class_count: int, replica
             configuration.head,
         )
         if replicas == 1:
-            return with_fused_normalization(net)
-        synchronize_normalization(net)
+            net = with_fused_normalization(net)
+        else:
+            synchronize_normalization(net)
+        if configuration.freeze_statistics:
+            freeze_statistics(net, registry.ENCODER_PREFIX)
         return net
     finally:
         keras.config.set_dtype_policy(usual)

@@ -1,4 +1,4 @@
-"""Weights to start a run from: those of another run, of a file, or of a bundle."""
+"""What a training starts from: ImageNet features, a bundle, an earlier run, or random numbers."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from rt_seg.bundle import BundleError
 from rt_seg.model_home import find_bundle
-from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration
+from rt_seg_training.configuration import IMAGENET, RANDOM, ConfigurationError, TrainingConfiguration
+from rt_seg_training.nets.registry import PRETRAINED_NETS
 from rt_seg_training.runs.run_folder import RunFolder
 from rt_seg_training.runs.warm_start import WARM_NETS, WarmStartError, is_bundle, warm_start
 
@@ -38,17 +39,19 @@ def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
 
 
 def apply_initial_weights(configuration: TrainingConfiguration, model: keras.Model, batches: tf.data.Dataset) -> None:
-    """Give `model` the weights that the configuration names, and print from where and how many layers stay random.
-
-    `batches`: of training, on which batch normalisation is measured where the source does not hold it. Raises
-    ConfigurationError for a source that is missing, damaged, or of another network.
-    """
-    start = find_bundle(configuration.initial_weights)
+    """Fill `model` with what the setting initial_weights names, and say so; raises ConfigurationError if it cannot."""
+    if configuration.start == RANDOM:
+        return
+    if configuration.start == IMAGENET:
+        fresh = _imagenet_weights(configuration.net, model)
+        print(f"initial weights: encoder from ImageNet; {len(fresh)} layers stay random")
+        return
+    start = find_bundle(configuration.start)
     if is_bundle(start):
         if configuration.net not in WARM_NETS:
             raise ConfigurationError(
                 f"initial_weights: {start} is a bundle, which gives weights to the nets {', '.join(WARM_NETS)}, "
-                f"not to {configuration.net}; name a run folder or '' for random weights"
+                f"not to {configuration.net}; name a run folder, or {RANDOM}"
             )
         inputs = (inputs for inputs, _ in batches.take(WARM_START_BATCHES).as_numpy_iterator())
         try:
@@ -58,3 +61,20 @@ def apply_initial_weights(configuration: TrainingConfiguration, model: keras.Mod
     else:
         fresh = load_initial_weights(model, start)
     print(f"initial weights from {start}; {len(fresh)} layers stay random")
+
+
+def _imagenet_weights(net: str, model: keras.Model) -> list[str]:
+    from rt_seg_training.nets.efficientnet_lite import PretrainedWeightsError, load_imagenet_weights
+    from rt_seg_training.nets.torch_checkpoint import TorchCheckpointError
+
+    if net not in PRETRAINED_NETS:
+        raise ConfigurationError(
+            f"initial_weights: there are none from ImageNet for {net}, only for {', '.join(PRETRAINED_NETS)}; "
+            f"name a bundle or a run folder, or {RANDOM}"
+        )
+    try:
+        return load_imagenet_weights(model)
+    except (PretrainedWeightsError, TorchCheckpointError, OSError) as error:
+        raise ConfigurationError(
+            f"initial_weights: {error} (or start from a bundle, or with initial_weights: {RANDOM})"
+        ) from error

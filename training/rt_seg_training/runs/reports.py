@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
-from rt_seg_training.input_pipeline.batches import NORMALIZATION_MEAN, NORMALIZATION_STD, resize_image
+from rt_seg_training.input_pipeline.batches import resize_image
+from rt_seg_training.nets.normalization import Normalization
 
 PANEL_COUNT = 3
 """Validation images that TensorBoard shows."""
@@ -107,10 +108,12 @@ def input_speed(batches: tf.data.Dataset, batch_size: int) -> float:
     return SPEED_STEPS * batch_size / (time.perf_counter() - started)
 
 
-def panels(predict: Callable, batches: tf.data.Dataset, labels: LabelSet) -> list[np.ndarray]:
+def panels(
+    predict: Callable, batches: tf.data.Dataset, labels: LabelSet, normalization: Normalization
+) -> list[np.ndarray]:
     """Input | truth | prediction of the first pictures of pipeline.validation_batches, each (H, 3 W, 3) uint8 RGB.
 
-    `predict` is that of validation.mask_predictor.
+    `predict` is that of validation.mask_predictor, `normalization` that of its network.
     """
     table = labels.color_table
     pictures = []
@@ -118,7 +121,7 @@ def panels(predict: Callable, batches: tf.data.Dataset, labels: LabelSet) -> lis
         size = label.shape[1:3]
         mask = predict(inputs, tf.constant(size)).numpy()[0]
         image = inputs[0] if isinstance(inputs, tuple) else inputs
-        image = 255.0 * (image[0] * NORMALIZATION_STD + NORMALIZATION_MEAN)
+        image = 255.0 * (image[0] * normalization.std + normalization.mean)
         image = tf.cast(tf.clip_by_value(tf.round(resize_image(image, size)), 0, 255), tf.uint8).numpy()
         pictures.append(np.concatenate([image, table[label.numpy()[0, ..., 0]], table[mask]], axis=1))
     return pictures

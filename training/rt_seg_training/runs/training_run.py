@@ -16,11 +16,12 @@ import tensorflow as tf
 from rt_seg.atomic_file import write_atomically
 from rt_seg.confusion import mean_iou
 from rt_seg.labels import write_labels
-from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration
+from rt_seg_training.configuration import RANDOM, ConfigurationError, TrainingConfiguration
 from rt_seg_training.datasets.loading import DataSet, split_names
 from rt_seg_training.input_pipeline import batches as pipeline
 from rt_seg_training.input_pipeline.data_order import fits_in_memory
 from rt_seg_training.nets import registry
+from rt_seg_training.nets.normalization import normalization_of
 from rt_seg_training.optimization.class_weights import class_weights
 from rt_seg_training.optimization.losses import build_loss
 from rt_seg_training.optimization.optimizers import copy_averaged_weights
@@ -174,7 +175,7 @@ class TrainingRun:
             return training_model(self.configuration, len(self.labels), self._loss, replicas)
 
         initial = None
-        if self.configuration.initial_weights and not self.folder.checkpoint.exists():
+        if self.configuration.start != RANDOM and not self.folder.checkpoint.exists():
             initial = new_model(1)
             apply_initial_weights(self.configuration, initial, self._training_batches())
         with self._strategy.scope():
@@ -212,7 +213,7 @@ class TrainingRun:
                 Curves(folder.history, folder.curves),
                 TensorBoardReport(
                     Path(configuration.tensorboard_dir or folder.tensorboard),
-                    lambda: panels(predict, self._validation, self.labels),
+                    lambda: panels(predict, self._validation, self.labels, normalization_of(configuration.net)),
                 ),
                 ProgressBar(configuration.steps, progress.step),
                 ProgressLines(configuration.steps),
