@@ -182,3 +182,9 @@ def test_importing_the_training_half_loads_no_ros():
     if importlib.util.find_spec("apache_beam") is None:
         names.remove("rt_seg_training.datasets.beam_building")  # imported when a Beam runner is asked for
     assert not loaded_by_importing(names) & {"rospy", "rosbag", "sensor_msgs"}
+
+
+def test_no_environment_and_no_link_to_one_is_committed():
+    tracked = subprocess.run(["git", "ls-files", ".venv", ".workspace", ".setup"], cwd=str(REPOSITORY),
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode()  # fmt: skip
+    assert not tracked, f"git rm --cached {tracked}: another clone would lose its own"
