@@ -190,6 +190,9 @@ def read(path: Path, reading: Reading) -> LabelFile:
         _, order, region = done[id(visible.shape)]
         if region is not None:
             regions[visible.frame].append((order, region))
+    if count is not None and not known and len(images) < count:
+        nothing = f"{file}: {len(images)} of {count} frames show one"
+        reading.remarks.add("frames of the video show no track and are left out", nothing, count - len(images))
     if not images:
         raise ExchangeError(f"{file}: has neither <image> nor <track>: no labels of CVAT for images or for video")
     frames = []

@@ -1,0 +1,77 @@
+"""Masks of class ids beside their list of classes, as Ultralytics and Roboflow write them."""
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from imported_labels import box
+
+from rt_seg.labels import load_labels
+from rt_seg_training.datasets.custom.custom_source import read_custom
+
+
+@pytest.fixture
+def masks(tmp_path, imported):
+    """Imports files: path → text, or the pixels of a PNG."""
+
+    def call(files, names=("a.jpg",), *more, **options):
+        for name, content in files.items():
+            file = tmp_path / "masks_set" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, str):
+                file.write_text(content)
+            else:
+                cv2.imwrite(str(file), content)
+        return imported("masks", tmp_path / "masks_set", names, *more, **options)
+
+    return call
+
+
+def ids(value, everywhere=0):
+    """(48, 64) uint8 with a box of a value."""
+    mask = np.full((48, 64), everywhere, np.uint8)
+    mask[10:20, 10:20] = value
+    return mask
+
+
+def test_semantic_masks_of_ultralytics_have_no_background_unless_a_class_is(masks):
+    files = {
+        "data.yaml": "names: {0: road, 1: car}\nmasks_dir: masks\n",
+        "masks/train/a.png": ids(1), "masks/val/a.png": ids(255),
+    }  # fmt: skip
+    found = masks(files, ["images/train/a.jpg", "images/val/a.jpg"])
+    assert load_labels(found.output / "labels.yaml").names == ["road", "car"]
+    np.testing.assert_array_equal(found.mask("images_train_a"), ids(1))
+    np.testing.assert_array_equal(found.mask("images_val_a"), ids(255))
+    assert sorted(read_custom(found.output).splits) == ["train", "validation"]
+
+
+def test_masks_of_roboflow(masks):
+    files = {
+        "train/_classes.csv": "Pixel Value, Class\n0, background\n1, cup\n", "train/a_mask.png": ids(1),
+        "valid/_classes.csv": "Pixel Value, Class\n0, background\n1, cup\n", "valid/b_mask.png": ids(1),
+    }  # fmt: skip
+    found = masks(files, ["train/a.jpg", "valid/b.jpg"])
+    assert load_labels(found.output / "labels.yaml").names == ["background", "cup"]
+    np.testing.assert_array_equal(found.pixels("cup", "b"), box(10, 10, 20, 20))
+
+
+@pytest.mark.parametrize(
+    "classes, value",
+    [
+        ("Pixel Value, Class\n0, a\n0, b\n", 0), ("Pixel Value, Class\n0, a\n", 3), ("Pixel Value, Class\n0\n", 0),
+        ("Pixel Value, Class\nx, a\n", 0), ("Pixel Value, Class\n0,\n", 0), ("", 0), ("Pixel Value, Class\n-1, a\n", 0),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(masks, classes, value):
+    masks({"_classes.csv": classes, "a_mask.png": ids(value)}).refused("_classes.csv")
+
+
+def test_colour_masks_and_missing_keys_are_refused(masks):
+    masks({"_classes.csv": "Pixel Value, Class\n0, a\n", "a_mask.png": np.dstack([ids(1), ids(2), ids(3)])}).refused(
+        "a_mask.png", "colour"
+    )
+
+
+def test_a_set_without_masks_dir_is_refused(masks):
+    masks({"data.yaml": "names: [a]", "masks/a.png": ids(0)}).refused("data.yaml", "masks_dir")
