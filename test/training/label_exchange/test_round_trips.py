@@ -28,7 +28,7 @@ masks = st.tuples(st.integers(1, 12), st.integers(1, 12)).flatmap(
 @pytest.mark.parametrize("form", FORMATS)
 @given(masks, st.lists(names, min_size=3, max_size=3, unique=True), file_names, st.booleans())
 @settings(max_examples=40, deadline=None)
-def test_a_mask_comes_back_bit_by_bit(mask, classes, file_name, zipped, form):
+def test_a_mask_comes_back_bit_by_bit(form, mask, classes, file_name, zipped):
     if form == "voc":  # labelmap.txt separates by colons, and # begins a comment
         classes = [f"c{number}{name}".replace(":", "").strip() for number, name in enumerate(classes)]
     labels = labels_of(classes)
