@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
@@ -44,16 +44,27 @@ class InputSpec:
 
 
 @dataclass(frozen=True)
+class SmallerNetwork:
+    """The network of a smaller input size, in pixels, with the weights of the engine that lists it."""
+
+    height: int = setting(help_text="pixels", minimum=32, maximum=8192)
+    width: int = setting(help_text="pixels", minimum=32, maximum=8192)
+    path: str = setting(help_text="file inside the bundle")
+
+
+@dataclass(frozen=True)
 class EngineFiles:
     """One exported form of the model: its runtime, precision, main file or folder, and the SHA-256 of each file.
 
     `path` and the names in `sha256` are relative to the bundle in the manifest; a loaded `path` is where it lies.
+    `smaller` are networks of smaller inputs, largest first: see `Bundle.at_size`.
     """
 
     runtime: str
     precision: str
     path: Path
     sha256: Mapping[str, str]
+    smaller: Tuple[SmallerNetwork, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +112,37 @@ class Bundle:
         """The first listed engine of this runtime, or None."""
         return next((engine for engine in self.engines if engine.runtime == runtime), None)
 
+    def input_sizes(self, runtime: str) -> Tuple[Tuple[int, int], ...]:
+        """Height and width of each input at which the engine of this runtime can run, largest first."""
+        files = self.engine(runtime)
+        smaller = files.smaller if files else ()
+        return ((self.input.height, self.input.width), *((entry.height, entry.width) for entry in smaller))
+
+    def at_size(self, height: int, width: int) -> Bundle:
+        """This bundle with the input (pixels) at which it runs; only engines that have it are left.
+
+        Raises BundleError, naming the sizes that there are, for another one.
+
+        Example:
+            >>> load_bundle("models/tabletop").at_size(240, 320).input.width  # doctest: +SKIP
+            320
+        """
+        if (height, width) == (self.input.height, self.input.width):
+            return self
+        engines = tuple(
+            replace(engine, path=self.folder / entry.path, smaller=())
+            for engine in self.engines
+            for entry in engine.smaller
+            if (entry.height, entry.width) == (height, width)
+        )
+        if not engines:
+            sizes = sorted({size for engine in self.engines for size in self.input_sizes(engine.runtime)}, reverse=True)
+            raise BundleError(
+                f"{self.folder}: has no network for an input of {width}x{height} pixels; accepted are "
+                f"{', '.join(f'{w}x{h}' for h, w in sizes)}. Export it again with --input-sizes."
+            )
+        return replace(self, input=replace(self.input, height=height, width=width), engines=engines)
+
     def to_dict(self) -> Dict[str, Any]:
         """The manifest, as `write_bundle` writes and `load_bundle` reads it."""
         return {
@@ -111,10 +153,16 @@ class Bundle:
             "input": plain_values(self.input),
             "labels": self.labels.to_dict(),
             "fingerprint": self.labels.fingerprint,
-            "engines": [{**plain_values(engine), "path": _inside(engine.path, self.folder)} for engine in self.engines],
+            "engines": [self._engine_entry(engine) for engine in self.engines],
             "training": plain_values(self.training) if self.training else {},
             "scores": [plain_values(score) for score in self.scores],
         }
+
+
+    def _engine_entry(self, engine: EngineFiles) -> Dict[str, Any]:
+        entry = {**plain_values(replace(engine, smaller=())), "path": _inside(engine.path, self.folder)}
+        entry.pop("smaller", None)
+        return {**entry, "smaller": [plain_values(network) for network in engine.smaller]} if engine.smaller else entry
 
 
 def _inside(path: Path, folder: Path) -> str:
@@ -130,6 +178,7 @@ class _EngineEntry:
     precision: str = setting(help_text="of the weights")
     path: str = setting(help_text="file or folder inside the bundle")
     sha256: Mapping[str, str] = setting(help_text="the hash of each file")
+    smaller: Tuple[SmallerNetwork, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,12 +216,14 @@ def _check_input(spec: InputSpec, where: str) -> None:
 
 def _engine_files(entry: _EngineEntry, folder: Path, where: str) -> EngineFiles:
     _require(bool(entry.sha256), f"{where}: sha256 must map each file to its hash")
+    for network in entry.smaller:
+        _require(network.path in entry.sha256, f"{where}: sha256 has no hash of the file {shown(network.path)}")
     for name in [entry.path, *entry.sha256]:
         _require(
             not Path(name).is_absolute() and ".." not in Path(name).parts,
             f"{where}: file {shown(name)} must be a path inside the bundle",
         )
-    return EngineFiles(entry.runtime, entry.precision, folder / entry.path, dict(entry.sha256))
+    return EngineFiles(entry.runtime, entry.precision, folder / entry.path, dict(entry.sha256), entry.smaller)
 
 
 def load_bundle(folder: Union[str, Path]) -> Bundle:

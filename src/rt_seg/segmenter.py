@@ -57,6 +57,11 @@ class Segmenter:
         self._engine = create_engine(bundle, runtime, threads, precision)
 
     @property
+    def runtime(self) -> str:
+        """The engine's name in `rt_seg.engines.ENGINES`."""
+        return self._engine.runtime
+
+    @property
     def description(self) -> str:
         """Runtime and arithmetic in words."""
         return self._engine.description

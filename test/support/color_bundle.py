@@ -26,17 +26,10 @@ DEPTH_RANGE = (0.2, 10.0)
 COLORS = ([255, 0, 0], [0, 255, 0], [0, 0, 255])
 
 
-def write_color_bundle(
-    folder: Path, names=("red", "green", "blue"), name="color", products=0, with_depth=False
-) -> Path:
-    """Write the bundle `name` with classes of these names.
-
-    uint8 (1, 48, 64, 3) in, and `with_depth` float32 (1, 48, 64, 1) metres; the mean of each 8 x 8 block, as logits
-    (1, 6, 8, 3), out. Before it answers the network multiplies `products` matrices of 512 x 512, which change nothing.
-    """
-    image = operations.parameter([1, HEIGHT, WIDTH, 3], np.uint8, name="image")
+def _network(height: int, width: int, products: int = 0, with_depth: bool = False) -> openvino.Model:
+    image = operations.parameter([1, height, width, 3], np.uint8, name="image")
     blocks = operations.reshape(
-        operations.convert(image, "f32"), np.array([1, HEIGHT // 8, 8, WIDTH // 8, 8, 3]), special_zero=False
+        operations.convert(image, "f32"), np.array([1, height // 8, 8, width // 8, 8, 3]), special_zero=False
     )
     logits = operations.reduce_mean(blocks, np.array([2, 4]), keep_dims=False)
     if products:
@@ -49,14 +42,32 @@ def write_color_bundle(
         logits = operations.add(logits, operations.multiply(trace, operations.constant(np.float32(1e-12))))
     inputs = [image]
     if with_depth:
-        depth = operations.parameter([1, HEIGHT, WIDTH, 1], np.float32, name="depth")
+        depth = operations.parameter([1, height, width, 1], np.float32, name="depth")
         inputs.append(depth)
         logits = operations.add(logits, _votes_of_depth(depth))
+    return openvino.Model([logits], inputs, "color")
+
+
+def write_color_bundle(
+    folder: Path, names=("red", "green", "blue"), name="color", products=0, with_depth=False, smaller=()
+) -> Path:
+    """Write the bundle `name` with classes of these names.
+
+    uint8 (1, 48, 64, 3) in, and `with_depth` float32 (1, 48, 64, 1) metres; the mean of each 8 x 8 block, as logits
+    (1, 6, 8, 3), out. Before it answers the network multiplies `products` matrices of 512 x 512, which change nothing.
+    `smaller`: (height, width, products) of further input sizes.
+    """
     folder.mkdir(parents=True)
-    openvino.save_model(openvino.Model([logits], inputs, "color"), str(folder / "model.xml"), compress_to_fp16=False)
+    network = _network(HEIGHT, WIDTH, products, with_depth)
+    openvino.save_model(network, str(folder / "model.xml"), compress_to_fp16=False)
+    entries = []
+    for height, width, work in smaller:
+        path = f"model_{width}x{height}.xml"
+        openvino.save_model(_network(height, width, work, with_depth), str(folder / path), compress_to_fp16=False)
+        entries.append({"height": height, "width": width, "path": path})
     classes = [{"id": i, "name": label, "color": COLORS[i]} for i, label in enumerate(names)]
     labels = labels_from_dict({"classes": classes}, "color")
-    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("model.xml", "model.bin")}
+    files = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
     manifest = {
         "format": 1,
         "name": name,
@@ -66,7 +77,8 @@ def write_color_bundle(
                   **({"channels": "rgbd", "depth_range": list(DEPTH_RANGE)} if with_depth else {})},
         "labels": labels.to_dict(),
         "fingerprint": labels.fingerprint,
-        "engines": [{"runtime": "openvino", "precision": "f32", "path": "model.xml", "sha256": files}],
+        "engines": [{"runtime": "openvino", "precision": "f32", "path": "model.xml", "sha256": files,
+                     **({"smaller": entries} if entries else {})}],
     }
     (folder / "bundle.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
     return folder
@@ -87,8 +99,11 @@ def _votes_of_depth(depth):
     return operations.multiply(votes, operations.constant(np.float32(1000.0)))
 
 
-def write_slow_bundle(folder: Path, seconds: float) -> Path:
-    """Write the bundle `slow`, whose inference takes about `seconds` on this machine, with one thread."""
+def write_slow_bundle(folder: Path, seconds: float, smaller=()) -> Path:
+    """Write the bundle `slow`, whose inference takes about `seconds` on this machine, with one thread.
+
+    `smaller`: (height, width, seconds) of further input sizes.
+    """
 
     def measure(products):
         with tempfile.TemporaryDirectory() as trial:
@@ -104,4 +119,6 @@ def write_slow_bundle(folder: Path, seconds: float) -> Path:
         return min(times)
 
     few, many = measure(8), measure(40)
-    return write_color_bundle(folder, name="slow", products=round(32 * seconds / (many - few)))
+    products_of_second = 32 / (many - few)
+    sizes = [(height, width, round(products_of_second * time)) for height, width, time in smaller]
+    return write_color_bundle(folder, name="slow", products=round(products_of_second * seconds), smaller=sizes)

@@ -28,6 +28,8 @@ PRECISIONS = ("auto", "f32", "bf16")
 class Engine(Protocol):
     """A loaded network."""
 
+    runtime: str
+    """Its name in `ENGINES`."""
     description: str
     """Runtime and arithmetic in words, for logs and diagnostics."""
 

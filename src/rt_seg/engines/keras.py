@@ -17,6 +17,8 @@ import keras
 class KerasEngine:
     """A bundle's Keras file, which takes uint8 images, in f32."""
 
+    runtime = "keras"
+
     def __init__(self, bundle: Bundle, files: EngineFiles, threads: int = 0, precision: str = "auto"):
         if precision == "bf16":
             raise BundleError("precision bf16: Keras computes this network in f32; set precision auto or f32")

@@ -14,6 +14,8 @@ from rt_seg.engines.network_inputs import NetworkInputs
 class LiteRTEngine:
     """A bundle's LiteRT network, in f32."""
 
+    runtime = "litert"
+
     def __init__(self, bundle: Bundle, files: EngineFiles, threads: int = 0, precision: str = "auto"):
         if precision == "bf16":
             raise BundleError("precision bf16: LiteRT computes this network in f32; set precision auto or f32")

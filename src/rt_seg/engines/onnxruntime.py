@@ -22,6 +22,8 @@ def providers() -> List[str]:
 class OnnxRuntimeEngine:
     """A bundle's ONNX network, in f32."""
 
+    runtime = "onnxruntime"
+
     def __init__(self, bundle: Bundle, files: EngineFiles, threads: int = 0, precision: str = "auto"):
         if precision == "bf16":
             raise BundleError("precision bf16: ONNX Runtime computes this network in f32; set precision auto or f32")

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import openvino
@@ -42,13 +42,24 @@ def _cache_folder() -> Optional[Path]:
     return folder if os.access(folder, os.W_OK | os.X_OK) else None
 
 
+def _network_and_weights(files: EngineFiles) -> List[str]:
+    """The IR and its weights: those beside it under the same name, or else the one .bin of the engine's files."""
+    folder = files.path.parent
+    others = [name for name in files.sha256 if name.endswith(".bin")]
+    if files.path.with_suffix(".bin").name in others or len(others) != 1:
+        return [str(files.path)]
+    return [str(files.path), str(folder / others[0])]
+
+
 class OpenVINOEngine:
     """A bundle's OpenVINO network on the CPU."""
+
+    runtime = "openvino"
 
     def __init__(self, bundle: Bundle, files: EngineFiles, threads: int = 0, precision: str = "auto"):
         core = openvino.Core()
         try:
-            model = core.read_model(str(files.path))
+            model = core.read_model(*_network_and_weights(files))
         except RuntimeError as error:
             raise BundleError(f"{files.path}: OpenVINO cannot read this model: {error}") from error
         self._inputs = NetworkInputs(bundle.input)

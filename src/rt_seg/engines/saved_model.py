@@ -34,6 +34,8 @@ def device() -> str:
 class SavedModelEngine:
     """A bundle's SavedModel, which takes normalised images, in f32."""
 
+    runtime = "saved_model"
+
     def __init__(self, bundle: Bundle, files: EngineFiles, threads: int = 0, precision: str = "auto"):
         if precision == "bf16":
             raise BundleError("precision bf16: TensorFlow computes this network in f32; set precision auto or f32")

@@ -155,7 +155,14 @@ class Diagnostics:
         status.summary(DiagnosticStatus.OK, model.title)
         status.add("bundle", str(bundle.folder))
         status.add("engine", model.segmenter.description)
-        status.add("input", f"{bundle.input.width}x{bundle.input.height} {bundle.input.channels}")
+        segmenter = model.segmenter
+        height, width = segmenter.input_size
+        status.add("input", f"{width}x{height} {bundle.input.channels}")
+        status.add("input sizes", ", ".join(f"{w}x{h}" for h, w in segmenter.input_sizes))
+        if segmenter.reason:
+            status.add("reason for the input size", segmenter.reason)
+        for (h, w), reason in segmenter.failures.items():
+            status.add(f"input {w}x{h}", f"cannot be used: {reason}")
         status.add("classes", ", ".join(bundle.labels.names))
         status.add("fingerprint", bundle.labels.fingerprint)
         return status

@@ -8,6 +8,7 @@ import numpy as np
 
 from rt_seg.bundle import Bundle, BundleError, load_bundle
 from rt_seg.segmenter import Segmenter
+from rt_seg.sized_segmenter import FULL, SizedSegmenter
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class EngineSettings:
     runtime: str
     precision: str
     threads: int
+    input_size: str = FULL
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Model:
     """A bundle and what runs it."""
 
     bundle: Bundle
-    segmenter: Segmenter
+    segmenter: SizedSegmenter
 
     @property
     def title(self) -> str:
@@ -45,7 +47,14 @@ def load_model(
     Raises BundleError when the bundle cannot be used or its network does not run.
     """
     bundle = load_bundle(text)
-    segmenter = Segmenter(bundle, settings.runtime, settings.threads, settings.precision)
+
+    def make(sized: Bundle) -> Segmenter:
+        return Segmenter(sized, settings.runtime, settings.threads, settings.precision)
+
+    try:
+        segmenter = SizedSegmenter(bundle, make, settings.input_size, confidence)
+    except ValueError as error:
+        raise BundleError(str(error)) from error
     if first_image is None:
         first_image = np.zeros((bundle.input.height, bundle.input.width, 3), np.uint8)
     try:

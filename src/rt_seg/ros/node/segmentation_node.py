@@ -44,6 +44,7 @@ from rt_seg.ros.node.results_thread import ResultsThread
 from rt_seg.ros.node.services import Services
 from rt_seg.ros.settings import SettingsError, read_settings
 from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES, Pair
+from rt_seg.sized_segmenter import AUTO, FULL
 
 RAW = "raw"
 RECENT = 300
@@ -58,6 +59,7 @@ class SegmentationSettings:
     runtime: str = "auto"
     precision: str = field(default="auto", metadata={"accepted": PRECISIONS})
     threads: int = field(default=0, metadata={"range": (0, 1024)})
+    input_size: str = AUTO
     mode: str = field(default=LIVE, metadata={"accepted": MODES})
     color_transport: str = field(default=RAW, metadata={"accepted": (RAW, "compressed")})
     depth_transport: str = field(default=RAW, metadata={"accepted": (RAW, "compressedDepth")})
@@ -99,6 +101,8 @@ class SegmentationNode:
         self._arrival_age: Optional[float] = None
         self._mask_age: Optional[float] = None
         self._next_start = 0.0
+        self._last_arrival: Optional[float] = None
+        self._period: Optional[float] = None
         self._last_rgb: Optional[np.ndarray] = None
         self._color_topic = _transported(COLOR, settings.color_transport)
         self._depth_topic = _transported(DEPTH, settings.depth_transport)
@@ -149,6 +153,10 @@ class SegmentationNode:
         self._model.segmenter.close()
 
     def _on_color(self, message: Union[Image, CompressedImage]) -> None:
+        now = time.monotonic()
+        # By arrival, not by stamps: what counts is how much time there is until the next image.
+        self._period = None if self._last_arrival is None else now - self._last_arrival
+        self._last_arrival = now
         self._arrival_age = self._age_of(message)
         self._queue.put_color(message.header.stamp.to_nsec(), message)
 
@@ -246,6 +254,7 @@ class SegmentationNode:
         timing = FrameTiming(
             header=color.header, wait=wait, preprocess=converted - started, inference=inferred - converted
         )
+        timing.input_height, timing.input_width = self._model.segmenter.input_size
 
         def finish() -> None:
             try:
@@ -263,6 +272,17 @@ class SegmentationNode:
                 self._mask_age = self._age_of(color)
 
         self._results.run(finish)
+        self._follow_rate(time.monotonic() - started)
+
+    def _follow_rate(self, busy: float) -> None:
+        """Let the model change its input size when frames take too long, or leave room for a larger one."""
+        period, maximum = self._period, self._outputs.settings.maximum_rate
+        if period is not None and maximum > 0.0:
+            period = max(period, 1.0 / maximum)
+        change = self._model.segmenter.after_frame(busy, period, time.monotonic())
+        if change is not None:
+            self._inferences.clear()
+            rospy.loginfo(change)
 
     def _fail(self, color: Union[Image, CompressedImage], error: Exception) -> None:
         """Leave out an image: one bad message must not end the node."""
@@ -364,7 +384,9 @@ def _is_float(depth: Union[Image, CompressedImage, None]) -> bool:
 
 def engine_settings(settings: SegmentationSettings) -> EngineSettings:
     """The part of the settings that concerns the engine."""
-    return EngineSettings(settings.runtime, settings.precision, settings.threads)
+    # Masks of a recording are to be the same on every machine.
+    size = FULL if settings.mode == EVERY_FRAME and settings.input_size == AUTO else settings.input_size
+    return EngineSettings(settings.runtime, settings.precision, settings.threads, size)
 
 
 def read_all_settings(parameters: dict, where: str) -> Tuple[SegmentationSettings, AdjustableSettings]:
