@@ -19,7 +19,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 film() {
     [ -f "$work/walk.bag" ] ||
-        rosrun rt_seg make_recording simulated --recipe "$1" --seed 3 --frames "${FRAMES:-240}" --rate "${RATE:-2}" \
+        rosrun rt_seg make_recording simulated --recipe "$1" --seed 3 --count "${FRAMES:-240}" --rate "${RATE:-2}" \
             "$work/walk.bag"
 }
 
@@ -31,7 +31,7 @@ camera)
     say "the pictures worth labelling, with depth"
     rosrun rt_seg capture "$work/walk.bag" --output "$work/captures" --rate 1 --change 2
     say "their masks: what stands out from the table"
-    rosrun rt_seg label_binary "$work/captures" --output "$work/labelled" --name part --auto depth --height 0.015
+    rosrun rt_seg label_binary "$work/captures" --output "$work/labelled" --name part --auto depth --min-height 0.015
     say "more of them"
     rosrun rt_seg augment "$work/labelled" config/augmentation/objects.yaml --output "$work/grown"
     say "the data set"
@@ -40,7 +40,7 @@ camera)
 mesh)
     recipe=${RECIPE:-config/scenes/bracket.yaml}
     say "pictures of the part, with their masks"
-    rosrun rt_seg synthesize --recipe "$recipe" --count "${COUNT:-600}" --seed 1000 --depth --output "$work/$name.zip"
+    rosrun rt_seg synthesize --recipe "$recipe" --count "${COUNT:-600}" --seed 1000 --with-depth --output "$work/$name.zip"
     say "a recording of scenes that training does not see"
     film "$recipe"
     say "the data set"

@@ -41,7 +41,7 @@ if [ "$camera" = recording ] && [ -z "${RECORDING:-}" ]; then
         config/labels/tabletop.yaml -type f -not -name '*.pyc' | sort)
     step recording "render the demo recording ($DEMO_FRAMES simulated frames)" \
         "$DEMO_SEED $DEMO_FRAMES $(fingerprint "${simulation[@]}")" "$DEMO_RECORDING" \
-        rosrun rt_seg make_recording simulated --seed "$DEMO_SEED" --frames "$DEMO_FRAMES" "$DEMO_RECORDING"
+        rosrun rt_seg make_recording simulated --seed "$DEMO_SEED" --count "$DEMO_FRAMES" "$DEMO_RECORDING"
 fi
 
 # A machine whose own name does not resolve (many containers) can still talk to itself.

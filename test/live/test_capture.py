@@ -95,7 +95,7 @@ def test_a_disk_that_fills_leaves_no_half_picture_and_the_same_command_goes_on(s
     script += "from rt_seg.ros.recording.capture import main; sys.exit(main(sys.argv[2:]))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [str(part) for part in (stream / "color", "--depth", stream / "depth", "--output", stream / "out")]
-    for limit, status in (("500", 1), ("-1", 0)):
+    for limit, status in (("500", 2), ("-1", 0)):
         done = subprocess.run([sys.executable, "-c", script, limit, *command, "--prefix", "v"], env=environment,
                               timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
         assert done.returncode == status, done.stderr
@@ -147,20 +147,20 @@ def test_a_video_gives_its_views(stream):
     ],
 )
 def test_what_cannot_be_done_is_said(stream, capsys, options, message):
-    assert _capture(stream, *options) == 1
+    assert _capture(stream, *options) == 2
     assert message in capsys.readouterr().err
     assert not (stream / "out").exists()
 
 
 def test_a_file_that_is_no_video_is_named(tmp_path, capsys):
     (tmp_path / "clip.mp4").write_bytes(b"not a video")
-    assert main([str(tmp_path / "clip.mp4"), "--output", str(tmp_path / "out")]) == 1
+    assert main([str(tmp_path / "clip.mp4"), "--output", str(tmp_path / "out")]) == 2
     assert "clip.mp4: no frame of it can be decoded" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("source, message", [("nowhere.mp4", "no such file or folder"), ("nowhere.bag", "no such bag")])
 def test_a_source_that_is_not_there_is_named(tmp_path, capsys, source, message):
-    assert main([str(tmp_path / source), "--output", str(tmp_path / "out")]) == 1
+    assert main([str(tmp_path / source), "--output", str(tmp_path / "out")]) == 2
     assert f"{source}: {message}" in capsys.readouterr().err
 
 

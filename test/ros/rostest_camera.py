@@ -97,7 +97,7 @@ class CameraTest(unittest.TestCase):
         self.assertGreater(counts["/front/color/image_raw"], 30)
         self.assertGreater(counts["/front/color/camera_info"], 30)
         again = subprocess.run(record, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-        self.assertEqual(again.returncode, 1)
+        self.assertEqual(again.returncode, 2)
         self.assertIn("nothing is overwritten", again.stdout.decode())
         packed = [*record[:3], str(bag.parent / "packed"), "--camera", "front", "--compressed", "--free", "1"]
         recorder = subprocess.Popen(packed, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True)
@@ -208,7 +208,7 @@ class CameraTest(unittest.TestCase):
             command = ["rosrun", "rt_seg", "camera_node", *parameters, f"__name:={parameters[0][9:]}"]
             result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
             output = result.stdout.decode("utf-8", "replace")
-            self.assertEqual(result.returncode, 1, output)
+            self.assertEqual(result.returncode, 2, output)
             self.assertIn(words, output)
             self.assertNotIn("Traceback", output)
 

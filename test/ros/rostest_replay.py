@@ -140,7 +140,7 @@ class ReplayTest(unittest.TestCase):
             (other, "holds no images on /camera/color/image_raw, only /elsewhere/image"),
         ):
             code, output = self.play(path)
-            self.assertEqual(code, 1, output)
+            self.assertEqual(code, 2, output)
             self.assertIn(f"{path}: {reason}", output)
             self.assertNotIn("Traceback", output)
 

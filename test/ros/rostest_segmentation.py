@@ -184,7 +184,7 @@ class StartTest(unittest.TestCase):
         command = ["rosrun", "rt_seg", "segmentation_node", "__name:=refused", *parameters]
         result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
         output = result.stdout.decode("utf-8")
-        self.assertEqual(result.returncode, 1, output)
+        self.assertEqual(result.returncode, 2, output)
         self.assertNotIn("Traceback", output)
         lines = [line for line in output.splitlines() if "FATAL" in line]
         self.assertEqual(len(lines), 1, output)

@@ -20,7 +20,7 @@ SMALL = {
     "RATE": "0.2",
     "STEPS": "2",
     "TRAIN": "--height 96 --width 128 --crop-height 64 --crop-width 64 --batch-size 2 --validate-every 2",
-    "EXPORT": "--precision f32 --pictures 2 --guard-frames 2",
+    "EXPORT": "--precision f32 --count 2 --guard-count 2",
 }
 """80 seconds are filmed: splits are made along blocks of 20."""
 

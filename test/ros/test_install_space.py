@@ -42,7 +42,7 @@ def test_executables_run_under_the_interpreter_of_the_build(install_space, tmp_p
     trap.chmod(0o755)
     environment = dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}")
     command = f". {install_space}/setup.sh && {install_space}/lib/rt_seg/make_recording --help"
-    assert "usage: make_recording" in run("bash", "-c", command, environment=environment)
+    assert "usage: rosrun rt_seg make_recording" in run("bash", "-c", command, environment=environment)
 
 
 def test_installed_code_and_messages_come_from_the_install_space(install_space, tmp_path):

@@ -119,7 +119,7 @@ def test_live_camvid_masks_equal_those_of_evaluate_pixel_for_pixel(master, tmp_p
     tool = ["rosrun", "rt_seg"]
     _run(*tool, "build_dataset", "camvid", source, "--data-dir", tmp_path / "tfds")
     _run(
-        *tool, "evaluate", "--bundle", bundle, "--dataset", "camvid", "--split", "validation",
+        *tool, "evaluate", bundle, "--dataset", "camvid", "--split", "validation",
         "--data-dir", tmp_path / "tfds", "--output", tmp_path / "scores", "--save-predictions",
     )  # fmt: skip
     recording = tmp_path / "camvid.bag"

@@ -59,7 +59,7 @@ class SegmentedObject:
 def find_objects(
     mask: np.ndarray,
     labels: LabelSet,
-    least_area: int,
+    min_area: int,
     depth: Optional[np.ndarray] = None,
     rays: Optional[Rays] = None,
     confidence: Optional[np.ndarray] = None,
@@ -69,7 +69,7 @@ def find_objects(
 
     Args:
         mask: (H, W) uint8 class ids.
-        least_area: pixels below which a region is noise.
+        min_area: pixels below which a region is noise.
         depth: (H, W) float32 metres along the optical axis, NaN where unknown.
         rays: of the camera; poses need both depth and rays.
         confidence: (H, W) float32, probability of the class in `mask`.
@@ -94,7 +94,7 @@ def find_objects(
         count, regions, boxes, _ = cv2.connectedComponentsWithStats(region_of_class[part], connectivity=8)
         for index in range(1, count):
             left, top, width, height, area = (int(value) for value in boxes[index])
-            if area < least_area:
+            if area < min_area:
                 continue
             region = (regions[_widened((left, top, width, height))] == index).view(np.uint8)
             left, top = left + part[1].start, top + part[0].start

@@ -19,10 +19,11 @@ from rt_seg.class_tables import (
     hydra_tables,
     kimera_table,
 )
+from rt_seg.command_line import command_parser
 from rt_seg.labels import LabelSet
 from rt_seg.products.class_filter import split_names
 
-EXAMPLE = """examples:
+EXAMPLE = """
   rosrun rt_seg export_class_table tabletop --for kimera
   rosrun rt_seg export_class_table indoor --for hydra --dynamic person --output maps/
 
@@ -30,10 +31,7 @@ It writes NAME_kimera.csv; NAME_label_space.yaml and NAME_colors.csv; or NAME_el
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="rosrun rt_seg export_class_table", description=__doc__, epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = command_parser("export_class_table", description=__doc__, example=EXAMPLE)
     parser.add_argument("bundle", help="folder of the model bundle, or the name of one that this package ships")
     parser.add_argument("--for", dest="consumer", required=True, choices=CONSUMERS, help="who reads it")
     parser.add_argument("--output", type=Path, default=Path(), help="folder (default: this one)")

@@ -48,7 +48,7 @@ def test_a_bag_that_was_broken_off_goes_on(bag, tmp_path, capsys):
 
 def test_a_file_that_is_no_bag_is_named(tmp_path, capsys):
     (tmp_path / "walk.bag").write_bytes(b"nothing")
-    assert main([str(tmp_path / "walk.bag"), "--output", str(tmp_path / "out")]) == 1
+    assert main([str(tmp_path / "walk.bag"), "--output", str(tmp_path / "out")]) == 2
     assert "walk.bag: cannot be" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -58,5 +58,5 @@ def test_without_a_master_capturing_topics_says_what_to_start(tmp_path):
     script = "import sys; from rt_seg.ros.recording.capture import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run([sys.executable, "-c", script, "topics", "--output", str(tmp_path / "out")], timeout=60,
                           env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.decode().startswith("capture: no ROS master; start the camera first")

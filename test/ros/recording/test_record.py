@@ -6,13 +6,13 @@ from rt_seg.ros.recording.record import command, main
 
 
 def options(**changes):
-    values = {"output": Path("out/kitchen"), "camera": "camera", "seconds": 0, "split": 2000, "free": 1000,
+    values = {"output": Path("out/kitchen"), "camera": "camera", "seconds": 0, "split_size": 2000, "free": 1000,
               "compression": "none", "compressed": False, **changes}  # fmt: skip
     return argparse.Namespace(**values)
 
 
 def test_a_recording_is_split_by_size_and_ends_before_the_disk_is_full():
-    call = command(options(split=500, free=300, compression="lz4"))
+    call = command(options(split_size=500, free=300, compression="lz4"))
     assert {"--split", "--size=500", "--min-space=300M", "--lz4"} <= set(call)
     assert call[-4:] == [f"/camera/{topic}" for topic in ("color/image_raw", "color/camera_info",
                          "aligned_depth_to_color/image_raw", "aligned_depth_to_color/camera_info")]  # fmt: skip
@@ -26,10 +26,10 @@ def test_compressed_topics_are_recorded_in_place_of_the_raw_ones():
 
 def test_what_is_there_already_is_not_overwritten(tmp_path, capsys):
     (tmp_path / "kitchen_3.bag").touch()
-    assert main([str(tmp_path / "kitchen")]) == 1
+    assert main([str(tmp_path / "kitchen")]) == 2
     assert "kitchen_3.bag is there already; choose another name" in capsys.readouterr().err
 
 
 def test_a_disk_that_is_full_already_is_named_before_anything_starts(tmp_path, capsys):
-    assert main([str(tmp_path / "kitchen"), "--free", "1000000000"]) == 1
+    assert main([str(tmp_path / "kitchen"), "--free", "1000000000"]) == 2
     assert "MB are free in" in capsys.readouterr().err

@@ -142,7 +142,7 @@ def test_command_scores_a_bundle_with_the_masks_of_the_live_segmenter(tmp_path, 
 
     source = build_lamps(tmp_path, LABELS)
     output = tmp_path / "output"
-    arguments = ["--bundle", str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]
+    arguments = [str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]
     assert main([*arguments, "--precision", "f32", "--output", str(output), "--save-predictions"]) == 0
     printed = capsys.readouterr().out
     assert "protocol: custom/lamps validation, 2 frames of 48x40; bundle 'lamps' 1 at 32x32, OpenVINO" in printed
@@ -172,23 +172,23 @@ def test_record_replaces_the_score_on_the_same_data_in_the_manifest(tmp_path, bu
     from rt_seg.bundle import load_bundle
 
     build_lamps(tmp_path, LABELS)
-    arguments = ["--bundle", str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]
+    arguments = [str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]
     for data in ("two lamps", "two lamps", "other"):
         assert main([*arguments, "--record", data]) == 0
     scores = load_bundle(bundle).scores
     assert [score.data for score in scores] == ["two lamps", "other"]
     assert f"{100 * scores[0].value:.2f}" in capsys.readouterr().out
     assert scores[0].command == (
-        "rosrun rt_seg evaluate --bundle lamps --dataset custom/lamps --split validation"
+        "rosrun rt_seg evaluate lamps --dataset custom/lamps --split validation"
     )
 
 
 def test_bundle_and_data_set_of_other_labels_are_refused_with_the_difference(tmp_path, bundle, capsys):
     build_lamps(tmp_path, LabelSet((LABELS.labels[0], Label(1, "lit", (250, 250, 250))), 255))
     assert main(["--bundle", str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]) == 2
-    error = capsys.readouterr().err.strip()
+    notice, *_, error = capsys.readouterr().err.strip().splitlines()
+    assert notice.startswith("note: --bundle DIR is BUNDLE now")
     assert "name of class 1 is 'bright' in bundle 'lamps' 1, but 'lit' in data set 'custom/lamps'" in error
-    assert len(error.splitlines()) == 1
 
 
 def test_a_set_with_other_colours_and_another_value_to_ignore_is_scored_alike(tmp_path, bundle):
@@ -225,7 +225,7 @@ def test_without_a_validation_split_what_there_is_is_scored_or_asked_for(tmp_pat
 
 def test_altered_bundle_and_unknown_split_are_refused(tmp_path, bundle, capsys):
     build_lamps(tmp_path, LABELS)
-    arguments = ["--bundle", str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]
+    arguments = [str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]
     assert main([*arguments, "--split", "test"]) == 2
     assert "split 'test' is not known; accepted are train, validation" in capsys.readouterr().err
     (bundle / "model.bin").write_bytes(b"other")
@@ -252,7 +252,7 @@ def test_a_model_that_takes_depth_is_given_that_of_the_set_and_without_it_on_dem
     (source / "labels.yaml").write_text(yaml.safe_dump(labels))
     (source / "splits.yaml").write_text("train: [a]\nvalidation: [b]")
     build_dataset("custom", source, data_dir=tmp_path / "built")
-    arguments = ["--bundle", str(folder), "--dataset", "deep", "--data-dir", str(tmp_path / "built")]
+    arguments = [str(folder), "--dataset", "deep", "--data-dir", str(tmp_path / "built")]
     assert main([*arguments, "--output", str(tmp_path / "with")]) == 0
     assert "bundle 'color' 1.0.0 at 64x48 with depth, OpenVINO" in capsys.readouterr().out
     assert json.loads((tmp_path / "with" / "scores.json").read_text())["mean_iou"] > 0.9
@@ -260,7 +260,7 @@ def test_a_model_that_takes_depth_is_given_that_of_the_set_and_without_it_on_dem
     assert main([*arguments, "--without-depth", "--output", str(tmp_path / "without")]) == 0
     scores = json.loads((tmp_path / "without" / "scores.json").read_text())
     assert scores["mean_iou"] == 0 and scores["protocol"]["input"] == "colour"
-    assert "--bundle color --without-depth --dataset" in scores["protocol"]["command"]
+    assert "evaluate color --without-depth --dataset" in scores["protocol"]["command"]
     assert main([*arguments, "--depth-fault", "holes", "--output", str(tmp_path / "holes")]) == 0
     spoilt = json.loads((tmp_path / "holes" / "scores.json").read_text())
     assert spoilt["protocol"]["depth_fault"] == "holes" and "--depth-fault holes" in spoilt["protocol"]["command"]
@@ -274,9 +274,9 @@ def test_a_model_that_takes_depth_is_given_that_of_the_set_and_without_it_on_dem
 
 
 def test_missing_bundle_and_bad_options_end_with_one_line_and_code_2(tmp_path, capsys):
-    assert main(["--bundle", str(tmp_path / "none"), "--dataset", "camvid"]) == 2
+    assert main([str(tmp_path / "none"), "--dataset", "camvid"]) == 2
     assert capsys.readouterr().err.startswith(f"evaluate: {tmp_path / 'none'}: no such model bundle")
-    assert main(["--bundle", str(tmp_path), "--dataset", "camvid", "--save-predictions"]) == 2
+    assert main([str(tmp_path), "--dataset", "camvid", "--save-predictions"]) == 2
     assert "--save-predictions needs --output" in capsys.readouterr().err
     assert main(["--run", str(tmp_path), "--dataset", "camvid", "--record", "x"]) == 2
     assert "--record writes into a bundle's manifest" in capsys.readouterr().err

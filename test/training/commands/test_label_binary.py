@@ -160,7 +160,7 @@ def test_a_model_proposes_its_own_objects(tmp_path):
     (tmp_path / "rgb" / "a.png").write_bytes(encode(".png", frame.color))
     bundle = ROOT / "models" / "tabletop"
     command = [str(tmp_path), "--auto", "bundle", "--bundle", str(bundle), "--refine", "0", "--at-border"]
-    assert main([*command, "--objects", "0", "--least-area", "0.0001"]) == 0
+    assert main([*command, "--objects", "0", "--min-area", "0.0001"]) == 0
     found = Segmenter(load_bundle(bundle)).segment(frame.color).mask
     (mask,) = _masks(tmp_path)
     assert _iou(mask > 0, (found != 0) & (found != 255)) > 0.9
@@ -176,7 +176,7 @@ def test_a_model_that_takes_depth_is_given_that_of_the_picture(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.png").write_bytes(encode(".png", image))
     bundle = write_color_bundle(tmp_path / "bundle", with_depth=True)
-    command = [str(tmp_path), "--auto", "bundle", "--bundle", str(bundle), "--refine", "0", "--least-area", "0.0001"]
+    command = [str(tmp_path), "--auto", "bundle", "--bundle", str(bundle), "--refine", "0", "--min-area", "0.0001"]
     assert main(command) == 0
     (mask,) = _masks(tmp_path)
     assert _iou(mask > 0, depth > 0) > 0.6
@@ -201,7 +201,7 @@ def test_a_picture_without_object_or_depth_is_named_and_gets_no_mask(captures, t
         (["--auto", "background"], "needs --empty"),
         (["--auto", "bundle"], "needs --bundle"),
         (["--auto", "bundle", "--bundle", "/nowhere"], "/nowhere"),
-        (["--auto", "depth", "--height", "0"], "--height"),
+        (["--auto", "depth", "--min-height", "0"], "--min-height"),
     ],
 )
 def test_what_is_missing_is_said(captures, capsys, options, message):

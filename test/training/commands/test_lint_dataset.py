@@ -100,7 +100,7 @@ def test_the_page_needs_no_other_file_and_shows_the_images(pegs, capsys, tmp_pat
 
 def test_a_set_that_cannot_be_paired_is_an_error(pegs, capsys):
     (pegs / "gt" / "003.png").unlink()
-    assert main(["custom", str(pegs)]) == 1
+    assert main(["custom", str(pegs)]) == 2
     assert "003.png: image without its mask" in capsys.readouterr().err
 
 

@@ -52,7 +52,7 @@ def test_a_set_with_depth_shows_it_beside_the_overlay(pegs, tmp_path):
 
 def test_a_set_that_cannot_be_used_is_an_error_that_names_it(pegs, tmp_path, capsys):
     (pegs / "gt" / "003.png").unlink()
-    assert main([str(pegs), "--output", str(tmp_path / "out")]) == 1
+    assert main([str(pegs), "--output", str(tmp_path / "out")]) == 2
     assert "003.png: image without its mask" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

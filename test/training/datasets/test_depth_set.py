@@ -63,12 +63,12 @@ def test_the_net_with_depth_is_one_key_and_sees_what_colour_does_not_show(data_d
     (tmp_path / "boxes.yaml").write_text(yaml.safe_dump({**SETTINGS, "net": "ddrnet_23_slim_rgbd"}))
     assert train_command.main([str(tmp_path / "boxes.yaml"), "--run", str(run), *data]) == 0
     assert export_command.main(
-        [str(run), "--output", str(bundle), "--license", "MIT", "--precision", "f32", "--pictures", "4", *data]
+        [str(run), "--output", str(bundle), "--license", "MIT", "--precision", "f32", "--count", "4", *data]
     ) == 0  # fmt: skip
     assert load_bundle(bundle).input.channels == "rgbd"
     found = {}
     for name, options in (("with", []), ("without", ["--without-depth"])):
-        assert evaluate_command.main(["--bundle", str(bundle), "--output", str(tmp_path / name), *options, *data]) == 0
+        assert evaluate_command.main([str(bundle), "--output", str(tmp_path / name), *options, *data]) == 0
         found[name] = json.loads((tmp_path / name / "scores.json").read_text())["mean_iou"]
     assert found["with"] > 0.7
     assert found["with"] > found["without"] + 0.2

@@ -232,17 +232,17 @@ def test_a_broken_off_run_goes_on_to_the_same_bytes_whatever_the_threads(parts, 
 def test_two_recipes_are_not_mixed_and_strange_folders_not_touched(parts, tmp_path, capsys):
     output = tmp_path / "grown"
     assert main([str(parts), str(OBJECTS), "--output", str(output)]) == 0
-    assert main([str(parts), str(OBJECTS), "--output", str(output), "--seed", "5"]) == 1
+    assert main([str(parts), str(OBJECTS), "--output", str(output), "--seed", "5"]) == 2
     assert "was begun with another recipe" in capsys.readouterr().err
     before = _bytes(parts)
-    assert main([str(parts), str(OBJECTS), "--output", str(parts)]) == 1
+    assert main([str(parts), str(OBJECTS), "--output", str(parts)]) == 2
     assert "was not made by augment" in capsys.readouterr().err
     assert _bytes(parts) == before
 
 
 def test_a_broken_picture_is_named(parts, tmp_path, capsys):
     (parts / "depth" / "b.png").write_bytes(encode(".png", np.zeros((80, 120), np.uint8)))
-    assert main([str(parts), str(OBJECTS), "--output", str(tmp_path / "grown")]) == 1
+    assert main([str(parts), str(OBJECTS), "--output", str(tmp_path / "grown")]) == 2
     assert "b.png: has 8 bits a pixel" in capsys.readouterr().err
 
 
@@ -305,7 +305,7 @@ def test_a_grey_picture_of_16_bits_keeps_its_shades(parts):
 def test_what_cannot_be_read_or_does_not_fit_is_named(parts, tmp_path, capsys, kind, name, content, message):
     (parts / kind / name).write_bytes(content)
     before = _bytes(parts)
-    assert _grow(parts, tmp_path / "grown") == 1
+    assert _grow(parts, tmp_path / "grown") == 2
     said = capsys.readouterr().err
     assert message in said and "Traceback" not in said
     assert _bytes(parts) == before
@@ -327,7 +327,7 @@ def test_a_disk_that_fills_or_an_interruption_loses_no_file_and_the_same_command
 
         monkeypatch.setattr(labelled_frame, "write_atomically", fails)
         broken = tmp_path / f"broken{number}"
-        assert _grow(parts, broken) == (130 if isinstance(error, KeyboardInterrupt) else 1)
+        assert _grow(parts, broken) == (130 if isinstance(error, KeyboardInterrupt) else 2)
         assert not list(broken.rglob("*.part"))
         monkeypatch.undo()
         assert _grow(parts, broken) == 0
@@ -336,6 +336,6 @@ def test_a_disk_that_fills_or_an_interruption_loses_no_file_and_the_same_command
 
 def test_a_folder_that_cannot_be_made_is_one_line(parts, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert _grow(parts, tmp_path / "file" / "grown") == 1
+    assert _grow(parts, tmp_path / "file" / "grown") == 2
     said = capsys.readouterr().err
     assert said.startswith("augment: ") and "Not a directory" in said and said.count("\n") == 1

@@ -94,7 +94,7 @@ def test_settings_out_of_range_are_refused_before_anything_is_written(tmp_path, 
 
 def test_the_executable_works_on_several_processes_and_gives_the_bytes_of_one(data, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    options = ["--count", "3", "--seed", "40", "--depth", "--image-format", "png", "--validation-share", "0.34"]
+    options = ["--count", "3", "--seed", "40", "--with-depth", "--image-format", "png", "--validation-share", "0.34"]
     command = [sys.executable, str(EXECUTABLE), "--output", str(tmp_path / "data"), "--jobs", "2", *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
@@ -123,7 +123,7 @@ def recipe(tmp_path):
 
 def _zip(recipe, *options):
     archive = recipe.parent / "box.zip"
-    return archive, main(["--recipe", str(recipe), "--output", str(archive), "--jobs", "1", "--depth", *options])
+    return archive, main(["--recipe", str(recipe), "--output", str(archive), "--jobs", "1", "--with-depth", *options])
 
 
 def test_a_recipe_goes_straight_into_a_zip_that_building_reads(recipe, capsys):
@@ -164,11 +164,11 @@ def test_another_recipe_and_a_strange_zip_are_not_touched(recipe, capsys):
     archive, _ = _zip(recipe, "--count", "1")
     before = archive.read_bytes()
     recipe.write_text(BOX.replace("0.05", "0.06"))
-    assert _zip(recipe, "--count", "2")[1] == 1
+    assert _zip(recipe, "--count", "2")[1] == 2
     assert "box.zip: was begun with" in capsys.readouterr().err
     assert archive.read_bytes() == before
     archive.write_bytes(b"mine")
-    assert _zip(recipe, "--count", "2")[1] == 1
+    assert _zip(recipe, "--count", "2")[1] == 2
     assert "box.zip: cannot be read as a zip file" in capsys.readouterr().err
     assert archive.read_bytes() == b"mine"
     assert sorted(path.name for path in recipe.parent.iterdir()) == ["box.yaml", "box.zip"]
@@ -191,5 +191,5 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(recipe):
 
 def test_the_command_line_reports_a_bad_folder_in_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert main(["--output", str(tmp_path / "file"), "--count", "1"]) == 1
+    assert main(["--output", str(tmp_path / "file"), "--count", "1"]) == 2
     assert capsys.readouterr().err == f"synthesize: {tmp_path / 'file'}: is a file; --output must name a folder\n"

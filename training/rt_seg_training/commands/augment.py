@@ -6,7 +6,6 @@ its number, so a run that was broken off goes on with the same command.
 """
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import os
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_seg.command_line import BAD_INPUT, command_parser
 from rt_seg_training.offline_augmentation.recipe import Recipe, RecipeError, load_recipe
 
 RECIPE = "recipe.yaml"
@@ -133,10 +133,9 @@ def augment(
     DatasetError for a source that cannot be used, AugmentationError for an output begun otherwise or a number out of
     range, OSError when it cannot be written.
     """
-    from tqdm import tqdm
-
     from rt_seg.atomic_file import write_atomically
     from rt_seg.products.overlay import Palette
+    from rt_seg.progress import progress_bar
     from rt_seg_training.datasets.contact_sheet import contact_sheet, evenly_spaced
     from rt_seg_training.datasets.custom.custom_source import read_custom
     from rt_seg_training.datasets.images import read_image, read_mask
@@ -164,7 +163,7 @@ def augment(
         write_frame(output, new_name(pair.name, copy), augmenter.frame(pair, copy))
 
     todo = [task for task, name in zip(tasks, names) if not (output / "rgb" / f"{name}.jpg").exists()]
-    with tqdm(total=len(tasks), initial=len(tasks) - len(todo), unit="frame", disable=None) as progress:
+    with progress_bar(total=len(tasks), initial=len(tasks) - len(todo), unit="frame") as progress:
         with ThreadPoolExecutor(jobs) as pool:  # OpenCV and NumPy let go of the interpreter where the work is
             futures = [pool.submit(make, *task) for task in todo]
             try:
@@ -187,11 +186,11 @@ def augment(
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line of augment; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="augment",
+    parser = command_parser(
+        "augment",
         description="Grow a labelled data set: new frames of its train split by a recipe (shift, rotate, scale, crop, "
         "colours, blur, noise, JPEG, other backgrounds, objects cut out and pasted), with mask and depth.",
-        epilog="example: rosrun rt_seg augment my_images objects --output my_images_grown",
+        example="rosrun rt_seg augment my_images objects --output my_images_grown",
     )
     parser.add_argument("source", type=Path, metavar="PATH", help="folder or zip file with rgb/, gt/, labels.yaml")
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file, or the name of a shipped one (objects)")
@@ -211,7 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
         made, total = augment(options.source, options.output, recipe, options.jobs, options.foreground)
     except (ValueError, OSError) as error:  # DatasetError, RecipeError and AugmentationError are ValueErrors
         print(f"augment: {error}", file=sys.stderr)
-        return 1
+        return BAD_INPUT
     except KeyboardInterrupt:
         print("augment: stopped; the same command goes on from here", file=sys.stderr)
         return 130

@@ -4,7 +4,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import logging
 import os
 import re
 import shutil
@@ -14,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from rt_seg.command_line import command_parser
+from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.layouts import LAYOUTS
 from rt_seg_training.datasets.loading import DataSet, default_data_dir, load_dataset
@@ -146,13 +147,12 @@ def describe(dataset: DataSet) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="build_dataset",
+    parser = command_parser(
+        "build_dataset",
         description="Check a labelled data set as a whole (see lint_dataset) and build it with TFDS for train and "
         "evaluate.",
-        epilog="example: rosrun rt_seg build_dataset custom ~/pegs.zip --name pegs\n"
+        example="rosrun rt_seg build_dataset custom ~/pegs.zip --name pegs\n"
         "docs/datasets.md describes the layouts, the splits, and building by `tfds build` and on a cluster.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("source", metavar="PATH", type=Path, help="the folder or file")
@@ -214,8 +214,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.beam_options and not options.beam_runner:
         parser.error("--beam-options: needs --beam-runner")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    quiet_tensorflow()
     try:
         dataset, written = build_dataset(
             options.layout,

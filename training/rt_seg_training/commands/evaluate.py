@@ -4,7 +4,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -16,8 +15,10 @@ import numpy as np
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.bundle import BundleError, Score, TrainingData, load_bundle, write_bundle
+from rt_seg.command_line import command_parser, notice
 from rt_seg.labels import LabelSet
 from rt_seg.settings import plain_values
+from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
 from rt_seg_training.evaluation.depth_faults import FAULTS, with_fault
 from rt_seg_training.evaluation.evaluation import AnySegmenter, Evaluation, EvaluationError, evaluate_segmenter
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 SCORES, REPORT, HISTORY = "scores.json", "report.html", "history.csv"
 
-EXAMPLE = """examples:
-  rosrun rt_seg evaluate --bundle camvid --dataset camvid --split validation --output scores/camvid
+EXAMPLE = """
+  rosrun rt_seg evaluate camvid --dataset camvid --split validation --output scores/camvid
   rosrun rt_seg evaluate --run runs/mine --output scores/mine
 
 A bundle is run by the code and the engine of the live node: the masks are the very ones. A training run is run by
@@ -98,7 +99,7 @@ def _open_bundle(folder: Path, threads: int, precision: str) -> _Model:
         Segmenter(bundle, threads=threads, precision=precision),
         bundle.labels,
         f"bundle {bundle.name!r} {bundle.version}",
-        f"--bundle {bundle.name}",
+        bundle.name,
         (bundle.input.width, bundle.input.height),
         bundle.training,
         bundle.input.with_depth,
@@ -164,7 +165,8 @@ def evaluate(
         )
 
     import tensorflow_datasets as tfds
-    from tqdm import tqdm
+
+    from rt_seg.progress import progress
 
     sizes = set()
 
@@ -178,7 +180,7 @@ def evaluate(
 
     result = evaluate_segmenter(
         model.segmenter,
-        tqdm(stream(), total=frames, desc="evaluating", unit="frame", leave=False, disable=None),
+        progress(stream(), total=frames, desc="evaluating", unit="frame", leave=False),
         # Of the set: the pixels to ignore are those of its own id.
         dataset.labels,
         None if predictions is None else lambda name, mask: write_mask(predictions / f"{name}.png", mask),
@@ -242,14 +244,14 @@ def record_score(folder: Path, result: Evaluation, protocol: Mapping[str, Any], 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="evaluate",
+    parser = command_parser(
+        "evaluate",
         description="Score a model bundle or a training run on a built data set.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        example=EXAMPLE,
     )
     model = parser.add_mutually_exclusive_group(required=True)
-    model.add_argument("--bundle", type=Path, metavar="MODEL", help="a model bundle: a folder, or its name")
+    model.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE", help="a model bundle: a folder, or its name")
+    model.add_argument("--bundle", type=Path, dest="bundle_option", help=argparse.SUPPRESS)
     model.add_argument("--run", type=Path, metavar="DIR", help="a run folder of train, not exported yet")
     parser.add_argument("--dataset", metavar="NAME", help="set of build_dataset, or its folder (default: of training)")
     parser.add_argument(
@@ -281,8 +283,10 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Command line of evaluate; returns the exit code: 0, or 2 when model, data set or options are not usable."""
     options = _parser().parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if options.bundle_option is not None:
+        notice("--bundle DIR is BUNDLE now, without an option; the old form goes with the next release")
+        options.bundle = options.bundle_option
+    quiet_tensorflow()
 
     from rt_seg.labels import LabelError
     from rt_seg_training.datasets.errors import DatasetError

@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rt_seg.command_line import command_parser
+
 if TYPE_CHECKING:
     from rt_seg_training.label_exchange.importing import Imported
 
@@ -111,11 +113,9 @@ def export_labels(form: str, source_path: Path, output: Path) -> int:
     return len(frames)
 
 
-def _parser(prog: str, description: str, forms: dict[str, str], epilog: str) -> argparse.ArgumentParser:
-    listed = "; ".join(f"{name}: {meaning}" for name, meaning in forms.items())
-    parser = argparse.ArgumentParser(
-        prog=f"rosrun rt_seg {prog}", description=f"{description} Formats are {listed}.", epilog=epilog
-    )
+def _parser(name: str, description: str, forms: dict[str, str], example: str) -> argparse.ArgumentParser:
+    listed = "; ".join(f"{form}: {meaning}" for form, meaning in forms.items())
+    parser = command_parser(name, f"{description} Formats are {listed}.", example)
     parser.add_argument("format", choices=forms)
     return parser
 
@@ -127,7 +127,7 @@ def main_import(arguments: list[str] | None = None) -> int:
         "Make a data set (rgb/, gt/, labels.yaml) of the labels of another program. What is clipped, guessed or left "
         "out is counted and printed; what cannot be right is refused, and then nothing is written.",
         FORMATS | READ_ONLY,
-        "example: rosrun rt_seg import_labels coco train.json valid.json --images photos --output my_images",
+        "rosrun rt_seg import_labels coco train.json valid.json --images photos --output my_images",
     )
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH",
@@ -158,7 +158,7 @@ def main_export(arguments: list[str] | None = None) -> int:
         "export_labels",
         "Write the labels of a data set (rgb/, gt/, labels.yaml) for another program.",
         FORMATS,
-        "example: rosrun rt_seg export_labels voc my_images --output for_cvat.zip",
+        "rosrun rt_seg export_labels voc my_images --output for_cvat.zip",
     )
     parser.add_argument("source", type=Path, metavar="PATH", help="folder or zip file of the data set")
     parser.add_argument("--output", required=True, type=Path, metavar="PATH", help="folder, or zip file, to write")

@@ -1,14 +1,15 @@
 """The command `export`."""
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from pathlib import Path
 
-EXAMPLE = """example:
+from rt_seg.command_line import command_parser, old_spelling
+from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
+
+EXAMPLE = """
   rosrun rt_seg export runs/mine --license "MIT"
-  rosrun rt_seg evaluate --bundle mine --dataset mine --split validation
+  rosrun rt_seg evaluate mine --dataset mine --split validation
   roslaunch rt_seg live.launch bundle:=mine
 
 Without --output the bundle becomes one of your own models, in ~/.local/share/rt_seg/models (or $RT_SEG_MODELS): all
@@ -21,18 +22,17 @@ loses: more than 0.3 points of mean IoU is refused, or by auto answered with f16
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0, or 2 with one line on stderr for bad input or failed parity."""
-    parser = argparse.ArgumentParser(
-        prog="export",
+    parser = command_parser(
+        "export",
         description="Write the model bundle (OpenVINO, and others if asked for) of a finished training run.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        example=EXAMPLE,
     )
     parser.add_argument("run", type=Path, help="run folder of train")
     parser.add_argument(
         "--output", type=Path, help="folder of the bundle (default: NAME in your own models); an older one is replaced"
     )
     parser.add_argument("--name", help="name of the model (default: that of the output folder, else of the run)")
-    parser.add_argument("--version", default="1.0.0", help="version of the model (default: %(default)s)")
+    parser.add_argument("--model-version", default="1.0.0", help="version of the model (default: %(default)s)")
     parser.add_argument("--license", required=True, help="terms under which the weights may be used")
     parser.add_argument("--notes", default="", help="limits and remarks for the model card, Markdown")
     parser.add_argument(
@@ -45,9 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--height", type=int, default=0, help="input height in pixels (default: as trained)")
     parser.add_argument("--width", type=int, default=0, help="input width in pixels (default: as trained)")
     parser.add_argument("--split", help="split whose pictures calibrate and compare (default: the training split)")
-    parser.add_argument("--pictures", type=int, default=64, help="how many of them (default: %(default)s)")
+    parser.add_argument("--count", type=int, default=64, help="how many of them (default: %(default)s)")
     parser.add_argument(
-        "--guard-frames", type=int, default=200, help="validation frames that score the forms (default: %(default)s)"
+        "--guard-count", type=int, default=200, help="validation frames that score the forms (default: %(default)s)"
     )
     parser.add_argument(
         "--also",
@@ -57,9 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
         help="forms that the bundle shall hold beside that of OpenVINO, in f32, for 'runtime' of the node",
     )
     parser.add_argument("--data-dir", help="folder of built data sets (default: that of build_dataset)")
+    old_spelling(parser, "--pictures", "--count")
+    old_spelling(parser, "--guard-frames", "--guard-count")
+    old_spelling(parser, "--version", "--model-version")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    quiet_tensorflow()
 
     from rt_seg.bundle import BundleError
     from rt_seg.labels import LabelError
@@ -83,15 +85,15 @@ def main(arguments: list[str] | None = None) -> int:
         dataset = load_dataset(configuration.dataset, options.data_dir)
         split = options.split or configuration.train_split
         count = dataset.count(split)
-        step = max(count // options.pictures, 1)
+        step = max(count // options.count, 1)
         depth = configuration.net in DEPTH_NETS
-        chosen = dataset.examples(split, depth=depth).shard(step, 0).take(options.pictures)
+        chosen = dataset.examples(split, depth=depth).shard(step, 0).take(options.count)
         chosen = list(chosen.as_numpy_iterator())
         images = [example["image"] for example in chosen]
         names = {example["name"].decode("utf-8") for example in chosen}
         guard_split = configuration.validation_split
         examples = dataset.examples(guard_split, depth=depth).as_numpy_iterator()
-        validation = disjoint_frames(examples, names, options.guard_frames)
+        validation = disjoint_frames(examples, names, options.guard_count)
         if options.output is None:
             name = options.name or run.resolve().name
             if not name.strip(".") or "/" in name:
@@ -105,14 +107,14 @@ def main(arguments: list[str] | None = None) -> int:
             run,
             options.output,
             name,
-            options.version,
+            options.model_version,
             options.license,
             images,
             options.precision,
             options.height,
             options.width,
             options.also,
-            lambda made: model_card(name, options.version, options.license, options.notes, run, dataset, made),
+            lambda made: model_card(name, options.model_version, options.license, options.notes, run, dataset, made),
             validation,
             f"{dataset.name} {guard_split}, frames that calibration did not see",
             training_data(configuration, dataset.count(configuration.train_split)),

@@ -5,6 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from rt_seg.command_line import command_parser, old_spelling
 from rt_seg.labels import LabelSet
 from rt_seg_training.labelling.automatic_labelling import (
     SHEET,
@@ -38,15 +39,15 @@ def _labels(options: argparse.Namespace, output: Path) -> LabelSet:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="label_binary",
+    parser = command_parser(
+        "label_binary",
         description="Make the foreground mask of an object in each picture of rgb/ (or color/): in a window, with "
         "GrabCut, contours, outline, brush and colour tolerance; or without hands, by --auto: what stands out from the "
         "dominant plane of depth/, what differs from a picture of the empty scene, what a model finds, or the mask of "
         "the frame before, moved by optical flow (label some by hand, then the rest of the film). The window begins "
         "with the first picture that has no mask, writes by itself, and shows its keys; --auto leaves a contact "
         "sheet to look at before you train.",
-        epilog="examples: rosrun rt_seg label_binary captures --output my_images --name cup --propagate;  "
+        example="rosrun rt_seg label_binary captures --output my_images --name cup --propagate\n"
         "rosrun rt_seg label_binary captures --output my_images --name cup --auto depth",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with rgb/ or color/ and, for depth, depth/")
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle: folder of the model bundle")
     defaults = StandingOutSettings()
     parser.add_argument(
-        "--height", type=float, default=defaults.height,
+        "--min-height", type=float, default=defaults.height,
         help="depth: least distance in metres between plane and object (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
@@ -80,23 +81,26 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--at-border", action="store_true", help="auto: keep regions that the picture's rim cuts off")
     parser.add_argument(
-        "--least-area", type=float, default=defaults.least_area, metavar="SHARE",
+        "--min-area", type=float, default=defaults.min_area, metavar="SHARE",
         help="auto: smallest region, as share of the picture (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--largest-area", type=float, default=defaults.largest_area, metavar="SHARE",
+        "--max-area", type=float, default=defaults.max_area, metavar="SHARE",
         help="auto: largest region, as share of the picture (default: %(default)s)",
     )  # fmt: skip
+    old_spelling(parser, "--height", "--min-height")
+    old_spelling(parser, "--least-area", "--min-area")
+    old_spelling(parser, "--largest-area", "--max-area")
     return parser
 
 
 def _method(options: argparse.Namespace, output: Path, labels: LabelSet) -> Method:
-    if options.objects < 0 or options.refine < 0 or options.height <= 0 or options.threshold <= 0:
-        raise LabellingError("--objects and --refine must be at least 0, --height and --threshold above 0")
+    if options.objects < 0 or options.refine < 0 or options.min_height <= 0 or options.threshold <= 0:
+        raise LabellingError("--objects and --refine must be at least 0, --min-height and --threshold above 0")
     settings = StandingOutSettings(
-        height=options.height,
-        least_area=options.least_area,
-        largest_area=options.largest_area,
+        height=options.min_height,
+        min_area=options.min_area,
+        max_area=options.max_area,
         objects=options.objects,
         at_border=options.at_border,
     )

@@ -5,19 +5,20 @@ import argparse
 import sys
 from pathlib import Path
 
+from rt_seg.command_line import command_parser
 from rt_seg.labels import LabelSet
 from rt_seg_training.labelling.captures import LabellingError
 from rt_seg_training.labelling.label_lists import labels_in, with_classes
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="label_semantic",
+    parser = command_parser(
+        "label_semantic",
         description="Give classes to the pictures of a folder in a window: pick contours inside the object (the hole "
         "of a part), paint what has a colour, or use brush, outline and GrabCut, each with any class of labels.yaml. "
         "Begins with the masks that are there, say those of label_binary, and at first changes pixels of the object "
         "only.",
-        epilog="example: rosrun rt_seg label_semantic my_images --add-class hole screw",
+        example="rosrun rt_seg label_semantic my_images --add-class hole screw",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with rgb/ or color/, gt/ and labels.yaml")
     parser.add_argument(

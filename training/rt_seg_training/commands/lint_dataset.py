@@ -1,7 +1,6 @@
 """The lint_dataset tool: shows what spoils a labelled data set, as a table and as a page with pictures."""
 from __future__ import annotations
 
-import argparse
 import base64
 import contextlib
 import html
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_seg.command_line import BAD_INPUT, DONE, FOUND, command_parser
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import read_image
 from rt_seg_training.datasets.layouts import LAYOUTS, read_layout
@@ -117,13 +117,15 @@ def _data_url(image: np.ndarray) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line of lint_dataset; returns the exit code: 0, 1 when the set cannot be built as it is."""
-    parser = argparse.ArgumentParser(
-        prog="lint_dataset",
+    """Command line of lint_dataset; returns the exit code: 0, 1 when the set cannot be built as it is, 2 when it is
+    no data set."""
+    parser = command_parser(
+        "lint_dataset",
         description="Look for what spoils a labelled data set: unreadable files, images without masks, label values "
         "outside the class list, empty masks, absent and rare classes, depth that is not in millimetres, validation "
-        "images that training has seen. Exit code 0: it can be built (warnings are for you to judge), 1: it cannot.",
-        epilog="example: rosrun rt_seg lint_dataset custom my_images --html lint.html",
+        "images that training has seen. Exit code 0: it can be built (warnings are for you to judge), 1: it cannot, "
+        "2: it cannot be read.",
+        example="rosrun rt_seg lint_dataset custom my_images --html lint.html",
     )
     parser.add_argument("layout", choices=LAYOUTS, help="as for build_dataset")
     parser.add_argument("source", metavar="PATH", type=Path, help="folder or file of the data set")
@@ -144,5 +146,5 @@ def main(arguments: list[str] | None = None) -> int:
             print(options.html)
     except (DatasetError, OSError) as error:
         print(f"lint_dataset: {error}", file=sys.stderr)
-        return 1
-    return 1 if report.errors else 0
+        return BAD_INPUT
+    return FOUND if report.errors else DONE

@@ -1,11 +1,11 @@
 """The make_blank tool: empty masks for pictures in which nothing is to be found."""
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from rt_seg.command_line import command_parser
 from rt_seg.labels import LabelSet
 
 
@@ -66,11 +66,11 @@ def make_blank(folder: Path, output: Path, labels: LabelSet) -> Blanks:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line of make_blank; returns 0, 1 when some pictures cannot be used, or 2 when nothing could be begun."""
-    parser = argparse.ArgumentParser(
-        prog="make_blank",
+    parser = command_parser(
+        "make_blank",
         description="Make an empty mask for each picture of rgb/ (or color/) that has none: pictures without the "
         "object, which teach a network what it is not. Masks that are there stay.",
-        epilog="example: rosrun rt_seg make_blank empty_scenes --output my_images",
+        example="rosrun rt_seg make_blank empty_scenes --output my_images",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with rgb/ or color/")
     parser.add_argument("--output", type=Path, metavar="DIR", help="set to add them to (default: that of the pictures)")

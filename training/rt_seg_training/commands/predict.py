@@ -6,6 +6,7 @@ import itertools
 import sys
 from pathlib import Path
 
+from rt_seg.command_line import command_parser, old_spelling
 from rt_seg_training.prediction.output_record import OutputRecord, OutputRecordError, description
 from rt_seg_training.prediction.prediction import (
     PredictionError,
@@ -18,17 +19,17 @@ from rt_seg_training.prediction.prediction import (
     predict_video,
 )
 
-EXAMPLE = """examples:
+EXAMPLE = """
   rosrun rt_seg predict tabletop photo.jpg --output predictions
   rosrun rt_seg predict tabletop photos/ drive.mp4 --output predictions
   rosrun rt_seg predict tabletop recording.bag
-  rosrun rt_seg predict tabletop 0 --frames 300
+  rosrun rt_seg predict tabletop 0 --count 300
   rosrun rt_seg predict indoor realsense
 
 A picture a/b.jpg gives predictions/b_mask.png (class ids, one byte a pixel) and predictions/b_overlay.jpg; a video
 c.mp4 gives predictions/c_overlay.mp4 and, with --video-masks, predictions/c_masks/000000.png and so on. A rosbag d.bag
 gives predictions/d_segmented.bag: all its messages, and /segmentation/mask and /segmentation/overlay with the stamps
-and frame ids of its colour images. A number is a camera, which gives a video until Ctrl-C or for --frames.
+and frame ids of its colour images. A number is a camera, which gives a video until Ctrl-C or for --count frames.
 A model that takes depth finds that of a picture a/rgb/b.jpg in a/depth/b.png (16 bits, millimetres; it is shown in
 predictions/b_depth.png), that of a bag under the stamps of its colour images, and that of a RealSense camera with the
 source `realsense`. Without depth it goes on with colour alone. Folders depth/ and gt/ beside rgb/ are not segmented.
@@ -51,14 +52,14 @@ def predict_all(
     `record`: of the output folder; `topic`: of the colour images in bags, None finds it; `frames` of a camera, 0 until
     Ctrl-C.
     """
-    from tqdm import tqdm
+    from rt_seg.progress import progress
 
     there = 0
     failures: list[str] = []
     notes: list[str] = []
     pictures = [task for task in tasks if task.kind == "picture"]
     others = [task for task in tasks if task.kind != "picture"]
-    for task in itertools.chain(tqdm(pictures, unit="picture", disable=len(pictures) < 2), others):
+    for task in itertools.chain(progress(pictures, unit="image", disable=len(pictures) < 2), others):
         try:
             if record.holds(task.result, task.source):
                 there += 1
@@ -90,11 +91,10 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
     `program` is its name in messages. The `head` binary, a preset, takes bundles of two classes only.
     """
     presets = {None: "", "binary": " (`predict` for bundles of two classes)", "semantic": " (the same as `predict`)"}
-    parser = argparse.ArgumentParser(
-        prog=program,
+    parser = command_parser(
+        program,
         description=f"Segment pictures, videos, bags or a camera with a model bundle{presets[head]}.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        example=EXAMPLE.replace("rt_seg predict ", f"rt_seg {program} "),
     )
     parser.add_argument("bundle", type=Path, help="the model bundle: a folder or a name, shipped or your own")
     parser.add_argument(
@@ -107,8 +107,9 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
     parser.add_argument("--alpha", type=_share, default=0.5, help="share of the class colour in overlays, 0 to 1")
     parser.add_argument("--video-masks", action="store_true", help="write the mask of each frame of a video too")
     parser.add_argument("--topic", help="colour images of a bag (default: that of a RealSense camera, or the only one)")
-    parser.add_argument("--frames", type=int, default=0, help="frames to take from a camera (default: until Ctrl-C)")
+    parser.add_argument("--count", type=int, default=0, help="frames to take from a camera (default: until Ctrl-C)")
     parser.add_argument("--overwrite", action="store_true", help="make results anew that are there already")
+    old_spelling(parser, "--frames", "--count")
     options = parser.parse_args(arguments)
     from rt_seg.bundle import BundleError
 
@@ -125,7 +126,7 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
             OutputRecord(options.output, made_by, options.overwrite),
             options.video_masks,
             options.topic,
-            options.frames,
+            options.count,
         )
     except (BundleError, OutputRecordError, PredictionError) as error:
         print(f"{program}: {error}", file=sys.stderr)

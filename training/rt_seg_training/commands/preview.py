@@ -1,7 +1,6 @@
 """The preview tool: a custom data set as one picture and as one HTML page, with overlays and a class histogram."""
 from __future__ import annotations
 
-import argparse
 import base64
 import html
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_seg.command_line import BAD_INPUT, command_parser
 from rt_seg.labels import LabelSet
 
 PAGE = """<!DOCTYPE html>
@@ -80,11 +80,11 @@ def preview(
     be written.
     """
     import cv2
-    from tqdm import tqdm
 
     from rt_seg.atomic_file import write_atomically
     from rt_seg.products.depth_picture import SHOWN, depth_picture
     from rt_seg.products.overlay import Palette
+    from rt_seg.progress import progress
     from rt_seg_training.datasets.contact_sheet import contact_sheet, evenly_spaced
     from rt_seg_training.datasets.custom.custom_source import read_custom
     from rt_seg_training.datasets.labelled_frame import encode, read_frame
@@ -98,7 +98,7 @@ def preview(
     statistics = Statistics(np.zeros(256, np.int64), np.zeros(256, np.int64))
     overlays: list[tuple[str, np.ndarray]] = []
     figures = []
-    for number, (split, pair) in enumerate(tqdm(pairs, unit="frame", leave=False, disable=None)):
+    for number, (split, pair) in enumerate(progress(pairs, unit="frame", leave=False)):
         frame = read_frame(data, pair)
         counts = np.bincount(frame.mask.ravel(), minlength=256)
         statistics.pixels[:] += counts
@@ -135,11 +135,11 @@ def preview(
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line of preview; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="preview",
+    parser = command_parser(
+        "preview",
         description="Show a labelled data set (rgb/, gt/, labels.yaml; folder or zip): a contact sheet and an HTML "
         "page with overlays, depth if there is any, and the share of each class.",
-        epilog="example: rosrun rt_seg preview my_images --output preview",
+        example="rosrun rt_seg preview my_images --output preview",
     )
     parser.add_argument("source", type=Path, metavar="PATH", help="folder or zip file of the data set")
     parser.add_argument("--output", type=Path, default=Path("preview"), help="folder to write (default: %(default)s)")
@@ -156,6 +156,6 @@ def main(arguments: list[str] | None = None) -> int:
         )  # fmt: skip
     except (ValueError, OSError) as error:  # DatasetError is a ValueError
         print(f"preview: {error}", file=sys.stderr)
-        return 1
+        return BAD_INPUT
     print(f"{sheet}\n{page}")
     return 0

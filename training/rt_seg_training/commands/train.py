@@ -4,17 +4,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-import os
 import sys
 from typing import Any
 
+from rt_seg.command_line import command_parser
 from rt_seg.package_files import names_of
 from rt_seg_training.commands import legacy_flags as original_flags
+from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
 from rt_seg_training.configuration import SHIPPED, ConfigurationError, add_overrides, load_configuration
 
-EXAMPLE = """example:
-  rosrun rt_seg build_dataset camvid ~/CamVid
-  rosrun rt_seg train camvid --batch-size 4
+EXAMPLE = """
+  rosrun rt_seg train camvid --batch-size 4        # after: rosrun rt_seg build_dataset camvid ~/CamVid
 
 The run folder (runs/<name of the configuration>) gets the weights, the settings in force, the labels, history.csv,
 curves.png, and the scalars and pictures for `tensorboard --logdir runs`. A run that was interrupted or killed goes on
@@ -34,11 +34,10 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
     left out: the shipped one, `custom`, is taken.
     """
     preset: dict[str, Any] = {} if head is None else {"nargs": "?", "default": "custom"}
-    parser = argparse.ArgumentParser(
-        prog=program,
+    parser = command_parser(
+        program,
         description="Train a network on a built data set." if head is None else f"`train` with --head {head}.",
-        epilog=EXAMPLE + original_flags.DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        example=EXAMPLE.replace("rt_seg train ", f"rt_seg {program} ") + original_flags.DESCRIPTION,
     )
     parser.add_argument(
         "configuration",
@@ -59,9 +58,7 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
         parser.error(f"--epochs: {epochs} must be at least 1")
     if head is not None:
         options.setdefault("head", head)
-    # TensorFlow turns oneDNN on by itself only on CPUs with AVX-512 or AMX; with AVX2 alone it is twice as fast too.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    quiet_tensorflow()
     from rt_seg_training.datasets.errors import DatasetError
 
     try:

@@ -98,10 +98,10 @@ def inspect(pair: Pair, source: Source) -> Inspection:
 
 def inspections(source: Source) -> Iterator[Inspection]:
     """Those of all pairs, split by split, with a progress bar."""
-    from tqdm import tqdm
+    from rt_seg.progress import progress
 
     pairs = [pair for members in source.splits.values() for pair in members]
-    for pair in tqdm(pairs, desc="checking", unit="pair", leave=False, disable=None):
+    for pair in progress(pairs, desc="checking", unit="pair", leave=False):
         yield inspect(pair, source)
 
 

@@ -105,7 +105,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
         return examples_on_beam(self.reader(), source, split)
 
     def _examples(self, source: Source, pairs: tuple[Pair, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-        from tqdm import tqdm
+        from rt_seg.progress import progress
 
-        for pair in tqdm(pairs, desc="writing", unit="pair", leave=False, disable=None):
+        for pair in progress(pairs, desc="writing", unit="pair", leave=False):
             yield make_example(pair, source)

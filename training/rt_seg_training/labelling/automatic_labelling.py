@@ -118,10 +118,9 @@ def label_folder(
     mask would teach that the object is background. Masks that are there stay, unless `overwrite`. Raises
     LabellingError when there are no pictures; OSError.
     """
-    from tqdm import tqdm
-
     from rt_seg.atomic_file import write_atomically
     from rt_seg.products.overlay import Palette
+    from rt_seg.progress import progress
     from rt_seg_training.datasets.contact_sheet import contact_sheet, evenly_spaced
     from rt_seg_training.datasets.errors import DatasetError
     from rt_seg_training.datasets.images import read_image, read_mask
@@ -133,7 +132,7 @@ def label_folder(
         write_labels(output, labels)
     copying = output.resolve() != folder.resolve() or not (folder / "rgb").is_dir()
     made, failures, labelled = 0, [], []
-    for capture in tqdm(captures, unit="frame", leave=False, disable=None):
+    for capture in progress(captures, unit="frame", leave=False):
         target = mask_file(output, capture)
         if target.exists() and not overwrite:
             if copying:

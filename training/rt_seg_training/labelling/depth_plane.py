@@ -24,8 +24,8 @@ class StandingOutSettings:
     noise: float = 0.02
     """Distance at 1 m within which a pixel belongs to the plane; it grows with the square of the distance, as the
     error of stereo depth does."""
-    least_area: float = 0.002
-    largest_area: float = 0.6
+    min_area: float = 0.002
+    max_area: float = 0.6
     objects: int = 1
     """Most objects to keep, the largest first; 0 = all."""
     at_border: bool = False
@@ -93,7 +93,7 @@ def chosen_regions(mask: np.ndarray, settings: StandingOutSettings) -> np.ndarra
     for number in range(1, count):
         left, top, box_width, box_height, area = boxes[number]
         cut_off = left == 0 or top == 0 or left + box_width == width or top + box_height == height
-        if settings.least_area <= area / mask.size <= settings.largest_area and (settings.at_border or not cut_off):
+        if settings.min_area <= area / mask.size <= settings.max_area and (settings.at_border or not cut_off):
             kept.append((int(area), number))
     kept.sort(reverse=True)
     if settings.objects:

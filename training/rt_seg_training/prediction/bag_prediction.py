@@ -16,8 +16,8 @@ import lz4.frame
 import numpy as np
 from rosbags.rosbag1 import Reader, ReaderError, Writer
 from rosbags.typesys import Stores, get_typestore
-from tqdm import tqdm
 
+from rt_seg.progress import progress_bar
 from rt_seg.recordings.bag_files import fault_of_bag
 from rt_seg.recordings.image_messages import ConversionError, color_to_rgb
 from rt_seg_training.prediction.bag_depth import BagDepth, depth_topic
@@ -106,7 +106,7 @@ def predict_bag(
             writer = Writer(temporary)
             writer.set_compression(Writer.CompressionFormat.LZ4)
             writer.compressor = _compress
-            with writer, tqdm(total=total, unit="image", desc=source.name) as progress:
+            with writer, progress_bar(total=total, unit="image", desc=source.name) as progress:
                 copies, known = {}, {}
                 for connection in reader.connections:
                     options = {

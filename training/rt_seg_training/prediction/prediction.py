@@ -191,7 +191,8 @@ def predict_video(task: Task, predict: Predictor, masks: bool) -> list[str]:
     Raises PredictionError.
     """
     import cv2
-    from tqdm import tqdm
+
+    from rt_seg.progress import progress_bar
 
     result = task.result
     result.parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +204,7 @@ def predict_video(task: Task, predict: Predictor, masks: bool) -> list[str]:
         for number, (frame, rate, count) in enumerate(_frames(task.source)):
             if writer is None:
                 writer = _video_writer(temporary, result, frame, rate)
-                progress = tqdm(total=count or None, unit="frame", desc=task.source.name)
+                progress = progress_bar(total=count or None, unit="frame", desc=task.source.name)
             mask, overlay = predict(frame)
             writer.write(cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
             if masks:

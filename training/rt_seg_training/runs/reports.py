@@ -11,10 +11,10 @@ from typing import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
+from rt_seg.progress import progress_bar
 from rt_seg_training.input_pipeline.batches import resize_image
 from rt_seg_training.nets.normalization import Normalization
 
@@ -36,7 +36,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._bar, self._score = None, None
 
     def on_train_begin(self, logs=None):
-        self._bar = tqdm(
+        self._bar = progress_bar(
             total=self._total_steps,
             initial=self._first_step,
             desc="training",

@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from rt_seg.command_line import BAD_INPUT, FOUND, command_parser, old_spelling
 from rt_seg.labels import LabelError, LabelSet
 from rt_seg.simulation import SCENE_VERSION, SimulationError
 from rt_seg.simulation.classes import tabletop_labels, things_labels
@@ -162,7 +163,7 @@ def synthesize(
     folder was begun with other settings or an argument is out of range, SimulationError when rendering is not possible,
     OSError when the folder cannot be written.
     """
-    from tqdm import tqdm
+    from rt_seg.progress import progress_bar
 
     if count < 1:
         raise SynthesisError(f"count {count}: accepted are integers from 1")
@@ -192,7 +193,7 @@ def synthesize(
         for number in range(count)
         if not all(path.is_file() for path in frame_files(folder, number, image_format, with_depth).values())
     ]
-    with tqdm(total=count, initial=count - len(todo), unit="frame", disable=None) as progress:
+    with progress_bar(total=count, initial=count - len(todo), unit="frame") as progress:
         if jobs == 1 or len(todo) < 2:
             for task in todo:
                 make_frame(*task)
@@ -258,15 +259,13 @@ def _unpack(archive: Path, folder: Path, recipe: Recipe) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="synthesize",
+    parser = command_parser(
+        "synthesize",
         description="Make a data set of simulated scenes: rgb/, gt/ (class ids), labels.yaml, splits.yaml. A "
         "recipe puts your own parts into them. A run that was broken off goes on where it stopped.",
-        epilog="examples:\n"
-        "  rosrun rt_seg synthesize --count 1500 --seed 0 --output data/tabletop --depth\n"
-        "  rosrun rt_seg synthesize --scene things --count 3000 --depth --output data/things\n"
+        example="  rosrun rt_seg synthesize --count 1500 --seed 0 --output data/tabletop --with-depth\n"
+        "  rosrun rt_seg synthesize --scene things --count 3000 --with-depth --output data/things\n"
         "  rosrun rt_seg synthesize --recipe bracket --count 600 --output bracket.zip",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -282,7 +281,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=1500, help="number of frames (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="frame i shows scene SEED + i (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=cores, help="processes (default: one a core, %(default)s)")
-    parser.add_argument("--depth", action="store_true", help="also write depth/ (16-bit PNG, millimetres, 0 = unknown)")
+    parser.add_argument(
+        "--with-depth", action="store_true", help="also write depth/ (16-bit PNG, millimetres, 0 = unknown)"
+    )
     parser.add_argument(
         "--image-format", choices=IMAGE_FORMATS, default="jpg", help="of the colour images (default: %(default)s)"
     )
@@ -294,6 +295,7 @@ def _parser() -> argparse.ArgumentParser:
         help="share of the frames, the last ones, that splits.yaml lists for validation; 0 writes no splits.yaml "
         "(default: %(default)s)",
     )
+    old_spelling(parser, "--depth", "--with-depth")
     return parser
 
 
@@ -312,7 +314,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.count,
             options.seed,
             jobs=options.jobs,
-            with_depth=options.depth,
+            with_depth=options.with_depth,
             image_format=options.image_format,
             validation_share=options.validation_share,
             scene=scene,
@@ -320,14 +322,14 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except (SynthesisError, SimulationError, LabelError, OSError) as error:
         print(f"synthesize: {error}", file=sys.stderr)
-        return 1
+        return BAD_INPUT
     except BrokenProcessPool:
         print(
             "synthesize: a worker process died (is memory short?); the same command goes on from here, "
             "perhaps with fewer --jobs",
             file=sys.stderr,
         )
-        return 1
+        return FOUND
     except KeyboardInterrupt:
         print("synthesize: stopped; the same command goes on from here", file=sys.stderr)
         return 130

@@ -8,11 +8,19 @@ from typing import Any, Callable
 import rospy
 
 from rt_seg.cameras.errors import CameraError, CameraFault, CameraSettingError
+from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.ros.camera.camera_diagnostics import CameraDiagnostics
 from rt_seg.ros.camera.camera_publisher import CameraPublisher
 from rt_seg.ros.camera_topics import COLOR
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.settings import SettingsError, read_settings
+
+EXAMPLE = """rosrun rt_seg camera_node _source:=webcam _device:=0
+rosrun rt_seg camera_node _source:=realsense_sdk _width:=848 _height:=480
+rosrun rt_seg camera_node _source:=simulated _seed:=3
+
+`roslaunch rt_seg live.launch camera:=webcam` starts it with a segmentation node; launch/camera.launch explains the
+parameters."""
 
 SOURCES = ("realsense_sdk", "webcam", "video", "simulated")
 RETRY = 2.0
@@ -112,7 +120,8 @@ def run(settings: CameraSettings, open_source: Callable[[CameraSettings, bool], 
 
 
 def main() -> int:
-    """Run the node; returns 1 when its settings cannot be used, or the ROS master was restarted."""
+    """Run the node; returns 2 when its settings cannot be used, 1 when the ROS master was restarted."""
+    node_arguments("camera_node", __doc__, [CameraSettings], EXAMPLE)
     rospy.init_node("camera")
     master = MasterWatch()
     try:
@@ -125,7 +134,7 @@ def main() -> int:
         run(settings)
     except (SettingsError, CameraSettingError) as error:
         rospy.logfatal(str(error))
-        return 1
+        return BAD_INPUT
     except rospy.ROSException:
         if not rospy.is_shutdown():  # publishing on a topic closed by the shutdown is no failure
             raise

@@ -1,18 +1,19 @@
 """Says how to install a camera's driver where it is absent: roslaunch itself only knows that a resource is missing."""
 from __future__ import annotations
 
-import argparse
 import sys
 
 import rospkg
 
+from rt_seg.command_line import command_parser
+
 
 def main() -> int:
     """Print the folder of the ROS package; without it, say on stderr how to install it and return 1."""
-    parser = argparse.ArgumentParser(
-        prog="check_driver",
+    parser = command_parser(
+        "check_driver",
         description="Check that the ROS package of a camera driver is there.",
-        epilog="example: rosrun rt_seg check_driver realsense2_camera ros-noetic-realsense2-camera",
+        example="rosrun rt_seg check_driver realsense2_camera ros-noetic-realsense2-camera",
     )
     parser.add_argument("package", help="ROS package of the driver")
     parser.add_argument("apt_package", help="Debian package that holds it")

@@ -1,10 +1,11 @@
 """Lists the cameras that are plugged in here, with what live.launch wants to know of them."""
 from __future__ import annotations
 
-import argparse
 from typing import Any, List, Optional
 
-EPILOG = """example:
+from rt_seg.command_line import command_parser
+
+EPILOG = """
   rosrun rt_seg list_cameras            # then: roslaunch rt_seg live.launch camera:=realsense_sdk serial_no:=NUMBER
 
 `rosrun rt_seg doctor` says what is wrong with a camera that is missing here."""
@@ -24,9 +25,8 @@ def _realsense(device: Any) -> List[str]:
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Print the list; returns 1 when there is no camera."""
-    argparse.ArgumentParser(
-        prog="rosrun rt_seg list_cameras", description=__doc__, epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    command_parser(
+        "list_cameras", description=__doc__, example=EPILOG,
     ).parse_args(arguments)  # fmt: skip
     from rt_seg.cameras.errors import CameraError
     from rt_seg.cameras.realsense_device import connected_devices

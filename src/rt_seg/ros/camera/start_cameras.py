@@ -13,9 +13,14 @@ import yaml
 from tf2_msgs.msg import TFMessage
 
 from rt_seg.cameras.frame import Placement
+from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.model_home import find_bundle
 from rt_seg.ros.camera_frames import static_transform
 from rt_seg.ros.settings import SettingsError, read_settings
+
+EXAMPLE = """rosrun rt_seg start_cameras _cameras:=config/cameras.yaml _config:=config/segmentation.yaml
+
+Usually started by: roslaunch rt_seg live.launch camera:=several cameras:=FILE"""
 
 SOURCES = ("realsense", "realsense_sdk", "webcam", "video", "recording", "simulated", "none")
 KEYS = ("name", "source", "serial", "bundle", "extrinsic", "arguments")
@@ -148,14 +153,15 @@ def transforms(cameras: List[CameraEntry]) -> TFMessage:
 
 
 def main() -> int:
-    """Start the cameras and wait; returns 1 when the file cannot be used."""
+    """Start the cameras and wait; returns 2 when the file cannot be used."""
+    node_arguments("start_cameras", __doc__, [StartSettings], EXAMPLE)
     rospy.init_node("start_cameras", disable_signals=True)
     try:
         settings = read_settings(StartSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
         cameras = read_cameras(Path(settings.cameras).expanduser())
     except SettingsError as error:
         rospy.logfatal(str(error))
-        return 1
+        return BAD_INPUT
     static = rospy.Publisher("/tf_static", TFMessage, queue_size=1, latch=True)
     static.publish(transforms(cameras))
     package = Path(rospkg.RosPack().get_path("rt_seg"))

@@ -1,21 +1,20 @@
 """Looks at an installation and at a running graph, and says what is wrong and what to do about it."""
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import List, Optional
 
+from rt_seg.command_line import command_parser
 from rt_seg.ros.doctor.finding import BAD, NOTE, Finding, describe
 from rt_seg.ros.doctor.installation import check_bundles, check_machine, check_modules, installed_bundles
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Look, print, and return 1 when something is BAD."""
-    parser = argparse.ArgumentParser(
-        prog="rosrun rt_seg doctor",
+    parser = command_parser(
+        "doctor",
         description=__doc__,
-        epilog="example: rosrun rt_seg doctor --camera camera --seconds 10",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        example="rosrun rt_seg doctor --camera camera --seconds 10",
     )
     parser.add_argument("--camera", default="camera", help="namespace of the camera's topics (default: camera)")
     parser.add_argument("--node", default="segmentation", help="name of the node (default: segmentation)")

@@ -37,7 +37,7 @@ class AdjustableSettings:
     drop: str = _choice("", "classes that do not stay in ~depth_kept and ~points_kept, comma-separated")
     margin: int = _setting(2, 0, 50, "pixels around what does not stay that do not stay either")
     channels: str = _choice("", "classes of ~probabilities, comma-separated; empty takes all")
-    least_area: int = _setting(150, 1, 10**8, "pixels of the smallest region that ~objects names")
+    min_area: int = _setting(150, 1, 10**8, "pixels of the smallest region that ~objects names")
     openings: str = _choice("hole", "names of classes that are holes in a surface, comma-separated")
     save_below_confidence: float = _setting(
         0.0, 0.0, 1.0, "save the frames whose mean probability is lower, for the next round of labelling; 0: none"

@@ -136,6 +136,6 @@ class FrameProducts:
         """Connected regions, largest first."""
         plan = self.plan
         return find_objects(
-            self.mask, plan.bundle.labels, plan.settings.least_area, self.inputs.depth, self.rays, self.confidence,
+            self.mask, plan.bundle.labels, plan.settings.min_area, self.inputs.depth, self.rays, self.confidence,
             plan.openings,
         )  # fmt: skip

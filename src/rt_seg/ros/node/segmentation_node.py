@@ -19,6 +19,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from rt_seg.bundle import BundleError
 from rt_seg.cameras.frame import Intrinsics
 from rt_seg.cfg import SegmentationConfig
+from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.engines import PRECISIONS
 from rt_seg.msg import FrameTiming
 from rt_seg.recordings.image_messages import (
@@ -46,6 +47,12 @@ from rt_seg.ros.settings import SettingsError, read_settings
 from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES, Pair
 from rt_seg.sized_segmenter import AUTO, FULL
 
+EXAMPLE = """rosrun rt_seg segmentation_node _bundle:=models/indoor color/image_raw:=/camera/color/image_raw
+
+`roslaunch rt_seg live.launch` starts it with a camera; config/segmentation.yaml explains the parameters."""
+
+OLD_NAMES = {"least_area": "min_area"}
+"""Parameters that had another name in the release before."""
 RAW = "raw"
 RECENT = 300
 """Images whose times of inference the percentiles in the diagnostics are of."""
@@ -391,6 +398,11 @@ def engine_settings(settings: SegmentationSettings) -> EngineSettings:
 
 def read_all_settings(parameters: dict, where: str) -> Tuple[SegmentationSettings, AdjustableSettings]:
     """Both kinds of settings from the node's parameters. Raises SettingsError."""
+    parameters = dict(parameters)
+    for old, new in OLD_NAMES.items():
+        if old in parameters:
+            rospy.logwarn(f"{where}: parameter {old!r} is called {new!r} now; the old name goes with the next release")
+            parameters[new] = parameters.pop(old)
     return (
         read_settings(SegmentationSettings, parameters, where, AdjustableSettings),
         read_settings(AdjustableSettings, parameters, where, SegmentationSettings),
@@ -398,8 +410,9 @@ def read_all_settings(parameters: dict, where: str) -> Tuple[SegmentationSetting
 
 
 def main() -> int:
-    """Run the node; returns the exit code: 0 after a shutdown, 1 when settings or model bundle cannot be used, or the
-    ROS master was restarted."""
+    """Run the node; returns the exit code: 0 after a shutdown, 2 when settings or model bundle cannot be used, 1 when
+    the ROS master was restarted."""
+    node_arguments("segmentation_node", __doc__, [SegmentationSettings, AdjustableSettings], EXAMPLE)
     rospy.init_node("segmentation")
     master = MasterWatch()
     try:
@@ -407,7 +420,7 @@ def main() -> int:
         model = load_model(settings.bundle, engine_settings(settings))
     except (SettingsError, BundleError) as error:
         rospy.logfatal(str(error))
-        return 1
+        return BAD_INPUT
     rospy.loginfo(f"model {model.title} from {model.bundle.folder}: {model.segmenter.description}")
     SegmentationNode(settings, adjustable, model).run()
     return int(master.lost)

@@ -13,6 +13,7 @@ import rospy
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import Image
 
+from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.confusion import class_iou, confusion_matrix, mean_iou
 from rt_seg.labels import Label, LabelSet
 from rt_seg.msg import LabelInfo
@@ -22,6 +23,10 @@ from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, mask
 from rt_seg.ros.camera_topics import COLOR, GROUND_TRUTH, RECEIVE_BUFFER
 from rt_seg.ros.node import diagnostics
 from rt_seg.ros.settings import SettingsError, read_settings
+
+EXAMPLE = """rosrun rt_seg status _snapshot:=snapshot.png _period:=2
+
+Subscribes to /camera/color/image_raw and /segmentation/...; `roslaunch rt_seg live.launch viewer:=status` starts it."""
 
 REMEMBERED = 40
 """Messages kept per topic to find those of one stamp: more than a second of a camera at 30 Hz."""
@@ -209,12 +214,13 @@ class Status:
 
 def main() -> int:
     """Run the node; returns the exit code."""
+    node_arguments("status", __doc__, [StatusSettings], EXAMPLE)
     rospy.init_node("status")
     try:
         settings = read_settings(StatusSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
     except SettingsError as error:
         rospy.logfatal(str(error))
-        return 1
+        return BAD_INPUT
     status = Status()
     due = time.monotonic() + settings.period
     while not rospy.is_shutdown():

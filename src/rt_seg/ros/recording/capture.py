@@ -11,7 +11,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Tuple
 
-EXAMPLES = """examples:
+from rt_seg.command_line import BAD_INPUT, INTERRUPTED, command_parser
+
+EXAMPLES = """
   rosrun rt_seg capture clip.mp4 --output captures --rate 2
   rosrun rt_seg capture recordings/kitchen.bag --output captures
   rosrun rt_seg capture topics --output captures --rate 1          # of a running camera: roslaunch rt_seg live.launch …
@@ -24,12 +26,11 @@ LIVE_SOURCES = ("topics", "realsense", "webcam")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="capture",
+    parser = command_parser(
+        "capture",
         description="Take the pictures worth labelling, with aligned depth and camera where the source has them: at "
         "most so many a second, only when the view has changed, or on a key.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        example=EXAMPLES,
     )
     parser.add_argument(
         "source", metavar="SOURCE",
@@ -115,10 +116,9 @@ def _open(options: argparse.Namespace) -> Tuple[Any, bool]:
 
 def _capture(options: argparse.Namespace, source: Any, by_stamp: bool, asked: Any) -> Iterator[bool]:
     """Write what is kept; yields for each picture whether it is new."""
-    from tqdm import tqdm
-
     from rt_seg.capturing.capture_folder import CaptureFolder, stamp_name
     from rt_seg.capturing.selection import CaptureSettings, Selection
+    from rt_seg.progress import progress_bar
 
     settings = CaptureSettings(options.rate, options.change, tuple(options.roi) if options.roi else None)
     # A recording of the SDK has no lasting names either: its stamps are of the time when it is played.
@@ -129,7 +129,7 @@ def _capture(options: argparse.Namespace, source: Any, by_stamp: bool, asked: An
     if is_live and options.change and not asked:
         for picture in folder.pictures():
             selection.remember(picture)
-    with tqdm(source, unit="frame", disable=None) as frames:
+    with progress_bar(iterable=source, unit="frame") as frames:
         used: Counter = Counter()
         for number, frame in selection.chosen(frames):
             name = stamp_name(prefix, frame.stamp) if by_stamp else f"{prefix}_{number:06d}"
@@ -183,11 +183,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
         print(f"capture: {error}", file=sys.stderr)
         if made:
             print(f"capture: {made} pictures were written before; the same command goes on", file=sys.stderr)
-        return 1
+        return BAD_INPUT
     # A live source has no end of its own: Ctrl-C is the usual one.
     if stopped and options.source not in LIVE_SOURCES:
         print("capture: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     for text, count in getattr(source, "notes", {}).items():
         if count:
             print(f"capture: {text} ({count})" if count > 1 else f"capture: {text}", file=sys.stderr)

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from typing import Iterable, List, Optional, Tuple
 
-_EPILOG = """examples:
-  rosrun rt_seg make_recording simulated --seed 7 --frames 240 recordings/demo.bag
+from rt_seg.command_line import BAD_INPUT, command_parser, old_spelling
+
+_EPILOG = """
+  rosrun rt_seg make_recording simulated --seed 7 --count 240 recordings/demo.bag
   rosrun rt_seg make_recording simulated --recipe bracket recordings/bracket.bag
   rosrun rt_seg make_recording folder --color rgb --depth depth --intrinsics camera.json recordings/desk.bag
 """
@@ -28,19 +30,19 @@ def _rate(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="make_recording",
+    parser = command_parser(
+        "make_recording",
         description="Make a rosbag with the topics of realsense2_camera: colour, aligned depth, their camera infos, "
         "and ground truth where there is one.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        example=_EPILOG,
     )
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
 
     simulated = sources.add_parser("simulated", help="film a simulated tabletop scene")
     simulated.add_argument("--recipe", type=Path, metavar="FILE.yaml", help="what is on the table, as for synthesize")
     simulated.add_argument("--seed", type=int, default=1, help="scene and camera path (default: %(default)s)")
-    simulated.add_argument("--frames", type=_count, default=240, help="number of frames (default: %(default)s)")
+    simulated.add_argument("--count", type=_count, default=240, help="number of frames (default: %(default)s)")
+    old_spelling(simulated, "--frames", "--count")
 
     folder = sources.add_parser("folder", help="read folders of images, paired by file name")
     folder.add_argument("--color", type=Path, required=True, metavar="DIR", help="colour images, PNG or JPEG")
@@ -64,7 +66,7 @@ def _open_source(arguments: argparse.Namespace) -> Tuple[Iterable, int]:
             from rt_seg.simulation.recipe_file import load_recipe
 
             recipe = load_recipe(arguments.recipe)
-        return simulate_recording(arguments.seed, arguments.frames, arguments.rate, recipe=recipe), arguments.frames
+        return simulate_recording(arguments.seed, arguments.count, arguments.rate, recipe=recipe), arguments.count
     from rt_seg.cameras.image_folder import ImageFolder
 
     images = ImageFolder(
@@ -80,21 +82,20 @@ def main(argv: Optional[List[str]] = None) -> int:
         print(f"make_recording: {arguments.output}: the output must end in .bag", file=sys.stderr)
         return 2
 
-    from tqdm import tqdm
-
     from rt_seg.cameras.image_folder import FolderError
+    from rt_seg.progress import progress
     from rt_seg.ros.recording.bag_writer import write_recording
     from rt_seg.simulation import SimulationError
 
     try:
         frames, count = _open_source(arguments)
-        write_recording(tqdm(frames, total=count, unit="frame", desc=arguments.output.name), arguments.output)
+        write_recording(progress(frames, total=count, unit="frame", desc=arguments.output.name), arguments.output)
     except (FolderError, SimulationError) as error:
         print(f"make_recording: {error}", file=sys.stderr)
-        return 1
+        return BAD_INPUT
     except OSError as error:
         print(f"make_recording: cannot write {arguments.output}: {error.strerror or error}", file=sys.stderr)
-        return 1
+        return BAD_INPUT
     except KeyboardInterrupt:
         print("make_recording: interrupted; nothing was written", file=sys.stderr)
         return 130

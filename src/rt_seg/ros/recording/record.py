@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
+from rt_seg.command_line import BAD_INPUT, command_parser, old_spelling
 from rt_seg.ros.camera_topics import COLOR, COLOR_COMPRESSED, COLOR_INFO, DEPTH, DEPTH_COMPRESSED, DEPTH_INFO
 
-EXAMPLE = """examples:
+EXAMPLE = """
   rosrun rt_seg record recordings/kitchen
-  rosrun rt_seg record recordings/kitchen --seconds 60 --split 1000 --compression lz4
+  rosrun rt_seg record recordings/kitchen --split-size 1000 --compression lz4
   rosrun rt_seg record recordings/long --compressed         # JPEG and PNG: a tenth of the room
 
 Play it, all its parts, with: roslaunch rt_seg live.launch recording:=$PWD/recordings/kitchen"""
@@ -31,54 +32,54 @@ def command(options: argparse.Namespace) -> List[str]:
     arguments = ["rosrun", "rosbag", "record", "--tcpnodelay", f"--output-name={options.output}"]
     arguments.append(f"--min-space={options.free}M")
     # rosbag splits at a duration, instead of ending at it, when it is told to split.
-    arguments += [f"--duration={options.seconds}"] if options.seconds else ["--split", f"--size={options.split}"]
+    arguments += [f"--duration={options.seconds}"] if options.seconds else ["--split", f"--size={options.split_size}"]
     if options.compression != "none":
         arguments.append(f"--{options.compression}")
     return arguments + topics(options.camera.strip("/"), options.compressed)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="rosrun rt_seg record", description=__doc__, epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "record", description=__doc__, example=EXAMPLE,
     )  # fmt: skip
     parser.add_argument("output", type=Path, help="bags to write, without ending: OUTPUT_0.bag, OUTPUT_1.bag …, "
                         "or with --seconds OUTPUT.bag")  # fmt: skip
     parser.add_argument("--camera", default="camera", help="namespace of the camera's topics (default: camera)")
     parser.add_argument("--seconds", type=int, default=0, help="end after this time (default: Ctrl-C ends)")
-    parser.add_argument("--split", type=int, default=2000, help="megabytes of a bag (default: %(default)s)")
+    parser.add_argument("--split-size", type=int, default=2000, help="megabytes of a bag (default: %(default)s)")
     parser.add_argument("--free", type=int, default=1000, help="end when fewer MB are free (default: %(default)s)")
     parser.add_argument("--compression", choices=("none", "lz4", "bz2"), default="none",
                         help="of the bag; lz4 takes little time (default: none)")  # fmt: skip
     parser.add_argument("--compressed", action="store_true", help="record the compressed topics, not the raw ones")
+    old_spelling(parser, "--split", "--split-size")
     return parser
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Check what is in the way, then become rosbag; returns 1 when something is."""
+    """Check what is in the way, then become rosbag; returns 2 when something is."""
     options = _parser().parse_args(arguments)
     folder, name = options.output.parent, options.output.name
     numbered = re.compile(re.escape(name) + r"(_\d+)?\.bag(\.active)?")
     present = sorted(path for path in folder.glob("*") if numbered.fullmatch(path.name))
     if present:
         print(f"record: {present[0]} is there already; choose another name, nothing is overwritten", file=sys.stderr)
-        return 1
+        return BAD_INPUT
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         print(f"record: {folder} cannot be made: {error.strerror}", file=sys.stderr)
-        return 1
+        return BAD_INPUT
     free = shutil.disk_usage(str(folder)).free // 2**20
     if free < options.free:
         print(f"record: {free} MB are free in {folder}, and {options.free} shall stay free (--free); make room",
               file=sys.stderr)  # fmt: skip
-        return 1
+        return BAD_INPUT
     import rosgraph
 
     if not rosgraph.is_master_online():
         print("record: no ROS master; start the camera first: roslaunch rt_seg live.launch camera:=realsense",
               file=sys.stderr)  # fmt: skip
-        return 1
+        return BAD_INPUT
     published = {topic for topic, _ in rosgraph.Master("/record").getPublishedTopics("")}
     missing = [topic for topic in topics(options.camera.strip("/"), options.compressed) if topic not in published]
     if missing:
@@ -88,4 +89,4 @@ def main(arguments: Optional[List[str]] = None) -> int:
         os.execvp(call[0], call)
     except OSError as error:
         print(f"record: {call[0]}: {error.strerror}; sudo apt install python3-rosbag", file=sys.stderr)
-        return 1
+        return BAD_INPUT

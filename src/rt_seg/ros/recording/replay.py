@@ -14,6 +14,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 from tf2_msgs.msg import TFMessage
 
+from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.ros import camera_topics
 from rt_seg.ros.camera_frames import camera_transforms
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
@@ -23,6 +24,11 @@ from rt_seg.ros.recording.bag_writer import CAMERA
 from rt_seg.ros.recording.framesets import MESSAGE_TYPES, Frameset, RecordingError, read_framesets
 from rt_seg.ros.settings import SettingsError, read_settings
 from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES
+
+EXAMPLE = """rosrun rt_seg replay _recording:=recordings/demo.bag _loop:=true
+rosrun rt_seg replay _recording:=my_images _rate:=10
+
+`roslaunch rt_seg live.launch recording:=FILE` starts it with a segmentation node."""
 
 CLOCK_STEP = 0.01
 """Seconds between two messages on /clock."""
@@ -229,8 +235,9 @@ class Replay:
 
 
 def main() -> int:
-    """Run the node; returns the exit code: 0 at the end of the recording, 1 when it cannot be played, or the ROS master
-    was restarted."""
+    """Run the node; returns the exit code: 0 at the end of the recording, 2 when it cannot be played, 1 when the ROS
+    master was restarted."""
+    node_arguments("replay", __doc__, [ReplaySettings], EXAMPLE)
     rospy.init_node("replay")
     master = MasterWatch()
     try:
@@ -238,7 +245,7 @@ def main() -> int:
         count = Replay(settings).run()
     except (SettingsError, RecordingError) as error:
         rospy.logfatal(str(error))
-        return 1
+        return BAD_INPUT
     except rospy.ROSException:
         if not rospy.is_shutdown():
             raise
