@@ -27,7 +27,7 @@ class _Lines:
 
 
 class ProgressLines(tqdm):
-    """A bar whose states are lines of their own, one every PERIOD seconds and one at the end."""
+    """A bar whose states are lines of their own, one every PERIOD seconds and, unless `leave` is False, one at the end."""
 
     def __init__(self, *arguments: Any, unit: str = "step", **settings: Any) -> None:
         description = (settings.get("desc") or "").rstrip(": ")
@@ -35,7 +35,7 @@ class ProgressLines(tqdm):
         left = ", {remaining} left" if settings.get("total") else ""
         settings.update(
             unit=f" {unit}s", file=_Lines(settings.get("file") or sys.stderr), mininterval=PERIOD, miniters=1,
-            leave=True, desc=f"{description}: " if description else "",
+            leave=settings.get("leave", True), desc=f"{description}: " if description else "",
             bar_format="{desc}" + counted + "{unit}, {rate_fmt}" + left + "{postfix}",
         )  # fmt: skip
         super().__init__(*arguments, **settings)

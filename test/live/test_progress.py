@@ -25,3 +25,8 @@ def test_what_was_done_before_counts_and_what_is_quick_is_one_line(capsys):
 def test_without_a_number_the_count_alone_is_told(capsys):
     assert list(progress.progress(iter("ab"), unit="pair")) == ["a", "b"]
     assert capsys.readouterr().err.startswith("2 pairs, ")
+
+
+def test_what_leaves_no_trace_is_silent_when_it_is_quick(capsys):
+    assert list(progress.progress("ab", unit="pair", leave=False)) == ["a", "b"]
+    assert not capsys.readouterr().err
