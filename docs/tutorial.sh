@@ -1,9 +1,9 @@
 #!/bin/bash
-# The two roads of docs/tutorial.md, from nothing to a live model:
-#   docs/tutorial.sh camera FOLDER     film, capture, label, augment, build, train, export, live
+# The two workflows of docs/tutorial.md, from nothing to a live model:
+#   docs/tutorial.sh camera FOLDER     record, capture, label, augment, build, train, export, live
 #   docs/tutorial.sh mesh FOLDER       synthesise from a CAD file, build, train, export, live
-# A simulated camera stands for yours. FOLDER holds all that is made; the same command goes on where it was broken off.
-# Smaller or larger: FRAMES and RATE (of the recording), COUNT (of synthesised pictures), STEPS (of training), TRAIN and
+# A simulated camera stands for yours. FOLDER holds all that is made; the same command resumes where it was interrupted.
+# Smaller or larger: FRAMES and RATE (of the recording), COUNT (of synthesised images), STEPS (of training), TRAIN and
 # EXPORT (more options), RECIPE (YAML file).
 set -euo pipefail
 
@@ -17,7 +17,7 @@ name=tutorial_$road
 
 say() { printf '\n== %s\n' "$*"; }
 
-film() {
+record_walk() {
     [ -f "$work/walk.bag" ] ||
         rosrun rt_seg make_recording simulated --recipe "$1" --seed 3 --count "${FRAMES:-240}" --rate "${RATE:-2}" \
             "$work/walk.bag"
@@ -27,8 +27,8 @@ case $road in
 camera)
     recipe=${RECIPE:-config/scenes/part_alone.yaml}
     say "the camera: a walk around the object"
-    film "$recipe"
-    say "the pictures worth labelling, with depth"
+    record_walk "$recipe"
+    say "the images worth labelling, with depth"
     rosrun rt_seg capture "$work/walk.bag" --output "$work/captures" --rate 1 --change 2
     say "their masks: what stands out from the table"
     rosrun rt_seg label_binary "$work/captures" --output "$work/labelled" --name part --auto depth --min-height 0.015
@@ -39,10 +39,10 @@ camera)
     ;;
 mesh)
     recipe=${RECIPE:-config/scenes/bracket.yaml}
-    say "pictures of the part, with their masks"
+    say "images of the part, with their masks"
     rosrun rt_seg synthesize --recipe "$recipe" --count "${COUNT:-600}" --seed 1000 --with-depth --output "$work/$name.zip"
     say "a recording of scenes that training does not see"
-    film "$recipe"
+    record_walk "$recipe"
     say "the data set"
     rosrun rt_seg build_dataset custom "$work/$name.zip" --name "$name"
     ;;
