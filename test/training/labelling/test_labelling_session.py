@@ -263,7 +263,7 @@ def test_a_turned_photograph_is_labelled_as_the_builder_reads_it(folder):
     editor = _editor(folder)
     assert editor.session.document.mask.shape == SHAPE
     editor.key("o")
-    for corner in [(20, 15), (49, 15), (49, 44), (20, 44)]:
+    for corner in [(19.5, 14.5), (49.5, 14.5), (49.5, 44.5), (19.5, 44.5)]:  # the outer edges of its pixels
         _paint(editor, *corner)
     editor.key("Return")
     editor.key("q")

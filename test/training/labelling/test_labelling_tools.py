@@ -105,7 +105,8 @@ def test_pixels_outside_of_what_is_allowed_stay():
 
 
 def test_an_outline_is_filled_when_it_is_closed():
-    corners = [(40, 30), (119, 30), (119, 89), (40, 89)]
+    # Whole numbers are the centres of pixels: these are the outer edges of the part.
+    corners = [(39.5, 29.5), (119.5, 29.5), (119.5, 89.5), (39.5, 89.5)]
     for close in ("first corner", "right button", "Enter"):
         target, polygon = _target(), Polygon()
         for corner in corners:

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 
+from rt_seg_training.label_exchange.outlines import filled
 from rt_seg_training.labelling.drawing.tool import Line, Point, Target, Tool
 
 CLOSE = 6.0
@@ -39,9 +39,8 @@ class Polygon(Tool):
         if not self._corners:
             return False
         if len(self._corners) > 2:
-            region = np.zeros(target.document.mask.shape, np.uint8)
-            cv2.fillPoly(region, [np.rint(np.array(self._corners)).astype(np.int32)], 1)
-            target.paint(region > 0)
+            # Whole numbers are the centres of pixels here, and their edges there.
+            target.paint(filled([np.array(self._corners) + 0.5], *target.document.mask.shape))
         self._corners = []
         return True
 
