@@ -1,7 +1,7 @@
 # The two commands of rt_seg, `make live` and `make test`, and what belongs to them. make/ holds what they run.
 
 .DEFAULT_GOAL := help
-.PHONY: help live test lint coverage training clean
+.PHONY: help live test lint coverage fuzz training clean
 # Bash, so that `exec` hands Ctrl-C to the very program that runs.
 SHELL := /bin/bash
 
@@ -22,6 +22,9 @@ lint:
 coverage:
 	@exec make/test.sh coverage
 
+fuzz:
+	@exec .venv/bin/python test/training/label_exchange/fuzz_readers.py --seconds $(or $(SECONDS),60)
+
 training:
 	@exec make/training.sh
 
@@ -32,6 +35,7 @@ clean:
 #| make test       install what tests need as well, build, and run lint, unit tests and rostests (FAST=1: without the slow ones)
 #| make lint       the lint of `make test` alone: style, types, Python 3.8, catkin
 #| make coverage   the unit tests of `make test`, and what share of the statements they run
+#| make fuzz       hand spoilt files to each reader of labels, SECONDS=60 each (after `make test`); for every night
 #| make training   install the offline half (TensorFlow) beside the live one: train, evaluate, export …
 #| make clean      remove environment, workspace and demo recording; system packages stay
 #|
