@@ -38,6 +38,11 @@ class SpatialPose:
     extent: Tuple[float, float, float]
     """Size along the axes, between the 2nd and the 98th percentile of the points."""
 
+    def moved(self, rotation: np.ndarray, translation: np.ndarray) -> SpatialPose:
+        """The same pose in another frame, that of x ↦ rotation @ x + translation."""
+        x, y, z = (float(value) for value in rotation @ np.array(self.centroid) + translation)
+        return SpatialPose((x, y, z), rotation @ self.axes, self.extent)
+
 
 @dataclass(frozen=True)
 class SegmentedObject:

@@ -160,6 +160,16 @@ class Renderer:
         numbers = pixels[..., 0].astype(np.uint16) + (pixels[..., 1].astype(np.uint16) << 8)
         return table[numbers]
 
+    def geoms(self, pose: Pose) -> np.ndarray:
+        """Number of the geom that each pixel shows, int32 (H, W), -1 for the void: pieces of one class told apart."""
+        self._look(pose)
+        pixels = self._draw(ids=True, depth=False)[0]
+        table = np.full(self._scene.ngeom + 2, -1, np.int32)
+        for geom in self._scene.geoms[: self._scene.ngeom]:
+            if geom.segid >= 0 and geom.objtype == self._mujoco.mjtObj.mjOBJ_GEOM:
+                table[geom.segid + 1] = geom.objid
+        return table[pixels[..., 0].astype(np.uint16) + (pixels[..., 1].astype(np.uint16) << 8)]
+
     def mask(self, pose: Pose) -> np.ndarray:
         """Class ids alone, uint8 (H, W): enough to judge a view."""
         self._look(pose)

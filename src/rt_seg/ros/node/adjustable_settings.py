@@ -39,6 +39,7 @@ class AdjustableSettings:
     channels: str = _choice("", "classes of ~probabilities, comma-separated; empty takes all")
     min_area: int = _setting(150, 1, 10**8, "pixels of the smallest region that ~objects names")
     openings: str = _choice("hole", "names of classes that are holes in a surface, comma-separated")
+    object_frames: bool = _choice(False, "send a frame object_<track id> to /tf for each tracked object")
     save_below_confidence: float = _setting(
         0.0, 0.0, 1.0, "save the frames whose mean probability is lower, for the next round of labelling; 0: none"
     )

@@ -1,7 +1,8 @@
 """All that can be made of one image and its mask; each product is made when it is first asked for, and once."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import List, Optional, Tuple
 
@@ -16,7 +17,9 @@ from rt_seg.products.kept_geometry import ClassSelection, keep_points
 from rt_seg.products.objects import SegmentedObject, find_objects
 from rt_seg.products.overlay import Palette
 from rt_seg.products.point_cloud import Rays, label_points
+from rt_seg.products.tracking import STILL, Track, Tracker
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
+from rt_seg.ros.node.target_frame import TargetFrame
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,24 @@ class Plan:
     """Ids of the classes of ~probabilities, in their order."""
 
 
-class Memory:
-    """What is kept from image to image: it is expensive to make, and the same as long as the camera is."""
+@dataclass(frozen=True)
+class FoundObjects:
+    """The objects of an image, largest first, in the frame of `header`; `tracks` has that of each, or None; `camera`
+    is where the camera was in that frame, (3,), metres."""
 
-    def __init__(self) -> None:
+    image_header: Header
+    header: Header
+    objects: List[SegmentedObject]
+    tracks: List[Optional[Track]]
+    camera: np.ndarray
+
+
+class Memory:
+    """What is kept from image to image: what is expensive to make and the same as long as the camera is, and tracks."""
+
+    def __init__(self, target_frame: str = "") -> None:
+        self.target = TargetFrame(target_frame)
+        self.tracker = Tracker()
         self._rays: Optional[Rays] = None
         self.points: Optional[np.ndarray] = None
 
@@ -132,10 +149,22 @@ class FrameProducts:
         return None if self.points is None else keep_points(self.points, self.stays)
 
     @cached_property
-    def objects(self) -> List[SegmentedObject]:
-        """Connected regions, largest first."""
-        plan = self.plan
-        return find_objects(
+    def objects(self) -> FoundObjects:
+        """Connected regions, largest first, with their tracks."""
+        plan, target = self.plan, self._memory.target
+        objects = find_objects(
             self.mask, plan.bundle.labels, plan.settings.min_area, self.inputs.depth, self.rays, self.confidence,
             plan.openings,
         )  # fmt: skip
+        header, motion = self.header, STILL
+        if target.name and target.name != header.frame_id:
+            found = target.motion(header)
+            if found is None:
+                return FoundObjects(header, header, objects, [None] * len(objects), STILL.translation)
+            header, motion = copy.copy(header), found
+            header.frame_id = target.name
+        height, width = self.mask.shape
+        tracks = self._memory.tracker.update(objects, header.stamp.to_sec(), (height, width), motion)
+        if motion is not STILL:
+            objects = [item if item.pose is None else replace(item, pose=item.pose.moved(*motion)) for item in objects]
+        return FoundObjects(self.header, header, objects, tracks, motion.translation)

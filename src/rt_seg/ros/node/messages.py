@@ -5,9 +5,10 @@ from typing import List, Sequence
 
 import numpy as np
 import rospy
-from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from geometry_msgs.msg import Point, Pose, Quaternion, Transform, TransformStamped, Vector3
 from sensor_msgs.msg import PointCloud2, PointField, RegionOfInterest
 from std_msgs.msg import ColorRGBA, Header
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from rt_seg import msg
@@ -15,6 +16,7 @@ from rt_seg.bundle import Bundle
 from rt_seg.labels import LabelSet
 from rt_seg.products.objects import SegmentedObject
 from rt_seg.products.statistics import ClassStatistic
+from rt_seg.ros.node.frame_products import FoundObjects
 
 MARKER_ALPHA = 0.45
 TEXT_HEIGHT = 0.022
@@ -96,61 +98,79 @@ def quaternion(axes: np.ndarray) -> Quaternion:
     return Quaternion(x, y, z, w)
 
 
-def _pose(item: SegmentedObject) -> Pose:
+def pose_message(item: SegmentedObject) -> Pose:
+    """Where an object is; at the origin, without a turn, where that is not known."""
     if item.pose is None:
         return Pose(Point(), Quaternion(0.0, 0.0, 0.0, 1.0))
     return Pose(Point(*item.pose.centroid), quaternion(item.pose.axes))
 
 
-def objects_message(objects: Sequence[SegmentedObject], labels: LabelSet, header: Header) -> msg.SegmentedObjects:
+def objects_message(found: FoundObjects, labels: LabelSet) -> msg.SegmentedObjects:
     """Objects of one image."""
-    message = msg.SegmentedObjects(header=header)
-    for item in objects:
+    message = msg.SegmentedObjects(header=found.header)
+    for item, track in zip(found.objects, found.tracks):
         left, top, width, height = item.box
-        message.objects.append(
-            msg.SegmentedObject(
-                class_id=item.class_id,
-                class_name=labels.names[item.class_id],
-                confidence=item.confidence,
-                box=RegionOfInterest(x_offset=left, y_offset=top, width=width, height=height),
-                area=item.area,
-                depth_share=item.depth_share,
-                has_pose=item.pose is not None,
-                pose=_pose(item),
-                extent=Vector3() if item.pose is None else Vector3(*item.pose.extent),
-            )
+        entry = msg.SegmentedObject(
+            class_id=item.class_id,
+            class_name=labels.names[item.class_id],
+            confidence=item.confidence,
+            box=RegionOfInterest(x_offset=left, y_offset=top, width=width, height=height),
+            area=item.area,
+            depth_share=item.depth_share,
+            has_pose=item.pose is not None,
+            pose=pose_message(item),
+            extent=Vector3() if item.pose is None else Vector3(*item.pose.extent),
         )
+        if track is not None:
+            entry.track_id, entry.age = track.id, track.age
+            entry.track_position, entry.velocity = Point(*track.position), Vector3(*track.velocity)
+            entry.covariance = track.covariance.ravel().tolist()
+        message.objects.append(entry)
     return message
 
 
-def marker_message(objects: Sequence[SegmentedObject], labels: LabelSet, header: Header) -> MarkerArray:
+def object_frames_message(found: FoundObjects) -> TFMessage:
+    """A frame `object_<track id>` for each tracked object, at its filtered position, turned as its pose."""
+    return TFMessage(
+        [
+            TransformStamped(
+                found.header, f"object_{track.id}", Transform(Vector3(*track.position), quaternion(item.pose.axes))
+            )
+            for item, track in zip(found.objects, found.tracks)
+            if track is not None and item.pose is not None
+        ]
+    )
+
+
+def marker_message(found: FoundObjects, labels: LabelSet) -> MarkerArray:
     """Objects with a pose as boxes in the colours of their classes, with names and distances, for RViz."""
+    header = found.header
     # The first marker removes those of the image before.
     markers: List[Marker] = [Marker(header=header, action=Marker.DELETEALL)]
-    placed = [(entry, entry.pose) for entry in objects if entry.pose is not None]
-    for number, (item, place) in enumerate(placed):
+    placed = [(item, item.pose, track) for item, track in zip(found.objects, found.tracks) if item.pose is not None]
+    for number, (item, place, track) in enumerate(placed):
         label = labels.labels[item.class_id]
         red, green, blue = (value / 255.0 for value in label.color)
         # RViz does not draw a box without thickness, such as that of a plane.
         box = Vector3(*(max(size, 0.002) for size in place.extent))
         color = ColorRGBA(red, green, blue, MARKER_ALPHA)
-        pose = _pose(item)
+        pose = pose_message(item)
         markers.append(
             Marker(header=header, ns="boxes", id=number, type=Marker.CUBE, pose=pose, scale=box, color=color)
         )
-        distance = float(np.linalg.norm(place.centroid))
-        x, y, z = place.centroid
-        towards = 1.0 - 0.03 / distance  # in front of the box, not inside it
+        sight = np.array(place.centroid) - found.camera
+        distance = float(np.linalg.norm(sight))
+        in_front = found.camera + sight * (1.0 - 0.03 / distance)  # of the box, not inside it
         markers.append(
             Marker(
                 header=header,
                 ns="names",
                 id=number,
                 type=Marker.TEXT_VIEW_FACING,
-                pose=Pose(Point(x * towards, y * towards, z * towards), Quaternion(0.0, 0.0, 0.0, 1.0)),
+                pose=Pose(Point(*in_front), Quaternion(0.0, 0.0, 0.0, 1.0)),
                 scale=Vector3(0.0, 0.0, TEXT_HEIGHT),
                 color=ColorRGBA(1.0, 1.0, 1.0, 1.0),
-                text=f"{label.name} {distance:.2f} m",
+                text=f"{label.name}{'' if track is None else f' {track.id}'} {distance:.2f} m",
             )
         )
     return MarkerArray(markers)

@@ -4,12 +4,13 @@ from __future__ import annotations
 import copy
 import threading
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
 import rospy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from rt_seg.bundle import Bundle
@@ -17,16 +18,17 @@ from rt_seg.labels import UNLABELLED, LabelSet
 from rt_seg.msg import ChannelInfo, ClassStatistics, FrameTiming, LabelInfo, SegmentedObjects
 from rt_seg.products.class_filter import ClassFilter, split_names
 from rt_seg.products.kept_geometry import ClassSelection, keep_depth, keep_millimetres
-from rt_seg.products.objects import SegmentedObject
 from rt_seg.products.overlay import Palette
 from rt_seg.products.smoothing import TemporalSmoother
 from rt_seg.products.statistics import class_statistics
 from rt_seg.ros.conversions import image_message, png_message, rgb_to_compressed
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
-from rt_seg.ros.node.frame_products import FrameProducts, Inputs, Memory, Plan
+from rt_seg.ros.node.detections import detections_2d, detections_3d, vision_msgs
+from rt_seg.ros.node.frame_products import FoundObjects, FrameProducts, Inputs, Memory, Plan
 from rt_seg.ros.node.messages import (
     label_info_message,
     marker_message,
+    object_frames_message,
     objects_message,
     point_cloud_message,
     statistics_message,
@@ -106,13 +108,12 @@ _TOPICS: Dict[str, _Topic] = {
     "depth_kept": _Topic(Image, _depth_kept, depth=True),
     "points": _Topic(PointCloud2, lambda p: _cloud(p.points, p.header), depth=True),
     "points_kept": _Topic(PointCloud2, lambda p: _cloud(p.points_kept, p.header), depth=True),
-    "objects": _Topic(
-        SegmentedObjects, lambda p: objects_message(p.objects, p.plan.bundle.labels, p.header), depth=True
-    ),
-    "object_markers": _Topic(
-        MarkerArray, lambda p: marker_message(p.objects, p.plan.bundle.labels, p.header), depth=True
-    ),
+    "objects": _Topic(SegmentedObjects, lambda p: objects_message(p.objects, p.plan.bundle.labels), depth=True),
+    "object_markers": _Topic(MarkerArray, lambda p: marker_message(p.objects, p.plan.bundle.labels), depth=True),
 }
+if vision_msgs is not None:
+    _TOPICS["detections_2d"] = _Topic(vision_msgs.Detection2DArray, lambda p: detections_2d(p.objects), depth=True)
+    _TOPICS["detections_3d"] = _Topic(vision_msgs.Detection3DArray, lambda p: detections_3d(p.objects), depth=True)
 """In the order in which they are sent; a camera info goes before the images that it belongs to."""
 _TIMING = "timing"
 
@@ -129,24 +130,31 @@ class Results:
     labels: LabelSet
     mask: np.ndarray
     confidence: Optional[np.ndarray]
-    objects: Optional[List[SegmentedObject]]
+    objects: Optional[FoundObjects]
 
 
 class Outputs:
     """Publishers of the results; in `every_frame` mode they wait for slow subscribers."""
 
     def __init__(
-        self, bundle: Bundle, settings: AdjustableSettings, mode: str, on_subscriber: Callable[[], None]
+        self,
+        bundle: Bundle,
+        settings: AdjustableSettings,
+        mode: str,
+        on_subscriber: Callable[[], None],
+        target_frame: str = "",
     ) -> None:
-        """`on_subscriber` is called when somebody has subscribed to a result, in a thread of rospy."""
+        """`on_subscriber` is called when somebody has subscribed to a result, in a thread of rospy; `target_frame` is
+        that of objects, empty for the camera's."""
         self._changing = threading.Lock()
-        self._memory = Memory()
+        self._memory = Memory(target_frame)
         self._smoother = TemporalSmoother()
         self._last_stamp: Optional[float] = None
         self._publishers = {
             name: create_publisher(f"~{name}", kind, mode, 1, on_subscriber)
             for name, kind in [*((name, topic.kind) for name, topic in _TOPICS.items()), (_TIMING, FrameTiming)]
         }
+        self._frames = create_publisher("/tf", TFMessage, mode, 10, on_subscriber)
         self._labels = rospy.Publisher("~labels", LabelInfo, queue_size=1, latch=True)
         self._plan = self._make_plan(bundle, settings)
         self._announce()
@@ -169,6 +177,7 @@ class Outputs:
         with self._changing:
             self._plan = self._make_plan(bundle, self._plan.settings)
             self._smoother.reset()
+            self._memory.tracker.reset()
             self._announce()
 
     def _announce(self) -> None:
@@ -206,12 +215,16 @@ class Outputs:
     @property
     def wanted(self) -> bool:
         """Whether anybody subscribes to a result."""
-        return any(self._subscribed(name) for name in self._publishers)
+        return self._wants_frames or any(self._subscribed(name) for name in self._publishers)
+
+    @property
+    def _wants_frames(self) -> bool:
+        return self._plan.settings.object_frames and self._frames.get_num_connections() > 0
 
     @property
     def wants_depth(self) -> bool:
         """Whether a result that needs depth is subscribed to."""
-        return self._wants("depth")
+        return self._wants_frames or self._wants("depth")
 
     @property
     def wants_confidence(self) -> bool:
@@ -237,6 +250,8 @@ class Outputs:
                 message = topic.make(products)
                 if message is not None:
                     self._publishers[name].publish(message)
+        if self._wants_frames:
+            self._frames.publish(object_frames_message(products.objects))
         objects = products.objects if with_objects or "objects" in vars(products) else None
         return Results(plan.bundle.labels, mask, segmentation.confidence, objects)
 

@@ -73,6 +73,7 @@ class SegmentationSettings:
     use_depth: bool = True
     slop: float = field(default=0.01, metadata={"range": (0.0, 1.0)})
     depth_timeout: float = field(default=1.0, metadata={"range": (0.05, 60.0)})
+    target_frame: str = ""
     save_folder: str = "~/rt_seg_frames"
     save_limit: int = field(default=2000, metadata={"range": (1, 10**7)})
     save_interval: float = field(default=5.0, metadata={"range": (0.0, 86400.0)})
@@ -98,7 +99,9 @@ class SegmentationNode:
         self._exchange: Optional[_Exchange] = None
         self._loading = threading.Lock()
         self._queue = FrameQueue(settings.mode, settings.use_depth, settings.slop, settings.depth_timeout)
-        self._outputs = Outputs(model.bundle, adjustable, settings.mode, self._queue.wake)
+        self._outputs = Outputs(
+            model.bundle, adjustable, settings.mode, self._queue.wake, settings.target_frame
+        )
         self._enabled = True
         self._camera_info: Optional[CameraInfo] = None
         self._segmented = self._failed = self._depth_refused = self._unwanted = self._rate_limited = 0

@@ -57,10 +57,10 @@ class Services:
 
     def _on_get_objects(self, request: GetObjects) -> GetObjectsResponse:
         answer = self._requests.next_frame(PATIENCE)
-        if answer is None:
+        found = None if answer is None else answer[1].objects
+        if answer is None or found is None:
             return GetObjectsResponse(False, self._no_image, SegmentedObjects())
-        inputs, results = answer
-        return GetObjectsResponse(True, "", objects_message(results.objects or (), results.labels, inputs.header))
+        return GetObjectsResponse(True, "", objects_message(found, answer[1].labels))
 
     def _on_save_frame(self, request: Trigger) -> TriggerResponse:
         answer = self._requests.next_frame(PATIENCE)

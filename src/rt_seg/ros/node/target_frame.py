@@ -1,0 +1,59 @@
+"""The frame that objects are wanted in, by tf2: where the camera was when it took an image."""
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import numpy as np
+import rospy
+from std_msgs.msg import Header
+
+from rt_seg.products.tracking import Motion
+
+PATIENCE = 0.1
+"""Seconds that an image waits for its transform: who publishes the robot's pose may be a moment late."""
+
+
+class TargetFrame:
+    """Looks up transforms; listens to them from the first look on."""
+
+    def __init__(self, name: str) -> None:
+        """`name`: of the frame; empty for the camera's own."""
+        self.name = name
+        self._buffer: Any = None
+        self._listener: Any = None
+        self.missing = 0
+        """Images whose transform did not come."""
+
+    def motion(self, header: Header) -> Optional[Motion]:
+        """From the frame of the header into this one at its stamp; None where tf2 does not know, which is logged."""
+        if self._buffer is None:
+            import tf2_ros  # here, so that a node without a target frame does without it
+
+            self._buffer = tf2_ros.Buffer()
+            self._listener = tf2_ros.TransformListener(self._buffer)
+        try:
+            found = self._buffer.lookup_transform(
+                self.name, header.frame_id, header.stamp, rospy.Duration.from_sec(PATIENCE)
+            )
+        except Exception as error:  # tf2's own kinds, each for one cause
+            self.missing += 1
+            rospy.logwarn_throttle(
+                5.0,
+                f"~target_frame: no transform from {header.frame_id!r} to {self.name!r}: {error}; objects stay in "
+                "the camera's frame, without numbers",
+            )
+            return None
+        where, turn = found.transform.translation, found.transform.rotation
+        return Motion(rotation_matrix(turn.x, turn.y, turn.z, turn.w), np.array([where.x, where.y, where.z]))
+
+
+def rotation_matrix(x: float, y: float, z: float, w: float) -> np.ndarray:
+    """(3, 3) float64 of a quaternion, which need not be of length 1."""
+    scale = 2.0 / (x * x + y * y + z * z + w * w)
+    return np.array(
+        [
+            [1 - scale * (y * y + z * z), scale * (x * y - z * w), scale * (x * z + y * w)],
+            [scale * (x * y + z * w), 1 - scale * (x * x + z * z), scale * (y * z - x * w)],
+            [scale * (x * z - y * w), scale * (y * z + x * w), 1 - scale * (x * x + y * y)],
+        ]
+    )
