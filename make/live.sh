@@ -49,5 +49,5 @@ getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-loc
 
 say "live             roslaunch rt_seg live.launch (camera: $camera, bundle: $bundle, viewer: $viewer); Ctrl-C ends it"
 # shellcheck disable=SC2086
-exec roslaunch rt_seg live.launch camera:="$camera" bundle:="$bundle" viewer:="$viewer" loop:="$loop" \
+exec "$PYTHON" make/launch.py rt_seg live.launch camera:="$camera" bundle:="$bundle" viewer:="$viewer" loop:="$loop" \
     recording:="$(realpath -m "$recording")" snapshot:="$REPOSITORY/recordings/snapshot.png" ${ARGS:-}

@@ -77,7 +77,7 @@ def test_the_camera_chooses_the_model_unless_one_is_given(arguments, bundle):
     "argument, message",
     [
         ("camera:=kinect", "camera:=kinect is not known. Accepted are recording, realsense, realsense_sdk"),
-        ("viewer:=rqt", "viewer:=rqt is not known. Accepted are rviz, status and none"),
+        ("viewer:=rqt", "viewer:=rqt is not known. Accepted are rviz, web, status and none"),
     ],
 )
 def test_an_unknown_choice_is_named_with_the_accepted_ones(argument, message):

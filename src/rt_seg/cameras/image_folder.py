@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from rt_seg.cameras.frame import Frame, Intrinsics
+from rt_seg.labels import LabelError, LabelSet, load_labels
 from rt_seg.natural_order import natural_key
 from rt_seg.recordings.encoded_images import fault_of
 
@@ -102,6 +103,14 @@ def nominal_intrinsics(width: int, height: int) -> Intrinsics:
     return Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
 
 
+def _labels_beside(folder: Path) -> Optional[LabelSet]:
+    path = folder.parent / "labels.yaml"
+    try:
+        return load_labels(path) if path.is_file() else None
+    except LabelError as error:
+        raise FolderError(str(error)) from error
+
+
 class ImageFolder:
     """The frames of a colour folder, with depth (16-bit PNG, millimetres) and ground truth (8-bit PNG, class ids)."""
 
@@ -117,6 +126,8 @@ class ImageFolder:
         self._color = _images(color)
         self._depth = _partners(self._color, depth) if depth is not None else None
         self._ground_truth = _partners(self._color, ground_truth) if ground_truth is not None else None
+        self.labels: Optional[LabelSet] = _labels_beside(ground_truth) if ground_truth is not None else None
+        """The classes of the ground truth, where a labels.yaml beside its folder names them."""
         self._rate = rate
         self._intrinsics = load_intrinsics(intrinsics) if intrinsics is not None else None
 

@@ -12,6 +12,8 @@ DEPTH_COMPRESSED = f"{DEPTH}/compressedDepth"
 """The same by image_transport's plug-ins."""
 GROUND_TRUTH = "ground_truth/mask"
 """Not the driver's: true class ids (mono8), which recordings of simulated or labelled scenes carry beside it."""
+GROUND_TRUTH_LABELS = "ground_truth/labels"
+"""What they mean (rt_seg/LabelInfo, latched): without it, nobody can say whether a mask is right."""
 
 OPTICAL_FRAME = "camera_color_optical_frame"
 """Frame of colour and of depth aligned to it: x right, y down, z forward (REP 103)."""

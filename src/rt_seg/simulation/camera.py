@@ -7,6 +7,7 @@ from typing import Iterator, Optional
 
 from rt_seg.cameras.errors import CameraSettingError
 from rt_seg.cameras.frame import Frame, Placement
+from rt_seg.simulation.classes import tabletop_labels
 from rt_seg.simulation.errors import SimulationError
 from rt_seg.simulation.recipe_file import load_recipe
 from rt_seg.simulation.recording import simulate_recording
@@ -30,6 +31,7 @@ class SimulatedCamera:
             scene = load_recipe(recipe) if recipe else None
         except SimulationError as error:
             raise CameraSettingError(str(error)) from error
+        self.labels = scene.labels if scene else tabletop_labels()
         self._arguments = (seed, int(TURN * rate), rate, None, width, height, scene)
         self._period = 1.0 / rate
 

@@ -27,7 +27,7 @@ def plug(root, product=D435, speed="5000", vendor="8086", node=True, folder="2-1
 def rules(root):
     folder = root / "etc/udev/rules.d"
     folder.mkdir(parents=True)
-    shipped = os.path.join(os.path.dirname(__file__), "..", "..", "config", "99-realsense.rules")
+    shipped = os.path.join(os.path.dirname(__file__), "..", "..", "..", "config", "99-realsense.rules")
     (folder / "99-realsense.rules").write_text(open(shipped).read())
 
 

@@ -9,7 +9,7 @@ HEALTHY = StreamState(
     last_failure=None, inferences=(0.06,), arrival_age=0.03, mask_age=0.1,
 )  # fmt: skip
 RATES = dict(color_received=30.0, depth_received=30.0, paired=30.0, segmented=14.0, failed=0.0, depth_refused=0.0,
-             unwanted=0.0, without_depth=0.0)  # fmt: skip
+             info_refused=0.0, unwanted=0.0, without_depth=0.0)  # fmt: skip
 OK, WARN, ERROR, STALE = (getattr(DiagnosticStatus, name) for name in ("OK", "WARN", "ERROR", "STALE"))
 
 
@@ -25,9 +25,10 @@ def test_a_healthy_stream_is_ok_and_says_its_rate():
         ({"idle": True, "silence": 60.0}, {"segmented": 0.0}, OK, "nobody subscribes to a result"),
         ({"enabled": False, "idle": True, "silence": 60.0}, {"segmented": 0.0}, OK, "disabled by ~enable"),
         ({"enabled": False}, {"segmented": 0.0, "unwanted": 30.0}, OK, "disabled by ~enable"),
-        ({"last_failure": "/color (yuv9): no"}, {"failed": 3.0}, ERROR, "/color (yuv9): no"),
+        ({"complaints": {"image": "yuv9: no", "depth image": "rgb8"}}, {"failed": 3.0}, ERROR, "yuv9: no"),
         ({"depth_alive": False}, {"depth_received": 0.0, "paired": 0.0}, WARN, "no depth; working with colour alone"),
-        ({"last_failure": "depth is rgb8"}, {"depth_refused": 30.0}, WARN, "depth is rgb8"),
+        ({"complaints": {"depth image": "is rgb8", "image": "old"}}, {"depth_refused": 30.0}, WARN, "is rgb8"),
+        ({"complaints": {"camera info": "is for 640x480"}}, {"info_refused": 30.0}, WARN, "is for 640x480"),
         ({"arrival_age": 15.0}, {}, WARN, "stamps are 15.0 s behind the clock"),
         ({"arrival_age": -3.0}, {}, WARN, "stamps are 3.0 s ahead of the clock"),
         ({}, {"depth_received": 6.0, "paired": 6.0}, WARN, "depth for 20% of the images only: it comes at 6.0 Hz"),

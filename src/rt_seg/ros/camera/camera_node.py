@@ -1,7 +1,7 @@
 """Publishes any camera under the topic contract of realsense2_camera, and opens it anew when it is lost."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable
 
@@ -9,9 +9,11 @@ import rospy
 
 from rt_seg.cameras.errors import CameraError, CameraFault, CameraSettingError
 from rt_seg.command_line import BAD_INPUT, node_arguments
+from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera.camera_diagnostics import CameraDiagnostics
 from rt_seg.ros.camera.camera_publisher import CameraPublisher
 from rt_seg.ros.camera_topics import COLOR
+from rt_seg.ros.launch_end import end_launch
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.settings import SettingsError, read_settings
 
@@ -25,6 +27,8 @@ parameters."""
 SOURCES = ("realsense_sdk", "webcam", "video", "simulated")
 RETRY = 2.0
 """Seconds before a lost camera is looked for again."""
+REMINDER = 10.0
+"""Seconds between two lines that say the same of a camera that stays away."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ class CameraSettings:
     recipe: str = ""
 
 
+FILES = ("sdk_recording", "json_file", "video", "calibration", "recipe")
+"""Parameters that name files."""
+
+
 def open_source(settings: CameraSettings, reset_first: bool) -> Any:
     """The source of frames that the settings name: an iterable of Frame with `close`, `description` and
     `color_placement`. `reset_first` restarts a RealSense before. Raises CameraError."""
@@ -60,14 +68,14 @@ def open_source(settings: CameraSettings, reset_first: bool) -> Any:
     if settings.source == "simulated":
         from rt_seg.simulation.camera import SimulatedCamera
 
-        recipe = Path(settings.recipe).expanduser() if settings.recipe else None
+        recipe = Path(settings.recipe) if settings.recipe else None
         return SimulatedCamera(settings.seed, settings.width, settings.height, settings.fps, recipe)
     from rt_seg.cameras.video import Video, Webcam, load_calibration
 
-    calibration = load_calibration(Path(settings.calibration).expanduser()) if settings.calibration else None
+    calibration = load_calibration(Path(settings.calibration)) if settings.calibration else None
     if settings.source == "webcam":
         return Webcam(settings.device, calibration, settings.width, settings.height, settings.fps)
-    return Video(Path(settings.video).expanduser(), calibration, settings.loop, settings.speed)
+    return Video(Path(settings.video), calibration, settings.loop, settings.speed)
 
 
 def _open_realsense(settings: CameraSettings, reset_first: bool) -> Any:
@@ -77,7 +85,7 @@ def _open_realsense(settings: CameraSettings, reset_first: bool) -> Any:
     chosen = RealSenseSettings(settings.width, settings.height, settings.fps, settings.filters, settings.clip_distance,
                                settings.options, settings.json_file, settings.loop)  # fmt: skip
     if settings.sdk_recording:
-        return RealSenseCamera(open_recording(str(Path(settings.sdk_recording).expanduser())), chosen)
+        return RealSenseCamera(open_recording(settings.sdk_recording), chosen)
     device = find_device(settings.serial_no)
     if reset_first:
         rospy.logwarn("resetting the camera; it is back in some seconds")
@@ -96,6 +104,8 @@ def run(settings: CameraSettings, open_source: Callable[[CameraSettings, bool], 
             source = open_source(settings, reset_first)
             reset_first = False
             publisher.place(source.color_placement)
+            if getattr(source, "labels", None) is not None:
+                publisher.announce(source.labels)
             diagnostics.opened(source.description)
             rospy.loginfo(f"{source.description}: streaming on /{settings.camera}/{COLOR}")
             for frame in source:
@@ -111,7 +121,8 @@ def run(settings: CameraSettings, open_source: Callable[[CameraSettings, bool], 
             # A camera that is there and gives nothing is cured by a reset, one that is away is not.
             reset_first = isinstance(error, CameraFault)
             diagnostics.failed(str(error))
-            rospy.logerr(f"{error}; trying again in {RETRY:.0f} s")
+            # Once, and now and then: whoever starts it looks at the terminal, and it may be away for hours.
+            rospy.logerr_throttle_identical(REMINDER, f"{error}; looking again every {RETRY:.0f} s")
         finally:
             if source is not None:
                 source.close()
@@ -129,13 +140,18 @@ def main() -> int:
         if isinstance(parameters.get("device"), int):
             parameters["device"] = str(parameters["device"])  # rosrun makes a number of _device:=0
         settings = read_settings(CameraSettings, parameters, f"node {rospy.get_name()}")
-        if settings.source == "video" and not Path(settings.video).expanduser().is_file():
-            raise SettingsError(f"video:={settings.video!r}: no such file; pass video:=/path/to/film.mp4")
+        files = {name: str(caller_path(getattr(settings, name))) for name in FILES if getattr(settings, name)}
+        settings = replace(settings, **files)
+        if settings.source == "video" and not Path(settings.video).is_file():
+            raise SettingsError(f"video:={settings.video}: no such file; pass video:=clip.mp4")
         run(settings)
     except (SettingsError, CameraSettingError) as error:
         rospy.logfatal(str(error))
+        end_launch(failed=True)
         return BAD_INPUT
     except rospy.ROSException:
         if not rospy.is_shutdown():  # publishing on a topic closed by the shutdown is no failure
             raise
+    if not rospy.is_shutdown():
+        end_launch()
     return int(master.lost)

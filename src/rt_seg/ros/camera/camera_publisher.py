@@ -9,6 +9,8 @@ from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
 from rt_seg.cameras.frame import Frame, Placement
+from rt_seg.labels import LabelSet
+from rt_seg.msg import LabelInfo
 from rt_seg.ros.camera_frames import CENTRE, camera_transforms
 from rt_seg.ros.camera_topics import (
     COLOR,
@@ -18,10 +20,12 @@ from rt_seg.ros.camera_topics import (
     DEPTH_COMPRESSED,
     DEPTH_INFO,
     GROUND_TRUTH,
+    GROUND_TRUTH_LABELS,
     RAW_DEPTH,
     RAW_DEPTH_INFO,
 )
 from rt_seg.ros.conversions import camera_info_message, depth_to_compressed, image_message, rgb_to_compressed
+from rt_seg.ros.label_messages import label_info
 
 KINDS = {
     COLOR_INFO: CameraInfo,
@@ -45,11 +49,16 @@ class CameraPublisher:
         self._publishers = {
             topic: rospy.Publisher(f"/{name}/{topic}", kind, queue_size=1) for topic, kind in KINDS.items()
         }
+        self._labels = rospy.Publisher(f"/{name}/{GROUND_TRUTH_LABELS}", LabelInfo, queue_size=1, latch=True)
         self._static = rospy.Publisher("/tf_static", TFMessage, queue_size=1, latch=True)
 
     def place(self, color: Optional[Placement]) -> None:
         """Publish the camera's frames: `color` is where colour is in the link, None for a camera without depth."""
         self._static.publish(camera_transforms(self._name, color is not None, color or CENTRE))
+
+    def announce(self, labels: LabelSet) -> None:
+        """Say what the ids of the ground truth mean."""
+        self._labels.publish(label_info(labels, Header(stamp=rospy.Time.now()), "ground truth"))
 
     def publish(self, frame: Frame, calibrated: bool) -> None:
         """Send a frame, what of it somebody subscribes to. Camera info comes before its image, and only for a camera

@@ -12,10 +12,14 @@ import rospy
 import yaml
 from tf2_msgs.msg import TFMessage
 
+from rt_seg.cameras.errors import CameraError
 from rt_seg.cameras.frame import Placement
+from rt_seg.cameras.realsense_device import connected_devices, describe
+from rt_seg.cameras.video import webcams
 from rt_seg.command_line import BAD_INPUT, node_arguments
-from rt_seg.model_home import find_bundle
+from rt_seg.ros.caller_folder import caller_bundle, caller_path
 from rt_seg.ros.camera_frames import static_transform
+from rt_seg.ros.launch_end import end_launch
 from rt_seg.ros.settings import SettingsError, read_settings
 
 EXAMPLE = """rosrun rt_seg start_cameras _cameras:=config/cameras.yaml _config:=config/segmentation.yaml
@@ -24,6 +28,8 @@ Usually started by: roslaunch rt_seg live.launch camera:=several cameras:=FILE""
 
 SOURCES = ("realsense", "realsense_sdk", "webcam", "video", "recording", "simulated", "none")
 KEYS = ("name", "source", "serial", "bundle", "extrinsic", "arguments")
+CONNECTED = "connected"
+"""In place of the list: whatever is plugged in."""
 OWN_ARGUMENTS = ("camera", "camera_name", "serial_no", "consumer", "result")
 """Of camera.launch, what other keys give."""
 
@@ -86,6 +92,27 @@ def _read_arguments(value: Any, where: str) -> Tuple[Tuple[str, str], ...]:
     return tuple((name, str(entry)) for name, entry in value.items())
 
 
+def connected_cameras() -> List[CameraEntry]:
+    """The RealSense cameras that the SDK finds, and the webcams: named camera, camera_2 and so on, in this order."""
+    found: List[Tuple[str, str, str]] = []
+    try:
+        found += [("realsense_sdk", describe(device).serial, "") for device in connected_devices()]
+    except (CameraError, RuntimeError) as error:
+        rospy.logwarn(f"RealSense cameras cannot be listed: {error}")
+    # The kernel has a RealSense as a webcam, too.
+    found += [("webcam", "", text.split(" ")[0]) for text in webcams() if "realsense" not in text.lower()]
+    return [
+        CameraEntry(
+            name="camera" if number == 1 else f"camera_{number}",
+            source=source,
+            serial=serial,
+            bundle="indoor" if source == "realsense_sdk" else "tabletop",
+            arguments=(("device", device),) if device else (),
+        )
+        for number, (source, serial, device) in enumerate(found, 1)
+    ]
+
+
 def read_cameras(path: Path) -> List[CameraEntry]:
     """The cameras of a YAML file. Raises SettingsError naming file, camera, key and what is accepted."""
     try:
@@ -93,8 +120,18 @@ def read_cameras(path: Path) -> List[CameraEntry]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: cannot be read: {error}") from error
     entries = data.get("cameras") if isinstance(data, dict) and set(data) == {"cameras"} else None
+    if entries == CONNECTED:
+        connected = connected_cameras()
+        if not connected:
+            raise SettingsError(
+                f"{path}: cameras is {CONNECTED}, and no camera is plugged in here; `rosrun rt_seg doctor` looks for "
+                "the reason. Cameras of other kinds are listed in the file, as it shows"
+            )
+        return connected
     if not isinstance(entries, list) or not entries:
-        raise SettingsError(f"{path}: expected the one key 'cameras' with a list of cameras; see config/cameras.yaml")
+        raise SettingsError(
+            f"{path}: expected the one key 'cameras' with a list of cameras, or {CONNECTED}; see config/cameras.yaml"
+        )
     cameras = []
     for index, entry in enumerate(entries):
         where = f"{path}: cameras[{index}]"
@@ -132,7 +169,7 @@ def launch_files(cameras: List[CameraEntry], settings: StartSettings, package: P
     files = []
     for camera in cameras:
         segmentation = [f"camera_name:={camera.name}", f"namespace:=/{camera.name}", f"config:={settings.config}",
-                        f"bundle:={find_bundle(camera.bundle).resolve()}", f"mode:={settings.mode}"]  # fmt: skip
+                        f"bundle:={caller_bundle(camera.bundle)}", f"mode:={settings.mode}"]  # fmt: skip
         files.append((str(package / "launch" / "segmentation.launch"), segmentation))
         driver = [f"camera:={camera.source}", f"camera_name:={camera.name}"]
         driver += [f"serial_no:={camera.serial}"] if camera.serial else []
@@ -158,9 +195,10 @@ def main() -> int:
     rospy.init_node("start_cameras", disable_signals=True)
     try:
         settings = read_settings(StartSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
-        cameras = read_cameras(Path(settings.cameras).expanduser())
+        cameras = read_cameras(caller_path(settings.cameras))
     except SettingsError as error:
         rospy.logfatal(str(error))
+        end_launch(failed=True)
         return BAD_INPUT
     static = rospy.Publisher("/tf_static", TFMessage, queue_size=1, latch=True)
     static.publish(transforms(cameras))

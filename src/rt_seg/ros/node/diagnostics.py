@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Callable, Dict, NamedTuple, Optional, Tuple
+from types import MappingProxyType
+from typing import Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 import diagnostic_updater
 import numpy as np
 import rospy
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from rt_seg.ros.node.complaints import CAMERA_INFO, DEPTH_IMAGE, IMAGE
 from rt_seg.ros.node.model import Model
 
 WARN_SILENCE, STALE_SILENCE = 2.0, 10.0
@@ -20,6 +22,7 @@ MODEL_INPUT = "model input"
 """Key of what the model was given since the last message: one of the texts of `model_input`."""
 COLOR, COLOR_AND_DEPTH, DEPTH_MISSING = "color", "color and depth", "color alone, depth is missing"
 IDLE = "nobody subscribes to a result"
+PAUSED = "disabled by ~enable"
 LEAST_DEPTH_SHARE = 0.5
 """Share of the colour images that find their depth, below which this is worth a warning."""
 
@@ -28,7 +31,7 @@ class StreamState(NamedTuple):
     """What the node knows about its stream: counters by name, seconds without colour, whether it has let go of
     the images (which come again when somebody wants a result), the last failure's text, the
     seconds of the latest inferences, and how many seconds the clock was past the stamp of the last colour image when
-    that came, and past that of the last mask when it had been published."""
+    that came, and past that of the last mask when it had been published. `complaints`: the last words of each cause."""
 
     counters: Dict[str, int]
     silence: float
@@ -41,26 +44,29 @@ class StreamState(NamedTuple):
     inferences: Tuple[float, ...]
     arrival_age: Optional[float]
     mask_age: Optional[float]
+    complaints: Mapping[str, str] = MappingProxyType({})
 
 
 def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int, str]:
     """Level and cause in words; `rates` are those of the counters since the last time, in Hz."""
     if not state.enabled:
-        return DiagnosticStatus.OK, "disabled by ~enable"
+        return DiagnosticStatus.OK, PAUSED
     if state.idle:
         return DiagnosticStatus.OK, IDLE
     if state.silence > WARN_SILENCE:
         level = DiagnosticStatus.STALE if state.silence > STALE_SILENCE else DiagnosticStatus.WARN
         return level, f"no colour image for {state.silence:.0f} s on {topic}"
     if rates["failed"] > 0:
-        return DiagnosticStatus.ERROR, state.last_failure or "failing"
+        return DiagnosticStatus.ERROR, state.complaints.get(IMAGE, "failing")
     if state.uses_depth and not state.depth_alive:
         adds = ", and the model takes it" if state.model_takes_depth else ""
         return DiagnosticStatus.WARN, f"no depth{adds}; working with colour alone"
     if state.model_takes_depth and not state.uses_depth:
         return DiagnosticStatus.WARN, "the model takes depth and ~use_depth is false; working with colour alone"
     if rates["depth_refused"] > 0:
-        return DiagnosticStatus.WARN, state.last_failure or "depth refused"
+        return DiagnosticStatus.WARN, state.complaints.get(DEPTH_IMAGE, "depth refused")
+    if rates["info_refused"] > 0:
+        return DiagnosticStatus.WARN, state.complaints.get(CAMERA_INFO, "camera info refused")
     age = state.arrival_age
     if age is not None and not STAMP_AGES[0] <= age <= STAMP_AGES[1]:
         where = f"{age:.1f} s behind" if age > 0 else f"{-age:.1f} s ahead of"

@@ -89,6 +89,7 @@ class FrameProducts:
         confidence: Optional[np.ndarray],
         probabilities: Optional[np.ndarray],
         memory: Memory,
+        points_with_confidence: bool = False,
     ) -> None:
         """
         Args:
@@ -102,6 +103,7 @@ class FrameProducts:
         self.confidence = confidence
         self.probabilities = probabilities
         self._memory = memory
+        self._points_with_confidence = points_with_confidence
 
     @property
     def header(self) -> Header:
@@ -133,7 +135,8 @@ class FrameProducts:
             return None
         settings = self.plan.settings
         self._memory.points = label_points(
-            self.rays, self.inputs.depth, self.inputs.rgb, self.mask, settings.cloud_stride, self.confidence,
+            self.rays, self.inputs.depth, self.inputs.rgb, self.mask, settings.cloud_stride,
+            self.confidence if self._points_with_confidence else None,
             self._memory.points, settings.float_labels,
         )  # fmt: skip
         return self._memory.points

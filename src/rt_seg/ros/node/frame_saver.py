@@ -9,6 +9,7 @@ from typing import Optional
 import rospy
 
 from rt_seg.products.frame_folder import FrameFolder, FrameFolderError
+from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.node.frame_products import Inputs
 from rt_seg.ros.node.outputs import Results
 
@@ -18,7 +19,7 @@ class FrameSaver:
 
     def __init__(self, folder: str, limit: int, interval: float) -> None:
         """`limit` in megabytes; `interval` in seconds, between frames that are saved unasked."""
-        self._folder = FrameFolder(Path(folder).expanduser(), limit)
+        self._folder = FrameFolder(caller_path(folder), limit)
         self._interval = interval
         self._last: Optional[float] = None
         self._lock = threading.Lock()

@@ -4,7 +4,6 @@ from __future__ import annotations
 from typing import List, Sequence
 
 import numpy as np
-import rospy
 from geometry_msgs.msg import Point, Pose, Quaternion, Transform, TransformStamped, Vector3
 from sensor_msgs.msg import PointCloud2, PointField, RegionOfInterest
 from std_msgs.msg import ColorRGBA, Header
@@ -12,8 +11,8 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from rt_seg import msg
-from rt_seg.bundle import Bundle
 from rt_seg.labels import LabelSet
+from rt_seg.products.label_layout import spread
 from rt_seg.products.objects import SegmentedObject
 from rt_seg.products.statistics import ClassStatistic
 from rt_seg.ros.node.frame_products import FoundObjects
@@ -21,18 +20,12 @@ from rt_seg.ros.node.frame_products import FoundObjects
 MARKER_ALPHA = 0.45
 TEXT_HEIGHT = 0.022
 """Metres: readable in RViz at the distances of a tabletop."""
-
-
-def label_info_message(bundle: Bundle, stamp: rospy.Time, threshold: float) -> msg.LabelInfo:
-    """The classes of a bundle as a message."""
-    message = msg.LabelInfo(
-        class_map=[msg.LabelClass(label.id, label.name, *label.color) for label in bundle.labels.labels],
-        threshold=threshold,
-        fingerprint=bundle.labels.fingerprint,
-        model=f"{bundle.name} {bundle.version}",
-    )
-    message.header.stamp = stamp
-    return message
+TEXT_ASPECT = 0.55
+"""Width of a letter in RViz's font, in its height."""
+TEXT_LINE = 1.3
+"""Distance of two texts above each other, in their height."""
+TEXT_BEFORE = 0.1
+"""Metres from the middle of an object to its name, towards the camera: past its surface, and what stands near."""
 
 
 def _field_type(name: str, kind: np.dtype) -> int:
@@ -143,14 +136,22 @@ def object_frames_message(found: FoundObjects) -> TFMessage:
 
 
 def marker_message(found: FoundObjects, labels: LabelSet) -> MarkerArray:
-    """Objects with a pose as boxes in the colours of their classes, with names and distances, for RViz."""
+    """Objects with a pose as boxes in the colours of their classes, with names and distances, for RViz.
+
+    The texts lie before the objects, and as the camera sees them none covers another.
+    """
     header = found.header
     # The first marker removes those of the image before.
     markers: List[Marker] = [Marker(header=header, action=Marker.DELETEALL)]
     placed = [(item, item.pose, track) for item, track in zip(found.objects, found.tracks) if item.pose is not None]
-    for number, (item, place, track) in enumerate(placed):
-        label = labels.labels[item.class_id]
-        red, green, blue = (value / 255.0 for value in label.color)
+    sights = np.array([pose.centroid for _, pose, _ in placed], dtype=float).reshape(-1, 3) - found.camera
+    texts = [
+        f"{labels.names[item.class_id]}{'' if track is None else f' {track.id}'} {np.linalg.norm(sight):.2f} m"
+        for (item, _, track), sight in zip(placed, sights)
+    ]
+    text_places = found.camera + _text_places(sights, texts, is_optical=not np.any(found.camera))
+    for number, ((item, place, _), text, text_place) in enumerate(zip(placed, texts, text_places)):
+        red, green, blue = (value / 255.0 for value in labels.labels[item.class_id].color)
         # RViz does not draw a box without thickness, such as that of a plane.
         box = Vector3(*(max(size, 0.002) for size in place.extent))
         color = ColorRGBA(red, green, blue, MARKER_ALPHA)
@@ -158,19 +159,38 @@ def marker_message(found: FoundObjects, labels: LabelSet) -> MarkerArray:
         markers.append(
             Marker(header=header, ns="boxes", id=number, type=Marker.CUBE, pose=pose, scale=box, color=color)
         )
-        sight = np.array(place.centroid) - found.camera
-        distance = float(np.linalg.norm(sight))
-        in_front = found.camera + sight * (1.0 - 0.03 / distance)  # of the box, not inside it
         markers.append(
             Marker(
                 header=header,
                 ns="names",
                 id=number,
                 type=Marker.TEXT_VIEW_FACING,
-                pose=Pose(Point(*in_front), Quaternion(0.0, 0.0, 0.0, 1.0)),
+                pose=Pose(Point(*text_place), Quaternion(0.0, 0.0, 0.0, 1.0)),
                 scale=Vector3(0.0, 0.0, TEXT_HEIGHT),
                 color=ColorRGBA(1.0, 1.0, 1.0, 1.0),
-                text=f"{label.name}{'' if track is None else f' {track.id}'} {distance:.2f} m",
+                text=text,
             )
         )
     return MarkerArray(markers)
+
+
+def _text_places(sights: np.ndarray, texts: Sequence[str], is_optical: bool) -> np.ndarray:
+    """(N, 3) metres from the camera: the middle of each text about objects at `sights` (N, 3) from the camera, in an
+    optical frame (y down) or another one (z up, REP 103)."""
+    if not len(sights):
+        return sights
+    forward = sights.mean(axis=0)
+    forward /= max(float(np.linalg.norm(forward)), 1e-6)
+    down = np.array([0.0, 1.0, 0.0] if is_optical else [0.0, 0.0, -1.0])
+    right = np.cross(down, forward)
+    if np.linalg.norm(right) < 1e-3:  # straight up or down: any direction will do
+        right = np.array([1.0, 0.0, 0.0])
+    right /= np.linalg.norm(right)
+    axes = np.stack([right, np.cross(forward, right), forward])
+    distances = np.linalg.norm(sights, axis=1, keepdims=True)
+    x, y, depths = np.hsplit((sights * np.maximum(1.0 - TEXT_BEFORE / np.maximum(distances, 1e-6), 0.3)) @ axes.T, 3)
+    depths = np.maximum(depths, 1e-3)
+    widths = np.array([len(text) * TEXT_ASPECT for text in texts]).reshape(-1, 1)
+    sizes = TEXT_HEIGHT * np.hstack([widths, np.full_like(widths, TEXT_LINE)]) / depths
+    seen = spread(np.hstack([x, y]) / depths, sizes)
+    return np.hstack([seen * depths, depths]) @ axes

@@ -7,6 +7,7 @@ from typing import Optional
 import numpy as np
 
 from rt_seg.bundle import Bundle, BundleError, load_bundle
+from rt_seg.ros.caller_folder import caller_bundle
 from rt_seg.segmenter import Segmenter
 from rt_seg.sized_segmenter import FULL, SizedSegmenter
 
@@ -46,7 +47,7 @@ def load_model(
 
     Raises BundleError when the bundle cannot be used or its network does not run.
     """
-    bundle = load_bundle(text)
+    bundle = load_bundle(caller_bundle(text))
 
     def make(sized: Bundle) -> Segmenter:
         return Segmenter(sized, settings.runtime, settings.threads, settings.precision)

@@ -18,15 +18,16 @@ from rt_seg.labels import UNLABELLED, LabelSet
 from rt_seg.msg import ChannelInfo, ClassStatistics, FrameTiming, LabelInfo, SegmentedObjects
 from rt_seg.products.class_filter import ClassFilter, split_names
 from rt_seg.products.kept_geometry import ClassSelection, keep_depth, keep_millimetres
+from rt_seg.products.legend import draw_legend
 from rt_seg.products.overlay import Palette
 from rt_seg.products.smoothing import TemporalSmoother
 from rt_seg.products.statistics import class_statistics
 from rt_seg.ros.conversions import image_message, png_message, rgb_to_compressed
+from rt_seg.ros.label_messages import label_info
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
 from rt_seg.ros.node.detections import detections_2d, detections_3d, vision_msgs
 from rt_seg.ros.node.frame_products import FoundObjects, FrameProducts, Inputs, Memory, Plan
 from rt_seg.ros.node.messages import (
-    label_info_message,
     marker_message,
     object_frames_message,
     objects_message,
@@ -34,6 +35,7 @@ from rt_seg.ros.node.messages import (
     statistics_message,
 )
 from rt_seg.ros.publishing import create_publisher
+from rt_seg.ros.settings import SettingsError
 from rt_seg.segmenter import Segmentation
 
 OVERLAY_QUALITY = 80
@@ -108,14 +110,21 @@ _TOPICS: Dict[str, _Topic] = {
     "depth_kept": _Topic(Image, _depth_kept, depth=True),
     "points": _Topic(PointCloud2, lambda p: _cloud(p.points, p.header), depth=True),
     "points_kept": _Topic(PointCloud2, lambda p: _cloud(p.points_kept, p.header), depth=True),
-    "objects": _Topic(SegmentedObjects, lambda p: objects_message(p.objects, p.plan.bundle.labels), depth=True),
-    "object_markers": _Topic(MarkerArray, lambda p: marker_message(p.objects, p.plan.bundle.labels), depth=True),
+    "objects": _Topic(
+        SegmentedObjects, lambda p: objects_message(p.objects, p.plan.bundle.labels), depth=True, confidence=True
+    ),
+    "object_markers": _Topic(
+        MarkerArray, lambda p: marker_message(p.objects, p.plan.bundle.labels), depth=True, confidence=True
+    ),
 }
 if vision_msgs is not None:
-    _TOPICS["detections_2d"] = _Topic(vision_msgs.Detection2DArray, lambda p: detections_2d(p.objects), depth=True)
-    _TOPICS["detections_3d"] = _Topic(vision_msgs.Detection3DArray, lambda p: detections_3d(p.objects), depth=True)
+    _TOPICS["detections_2d"] = _Topic(vision_msgs.Detection2DArray, lambda p: detections_2d(p.objects), depth=True, confidence=True)
+    _TOPICS["detections_3d"] = _Topic(vision_msgs.Detection3DArray, lambda p: detections_3d(p.objects), depth=True, confidence=True)
 """In the order in which they are sent; a camera info goes before the images that it belongs to."""
 _TIMING = "timing"
+
+CLASS_SETTINGS = ("classes", "remap", "keep", "drop", "channels")
+"""Settings that name classes of the model."""
 
 
 LONGEST_GAP = 1.0
@@ -156,6 +165,7 @@ class Outputs:
         }
         self._frames = create_publisher("/tf", TFMessage, mode, 10, on_subscriber)
         self._labels = rospy.Publisher("~labels", LabelInfo, queue_size=1, latch=True)
+        self._legend = rospy.Publisher("~legend", Image, queue_size=1, latch=True)
         self._plan = self._make_plan(bundle, settings)
         self._announce()
 
@@ -165,7 +175,7 @@ class Outputs:
         return self._plan.settings
 
     def configure(self, settings: AdjustableSettings) -> None:
-        """Change the settings, from the next image on."""
+        """Change the settings, from the next image on. Raises SettingsError for classes that the model lacks."""
         with self._changing:
             announced = settings.threshold != self._plan.settings.threshold
             self._plan = self._make_plan(self._plan.bundle, settings)
@@ -175,14 +185,22 @@ class Outputs:
     def use_model(self, bundle: Bundle) -> None:
         """Change the classes, from the next image on."""
         with self._changing:
-            self._plan = self._make_plan(bundle, self._plan.settings)
+            settings = self._plan.settings
+            try:
+                self._plan = self._make_plan(bundle, settings)
+            except SettingsError as error:
+                rospy.logwarn(f"{error}: all its classes are shown")
+                self._plan = self._make_plan(bundle, replace(settings, **dict.fromkeys(CLASS_SETTINGS, "")))
             self._smoother.reset()
             self._memory.tracker.reset()
             self._announce()
 
     def _announce(self) -> None:
         plan = self._plan
-        self._labels.publish(label_info_message(plan.bundle, rospy.Time.now(), plan.settings.threshold))
+        now = rospy.Time.now()
+        title = f"{plan.bundle.name} {plan.bundle.version}"
+        self._labels.publish(label_info(plan.bundle.labels, Header(stamp=now), title, plan.settings.threshold))
+        self._legend.publish(image_message(draw_legend(plan.bundle.labels), Header(stamp=now)))
 
     @staticmethod
     def _make_plan(bundle: Bundle, settings: AdjustableSettings) -> Plan:
@@ -196,7 +214,7 @@ class Outputs:
             ("~channels", [name for name in wanted if name not in labels.names], ""),
         ):
             if unknown:
-                rospy.logwarn(
+                raise SettingsError(
                     f"{where}: {', '.join(unknown)} is no class of {bundle.name}; its classes are "
                     f"{', '.join(labels.names)}{adds}"
                 )
@@ -243,8 +261,9 @@ class Outputs:
         inputs = replace(inputs, depth=_limited(inputs.depth, settings.minimum_depth, settings.maximum_depth))
         mask = self._final_mask(plan, segmentation, inputs.header)
         products = FrameProducts(
-            plan, inputs, mask, segmentation.confidence, segmentation.probabilities, self._memory
-        )
+            plan, inputs, mask, segmentation.confidence, segmentation.probabilities, self._memory,
+            self._subscribed("confidence"),
+        )  # fmt: skip
         for name, topic in _TOPICS.items():
             if self._subscribed(name):
                 message = topic.make(products)

@@ -32,15 +32,17 @@ from rt_seg.recordings.image_messages import (
 from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
 from rt_seg.ros.conversions import intrinsics_from_message
 from rt_seg.ros.frame_queue import FrameQueue
+from rt_seg.ros.launch_end import end_launch
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
 from rt_seg.ros.node.camera_subscription import CameraSubscription, Stream
+from rt_seg.ros.node.complaints import CAMERA_INFO, DEPTH_IMAGE, IMAGE, Complaints
 from rt_seg.ros.node.diagnostics import Diagnostics, StreamState
 from rt_seg.ros.node.frame_products import Inputs
 from rt_seg.ros.node.frame_requests import FrameRequests
 from rt_seg.ros.node.frame_saver import FrameSaver
 from rt_seg.ros.node.model import EngineSettings, Model, load_model
-from rt_seg.ros.node.outputs import Outputs
+from rt_seg.ros.node.outputs import CLASS_SETTINGS, Outputs
 from rt_seg.ros.node.results_thread import ResultsThread
 from rt_seg.ros.node.services import Services
 from rt_seg.ros.settings import SettingsError, read_settings
@@ -106,7 +108,8 @@ class SegmentationNode:
         self._camera_info: Optional[CameraInfo] = None
         self._segmented = self._failed = self._depth_refused = self._unwanted = self._rate_limited = 0
         self._without_depth = 0
-        self._last_failure: Optional[str] = None
+        self._info_refused = 0
+        self._complaints = Complaints()
         self._inferences: Deque[float] = deque(maxlen=RECENT)
         self._arrival_age: Optional[float] = None
         self._mask_age: Optional[float] = None
@@ -177,8 +180,14 @@ class SegmentationNode:
         self._camera_info = message
 
     def _on_reconfigure(self, config: SegmentationConfig, level: int) -> SegmentationConfig:
-        self._outputs.configure(AdjustableSettings(**{entry.name: config[entry.name]
-                                                      for entry in fields(AdjustableSettings)}))  # fmt: skip
+        values = {entry.name: config[entry.name] for entry in fields(AdjustableSettings)}
+        try:
+            self._outputs.configure(AdjustableSettings(**values))
+        except SettingsError as error:
+            rospy.logerr(f"{error}. The settings of classes stay as they were")
+            values.update({name: getattr(self._outputs.settings, name) for name in CLASS_SETTINGS})
+            config.update(values)
+            self._outputs.configure(AdjustableSettings(**values))
         return config
 
     def _enable(self, enabled: bool) -> None:
@@ -215,6 +224,8 @@ class SegmentationNode:
         self._inferences.clear()
         previous.segmenter.close()
         exchange.done.set()
+        # For the node that takes this one's place, should it be killed.
+        rospy.set_param("~bundle", str(self._model.bundle.folder))
         rospy.loginfo(f"model {self._model.title} from {self._model.bundle.folder}")
 
     def _is_too_soon(self) -> bool:
@@ -252,7 +263,7 @@ class SegmentationNode:
             intrinsics = self._intrinsics_of(info) if uses_depth else None
             inputs = Inputs(color.header, rgb, info, intrinsics, depth, not _is_float(pair.depth))
             converted = time.monotonic()
-            with_confidence = judges or self._outputs.wants_confidence
+            with_confidence = bool(asked) or judges or self._outputs.wants_confidence
             segmentation = self._model.segmenter.segment(rgb, with_confidence, depth, self._outputs.wanted_channels)
             inferred = time.monotonic()
         except Exception as error:
@@ -300,7 +311,7 @@ class SegmentationNode:
             return  # publishing on a topic closed by the shutdown is no failure
         self._failed += 1
         reason = str(error) if isinstance(error, ConversionError) else f"{type(error).__name__}: {error}"
-        self._report(f"{self._color_topic} ({_encoding(color)}): {reason}; the image is skipped")
+        self._complaints.add(IMAGE, f"{self._color_topic} ({_encoding(color)}): {reason}; the image is skipped")
 
     @staticmethod
     def _age_of(image: Union[Image, CompressedImage]) -> float:
@@ -325,16 +336,19 @@ class SegmentationNode:
             return metres
         except ConversionError as error:
             self._depth_refused += 1
-            self._report(f"{self._depth_topic} ({_encoding(depth)}): {error}; colour goes on alone")
+            text = f"{self._depth_topic} ({_encoding(depth)}): {error}; falls back to colour alone"
+            self._complaints.add(DEPTH_IMAGE, text)
             return None
 
     def _camera_info_for(self, rgb: np.ndarray) -> Optional[CameraInfo]:
         info = self._camera_info
         height, width = rgb.shape[:2]
         if info is not None and (info.width, info.height) != (width, height):
-            self._report(
+            self._info_refused += 1
+            self._complaints.add(
+                CAMERA_INFO,
                 f"{rospy.resolve_name(COLOR_INFO)}: camera info is for {info.width}x{info.height} pixels and the "
-                f"image has {width}x{height}; ~camera_info is not published"
+                f"image has {width}x{height}; there are no points, no poses and no ~camera_info",
             )
             return None
         return info
@@ -346,12 +360,10 @@ class SegmentationNode:
         try:
             return intrinsics_from_message(info)
         except ConversionError as error:
-            self._report(f"{rospy.resolve_name(COLOR_INFO)}: {error}; there are no points and no poses")
+            self._info_refused += 1
+            text = f"{rospy.resolve_name(COLOR_INFO)}: {error}; there are no points and no poses"
+            self._complaints.add(CAMERA_INFO, text)
             return None
-
-    def _report(self, text: str) -> None:
-        self._last_failure = text
-        rospy.logerr_throttle_identical(5.0, text)
 
     def _state(self) -> StreamState:
         counters = dict(
@@ -359,6 +371,7 @@ class SegmentationNode:
             segmented=self._segmented,
             failed=self._failed,
             depth_refused=self._depth_refused,
+            info_refused=self._info_refused,
             without_depth=self._without_depth,
             unwanted=self._unwanted,
             rate_limited=self._rate_limited,
@@ -371,7 +384,8 @@ class SegmentationNode:
             uses_depth=self._settings.use_depth,
             depth_alive=self._queue.depth_alive,
             model_takes_depth=self._model.bundle.input.with_depth,
-            last_failure=self._last_failure,
+            complaints=dict(self._complaints.texts),
+            last_failure=self._complaints.last or None,
             inferences=tuple(self._inferences),
             arrival_age=self._arrival_age,
             mask_age=self._mask_age,
@@ -423,7 +437,16 @@ def main() -> int:
         model = load_model(settings.bundle, engine_settings(settings))
     except (SettingsError, BundleError) as error:
         rospy.logfatal(str(error))
+        end_launch(failed=True)  # to start again with the same settings would be in vain
         return BAD_INPUT
     rospy.loginfo(f"model {model.title} from {model.bundle.folder}: {model.segmenter.description}")
-    SegmentationNode(settings, adjustable, model).run()
+    try:
+        node = SegmentationNode(settings, adjustable, model)
+    except SettingsError as error:
+        rospy.logfatal(str(error))
+        end_launch(failed=True)
+        return BAD_INPUT
+    node.run()
+    if master.lost:
+        end_launch(failed=True)
     return int(master.lost)

@@ -14,10 +14,12 @@ from std_msgs.msg import Header
 
 from rt_seg.cameras.frame import metres_to_millimetres
 from rt_seg.cameras.image_folder import FolderError, open_recording_folder
+from rt_seg.msg import LabelInfo
 from rt_seg.recordings.bag_files import fault_of_bag
 from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, depth_to_metres
 from rt_seg.ros import camera_topics
 from rt_seg.ros.conversions import camera_info_message, image_message
+from rt_seg.ros.label_messages import label_info
 from rt_seg.ros.recording.bag_writer import CAMERA, START
 
 MESSAGE_TYPES = {
@@ -26,6 +28,7 @@ MESSAGE_TYPES = {
     camera_topics.DEPTH_INFO: CameraInfo,
     camera_topics.DEPTH: Image,
     camera_topics.GROUND_TRUTH: Image,
+    camera_topics.GROUND_TRUTH_LABELS: LabelInfo,
 }
 
 GATHER = 0.25
@@ -84,7 +87,8 @@ def _parts(recording: Path) -> List[Path]:
 
 def _read_folder(folder: Path, rate: float) -> Iterator[Frameset]:
     try:
-        for number, frame in enumerate(open_recording_folder(folder, rate)):
+        images = open_recording_folder(folder, rate)
+        for number, frame in enumerate(images):
             header = Header(number, rospy.Time.from_sec(START + frame.stamp), camera_topics.OPTICAL_FRAME)
             info = camera_info_message(frame.intrinsics, header)
             messages = [(camera_topics.COLOR_INFO, info), (camera_topics.COLOR, image_message(frame.color, header))]
@@ -93,6 +97,9 @@ def _read_folder(folder: Path, rate: float) -> Iterator[Frameset]:
                 messages.append((camera_topics.DEPTH, image_message(frame.depth, header)))
             if frame.ground_truth is not None:
                 messages.append((camera_topics.GROUND_TRUTH, image_message(frame.ground_truth, header)))
+            if number == 0 and images.labels is not None:
+                message = label_info(images.labels, header, "ground truth")
+                messages.append((camera_topics.GROUND_TRUTH_LABELS, message))
             yield Frameset(START + frame.stamp, messages)
     except FolderError as error:
         raise RecordingError(str(error)) from error

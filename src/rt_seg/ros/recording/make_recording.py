@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Iterable, List, Optional, Tuple
 
 from rt_seg.command_line import BAD_INPUT, command_parser, old_spelling
+from rt_seg.labels import LabelSet
 
 _EPILOG = """
   rosrun rt_seg make_recording simulated --seed 7 --count 240 recordings/demo.bag
@@ -57,22 +58,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _open_source(arguments: argparse.Namespace) -> Tuple[Iterable, int]:
+def _open_source(arguments: argparse.Namespace) -> Tuple[Iterable, int, Optional[LabelSet]]:
+    """Frames, how many, and the classes of their ground truth."""
     if arguments.source == "simulated":
         from rt_seg.simulation import simulate_recording
+        from rt_seg.simulation.classes import tabletop_labels
 
         recipe = None
         if arguments.recipe is not None:
             from rt_seg.simulation.recipe_file import load_recipe
 
             recipe = load_recipe(arguments.recipe)
-        return simulate_recording(arguments.seed, arguments.count, arguments.rate, recipe=recipe), arguments.count
+        labels = tabletop_labels() if recipe is None else recipe.labels
+        frames = simulate_recording(arguments.seed, arguments.count, arguments.rate, recipe=recipe)
+        return frames, arguments.count, labels
     from rt_seg.cameras.image_folder import ImageFolder
 
     images = ImageFolder(
         arguments.color, arguments.depth, arguments.ground_truth, arguments.intrinsics, arguments.rate
     )
-    return images, len(images)
+    return images, len(images), images.labels
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -88,8 +93,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     from rt_seg.simulation import SimulationError
 
     try:
-        frames, count = _open_source(arguments)
-        write_recording(progress(frames, total=count, unit="frame", desc=arguments.output.name), arguments.output)
+        frames, count, labels = _open_source(arguments)
+        shown = progress(frames, total=count, unit="frame", desc=arguments.output.name)
+        write_recording(shown, arguments.output, labels)
     except (FolderError, SimulationError) as error:
         print(f"make_recording: {error}", file=sys.stderr)
         return BAD_INPUT

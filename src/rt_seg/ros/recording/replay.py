@@ -4,7 +4,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Iterator, Optional, Tuple, Union
 
@@ -16,14 +16,19 @@ from tf2_msgs.msg import TFMessage
 
 from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.ros import camera_topics
+from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera_frames import camera_transforms
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
+from rt_seg.ros.launch_arguments import DEMO
+from rt_seg.ros.launch_end import end_launch
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.publishing import create_publisher
 from rt_seg.ros.recording.bag_writer import CAMERA
+from rt_seg.ros.recording.demo import demo_recording
 from rt_seg.ros.recording.framesets import MESSAGE_TYPES, Frameset, RecordingError, read_framesets
 from rt_seg.ros.settings import SettingsError, read_settings
 from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES
+from rt_seg.simulation.errors import SimulationError
 
 EXAMPLE = """rosrun rt_seg replay _recording:=recordings/demo.bag _loop:=true
 rosrun rt_seg replay _recording:=my_images _rate:=10
@@ -42,7 +47,7 @@ PREFETCH = 16
 class ReplaySettings:
     """Private parameters of the node.
 
-    recording  bag or folder to play, as `read_framesets` takes it
+    recording  bag or folder to play, as `read_framesets` takes it; demo: a simulated one, rendered if need be
     camera     namespace to publish in; that of the recording may be another
     rate       frames a second of a folder of images; a bag has stamps
     loop       begin again at the end
@@ -79,7 +84,7 @@ class _Prefetch:
         threading.Thread(target=self._read, name="prefetch", daemon=True).start()
 
     def _read(self) -> None:
-        path, camera = Path(self._settings.recording).expanduser(), self._settings.camera
+        path, camera = Path(self._settings.recording), self._settings.camera
         try:
             base = 0.0
             while True:
@@ -123,7 +128,12 @@ class Replay:
         self._publishers = {
             topic: create_publisher(f"/{settings.camera}/{topic}", kind, settings.mode, 4)
             for topic, kind in MESSAGE_TYPES.items()
+            if topic != camera_topics.GROUND_TRUTH_LABELS
         }
+        labels = camera_topics.GROUND_TRUTH_LABELS  # once in a recording, for all who come later
+        self._publishers[labels] = rospy.Publisher(
+            f"/{settings.camera}/{labels}", MESSAGE_TYPES[labels], queue_size=1, latch=True
+        )
         self._static = rospy.Publisher("/tf_static", TFMessage, queue_size=1, latch=True)
         self._clock = rospy.Publisher("/clock", Clock, queue_size=1) if settings.clock else None
 
@@ -242,13 +252,18 @@ def main() -> int:
     master = MasterWatch()
     try:
         settings = read_settings(ReplaySettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
+        path = demo_recording() if settings.recording == DEMO else caller_path(settings.recording)
+        settings = replace(settings, recording=str(path))
         count = Replay(settings).run()
-    except (SettingsError, RecordingError) as error:
+    except (SettingsError, RecordingError, SimulationError, OSError) as error:
         rospy.logfatal(str(error))
+        end_launch(failed=True)
         return BAD_INPUT
     except rospy.ROSException:
         if not rospy.is_shutdown():
             raise
         return int(master.lost)
     rospy.loginfo(f"{settings.recording}: {count} framesets played")
+    if not rospy.is_shutdown():
+        end_launch()
     return int(master.lost)

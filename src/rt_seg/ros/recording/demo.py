@@ -1,0 +1,31 @@
+"""The demo recording: rendered once, where nothing else is to be played."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import rospkg
+import rospy
+
+SEED, FRAMES = 3, 180
+"""Of a scene that no shipped model was trained on. make/live.sh renders the same into recordings/."""
+
+
+def demo_recording() -> Path:
+    """The demo's bag: that of `make live` where there is one, else one in ROS_HOME, rendered now if it is not there.
+
+    Raises SimulationError where nothing can be rendered, and OSError where it cannot be written.
+    """
+    made = Path(rospkg.RosPack().get_path("rt_seg")) / "recordings" / "demo.bag"
+    if made.exists():
+        return made
+    path = Path(os.environ.get("ROS_HOME") or Path.home() / ".ros") / "rt_seg" / "demo.bag"
+    if not path.exists():
+        from rt_seg.ros.recording.bag_writer import write_recording
+        from rt_seg.simulation import simulate_recording
+        from rt_seg.simulation.classes import tabletop_labels
+
+        rospy.loginfo(f"rendering the demo recording, {FRAMES} simulated frames, once: {path}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_recording(simulate_recording(SEED, FRAMES, 30.0), path, tabletop_labels())
+    return path

@@ -1,0 +1,1 @@
+"""Views of the results outside of the terminal."""
