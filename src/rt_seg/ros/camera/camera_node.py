@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Dict
 
 import rospy
 
@@ -140,7 +140,8 @@ def main() -> int:
         if isinstance(parameters.get("device"), int):
             parameters["device"] = str(parameters["device"])  # rosrun makes a number of _device:=0
         settings = read_settings(CameraSettings, parameters, f"node {rospy.get_name()}")
-        files = {name: str(caller_path(getattr(settings, name))) for name in FILES if getattr(settings, name)}
+        named = {name: getattr(settings, name) for name in FILES}
+        files: Dict[str, Any] = {name: str(caller_path(text)) for name, text in named.items() if text}
         settings = replace(settings, **files)
         if settings.source == "video" and not Path(settings.video).is_file():
             raise SettingsError(f"video:={settings.video}: no such file; pass video:=clip.mp4")

@@ -190,7 +190,8 @@ class Outputs:
                 self._plan = self._make_plan(bundle, settings)
             except SettingsError as error:
                 rospy.logwarn(f"{error}: all its classes are shown")
-                self._plan = self._make_plan(bundle, replace(settings, **dict.fromkeys(CLASS_SETTINGS, "")))
+                none: Dict[str, Any] = dict.fromkeys(CLASS_SETTINGS, "")
+                self._plan = self._make_plan(bundle, replace(settings, **none))
             self._smoother.reset()
             self._memory.tracker.reset()
             self._announce()
