@@ -118,8 +118,12 @@ _TOPICS: Dict[str, _Topic] = {
     ),
 }
 if vision_msgs is not None:
-    _TOPICS["detections_2d"] = _Topic(vision_msgs.Detection2DArray, lambda p: detections_2d(p.objects), depth=True, confidence=True)
-    _TOPICS["detections_3d"] = _Topic(vision_msgs.Detection3DArray, lambda p: detections_3d(p.objects), depth=True, confidence=True)
+    _TOPICS["detections_2d"] = _Topic(
+        vision_msgs.Detection2DArray, lambda p: detections_2d(p.objects), depth=True, confidence=True
+    )
+    _TOPICS["detections_3d"] = _Topic(
+        vision_msgs.Detection3DArray, lambda p: detections_3d(p.objects), depth=True, confidence=True
+    )
 """In the order in which they are sent; a camera info goes before the images that it belongs to."""
 _TIMING = "timing"
 
