@@ -54,7 +54,8 @@ def _extract(path: Path, folder: Path) -> None:
     ) as error:  # fmt: skip
         if isinstance(error, ExchangeError):
             raise
-        raise ExchangeError(f"{path}: cannot be read as a zip file ({error}); pack or download it again") from error
+        reason = str(error)[:200]
+        raise ExchangeError(f"{path}: cannot be read as a zip file ({reason}); pack or download it again") from error
 
 
 def _is_of_finder(name: str) -> bool:

@@ -28,6 +28,11 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 
+MAX_PATH = 1000
+"""Characters of the name of an image with its folders."""
+MAX_NAME = 200
+"""Characters of the name of a class."""
+
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
 _short.maxlevel = 2
@@ -97,10 +102,12 @@ def member(entry: dict[str, Any], key: str, place: str) -> Any:
     return entry[key]
 
 
-def text(value: Any, place: str) -> str:
+def text(value: Any, place: str, longest: int = MAX_PATH) -> str:
     """A text that is not empty and has no control characters, as names of files. Raises ExchangeError."""
     if not isinstance(value, str) or not value.strip():
         raise ExchangeError(f"{place}: is {shown(value)}; expected a text that is not empty")
+    if len(value) > longest:
+        raise ExchangeError(f"{place}: is {shown(value)}, {len(value)} characters; at most {longest} are accepted")
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
         raise ExchangeError(f"{place}: is {shown(value)}; control characters are not accepted")
     return value
@@ -109,15 +116,14 @@ def text(value: Any, place: str) -> str:
 def class_name(value: Any, place: str, remarks: Remarks) -> str:
     """The name of a class; numbers are taken as text. Raises ExchangeError for no, an empty or another kind of name."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            name = str(value)
-        except ValueError as error:
-            raise ExchangeError(f"{place}: is {shown(value)}; expected the name of a class") from error
+        if abs(value) > 1e18 or not math.isfinite(value):
+            raise ExchangeError(f"{place}: is {shown(value)}; expected the name of a class")
+        name = str(value)
         remarks.add("names of classes are numbers, taken as text", f"{place}: {name}")
         return name
     if not isinstance(value, str) or not value.strip():
         raise ExchangeError(f"{place}: is {shown(value)}; expected the name of a class, a text that is not empty")
-    return text(value, place)
+    return text(value, place, MAX_NAME)
 
 
 def number(value: Any, place: str) -> float:
@@ -154,7 +160,7 @@ def identity(value: Any, place: str) -> int | str:
         digits = value.strip()
         if digits.removeprefix("-").isdecimal() and len(digits) < 19:
             return int(digits)
-        return value
+        return text(value, place, MAX_NAME)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64:
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:

@@ -12,6 +12,8 @@ SPLITS = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
     "test": "test", "testing": "test",
 }  # fmt: skip
+MAX_BYTES = 200
+"""Of a file's name without its suffix; file systems take 255 with it and with what a copy in the making is called."""
 MASK_FOLDERS = {"SegmentationClass", "SegmentationObject", "masks_machine", "masks_human", "masks_instances"}
 """Hold images of labels, which have the names of those that they label."""
 
@@ -135,4 +137,7 @@ def names_in_set(files: list[Path], folder: Path) -> list[str]:
     double = next((number for number, name in enumerate(names) if counts[name] > 1), None)
     if double is not None:
         raise ExchangeError(f"{files[double]}: another image would have the name {names[double]!r} too; rename one")
+    for file, name in zip(files, names):
+        if len(name.encode("utf-8", "surrogateescape")) > MAX_BYTES:
+            raise ExchangeError(f"{file}: its name in the data set would have more than {MAX_BYTES} bytes; shorten it")
     return names
