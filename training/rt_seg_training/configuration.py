@@ -67,6 +67,12 @@ class TrainingConfiguration:
     color_temperature: float = _setting(
         "random warmth of the light: red by up to e to the power of this, blue by its inverse, 0 = none", 0.1, minimum=0
     )
+    camera_rotation: float = _setting(
+        "share of the training images as a camera that leans, or looks up or down, would see them",
+        0.0,
+        minimum=0,
+        maximum=1,
+    )
     flip: bool = _setting("mirror half of the training pictures left to right", True)
     depth_noise: float = _setting(
         "share of the training pictures whose depth gets the noise and holes of a RealSense", 0.5, minimum=0, maximum=1

@@ -4,6 +4,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from rt_seg_training.configuration import TrainingConfiguration
+from rt_seg_training.input_pipeline.camera_rotation import sometimes_rotate_camera
 from rt_seg_training.input_pipeline.data_order import endless_order, share_of_worker
 from rt_seg_training.input_pipeline.depth_augmentation import degrade_depth
 from rt_seg_training.input_pipeline.light import add_glints, cast_light, change_gamma, change_temperature
@@ -101,7 +102,11 @@ def augment(example, configuration: TrainingConfiguration, ignore_id: int, posit
     start = tf.random.fold_in(tf.constant([configuration.seed, 0], tf.int64), position)
     seeds = tf.unstack(tf.random.split(start, 7), num=7)
     depth = metres(example["depth"]) if with_depth else None
-    image, label, depth = random_crop(example["image"], example["label"], configuration, ignore_id, seeds[0], depth)
+    image, label, depth = sometimes_rotate_camera(
+        configuration.camera_rotation, example["image"], example["label"], depth, ignore_id, PADDING_COLOR,
+        tf.random.fold_in(start, len(seeds) + 1),
+    )  # fmt: skip
+    image, label, depth = random_crop(image, label, configuration, ignore_id, seeds[0], depth)
     image = light_up(image, configuration, tf.random.fold_in(start, len(seeds)))
     if configuration.color_jitter > 0:
         image = jitter_color(image, configuration.color_jitter, seeds[1])
