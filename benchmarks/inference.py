@@ -229,7 +229,7 @@ def main(arguments: list[str] | None = None) -> int:
     from rt_seg.bundle import BundleError, load_bundle
     from rt_seg.engines import ENGINES
     from rt_seg_training.export.bundle_export import ExportError
-    from rt_seg_training.runs.warm_start import WarmStartError, load_exported_network
+    from rt_seg_training.runs.training_weights import TrainingWeightsError, network_of
 
     runtimes = options.engines or list(ENGINES)
     unknown = sorted(set(runtimes) - set(ENGINES))
@@ -239,8 +239,8 @@ def main(arguments: list[str] | None = None) -> int:
         bundle = load_bundle(options.bundle)
         if bundle.input.with_depth:
             raise BundleError(f"{options.bundle}: takes depth; benchmarks/depth.py times such bundles")
-        print_tables(options, bundle, load_exported_network(bundle), runtimes)
-    except (BundleError, ExportError, WarmStartError) as error:
+        print_tables(options, bundle, network_of(bundle), runtimes)
+    except (BundleError, ExportError, TrainingWeightsError) as error:
         print(f"inference: {error}", file=sys.stderr)
         return 2
     return 0

@@ -56,6 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
         default=[],
         help="forms that the bundle shall hold beside that of OpenVINO, in f32, for 'runtime' of the node",
     )
+    parser.add_argument(
+        "--no-training-weights",
+        action="store_true",
+        help="leave out weights.safetensors, from which a training can start, for a bundle that shall only run",
+    )
     parser.add_argument("--data-dir", help="folder of built data sets (default: that of build_dataset)")
     old_spelling(parser, "--pictures", "--count")
     old_spelling(parser, "--guard-frames", "--guard-count")
@@ -119,6 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
             f"{dataset.name} {guard_split}, frames that calibration did not see",
             training_data(configuration, dataset.count(configuration.train_split)),
             [example["depth"][..., 0] for example in chosen] if depth else (),
+            not options.no_training_weights,
         )
     except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)

@@ -31,6 +31,7 @@ from rt_seg_training.export.deployment_formats import write_keras, write_litert,
 from rt_seg_training.export.openvino_network import ExactRuns, deployment_network, quantize
 from rt_seg_training.nets.normalization import Normalization, normalization_of
 from rt_seg_training.runs.run_folder import RunFolder, RunFolderError
+from rt_seg_training.runs.training_weights import TrainingWeightsError, write_training_weights
 
 PARITY_MISMATCH_LIMIT = 1e-3
 """Share of pixels in which the f32 network may differ from Keras: ties and rounding at class borders."""
@@ -104,6 +105,7 @@ def export_bundle(
     validation_data: str = "",
     training: TrainingData | None = None,
     depths: Iterable[np.ndarray] = (),
+    training_weights: bool = True,
 ) -> Export:
     """Write the bundle of a finished run into the folder `output`, atomically.
 
@@ -117,6 +119,7 @@ def export_bundle(
         validation: labelled frames, none of which are among `images`.
         validation_data: what these are, in words, for the scores in the manifest.
         training: what the weights were trained on, for the manifest.
+        training_weights: whether the bundle holds weights.safetensors, too, from which a training can start.
         depths: of the `images`, uint16 (h, w) millimetres, 0 without a reading; for a network that takes depth.
 
     Raises ExportError if the run is unusable, `output` is a folder without a bundle, an f32 form differs from Keras, or
@@ -128,7 +131,7 @@ def export_bundle(
         raise ExportError(f"{output}: exists and is not a model bundle; it is not overwritten. Name another --output")
     folder = RunFolder(run)
     try:
-        model, labels, _ = folder.load(height, width)
+        model, labels, configuration = folder.load(height, width)
     except RunFolderError as error:
         raise ExportError(str(error)) from error
     spec = _input_spec(model)
@@ -160,6 +163,11 @@ def export_bundle(
         if chosen != "f32":
             stored = openvino.Core().read_model(str(staging / "model.xml"))
             parities.append(_compare(f"OpenVINO {chosen}", reference, _logits(stored, pictures)))
+        if training_weights:
+            try:
+                write_training_weights(model, staging, configuration.head)
+            except TrainingWeightsError as error:
+                raise ExportError(f"{run}: {error}; nothing was written") from error
         engines = [engine_files("openvino", chosen, "model.xml", staging, ["model.xml", "model.bin"])]
         files = {runtime: write(model, staging) for runtime, write in WRITERS.items() if runtime in also}
         engines += [engine_files(runtime, "f32", file, staging, [file]) for runtime, file in files.items()]

@@ -5,17 +5,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from rt_seg.bundle import BundleError
-from rt_seg.model_home import find_bundle
+from rt_seg.model_home import MANIFEST, find_bundle
 from rt_seg_training.configuration import IMAGENET, RANDOM, ConfigurationError, TrainingConfiguration
 from rt_seg_training.nets.registry import PRETRAINED_NETS
 from rt_seg_training.runs.run_folder import RunFolder
-from rt_seg_training.runs.warm_start import WARM_NETS, WarmStartError, is_bundle, warm_start
-
-WARM_START_BATCHES = 16
-"""Batches on which batch normalisation is measured when the weights come from an exported network."""
+from rt_seg_training.runs.training_weights import TrainingWeightsError, load_training_weights
 
 
 def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
@@ -38,7 +33,7 @@ def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
     return same
 
 
-def apply_initial_weights(configuration: TrainingConfiguration, model: keras.Model, batches: tf.data.Dataset) -> None:
+def apply_initial_weights(configuration: TrainingConfiguration, model: keras.Model) -> None:
     """Fill `model` with what the setting initial_weights names, and say so; raises ConfigurationError if it cannot."""
     if configuration.start == RANDOM:
         return
@@ -47,16 +42,10 @@ def apply_initial_weights(configuration: TrainingConfiguration, model: keras.Mod
         print(f"initial weights: encoder from ImageNet; {len(fresh)} layers stay random")
         return
     start = find_bundle(configuration.start)
-    if is_bundle(start):
-        if configuration.net not in WARM_NETS:
-            raise ConfigurationError(
-                f"initial_weights: {start} is a bundle, which gives weights to the nets {', '.join(WARM_NETS)}, "
-                f"not to {configuration.net}; name a run folder, or {RANDOM}"
-            )
-        inputs = (inputs for inputs, _ in batches.take(WARM_START_BATCHES).as_numpy_iterator())
+    if (start / MANIFEST).is_file():
         try:
-            fresh = warm_start(model, start, inputs)
-        except (BundleError, WarmStartError) as error:
+            fresh = load_training_weights(model, start)
+        except (TrainingWeightsError, OSError) as error:
             raise ConfigurationError(f"initial_weights: {error}") from error
     else:
         fresh = load_initial_weights(model, start)

@@ -177,7 +177,7 @@ class TrainingRun:
         initial = None
         if self.configuration.start != RANDOM and not self.folder.checkpoint.exists():
             initial = new_model(1)
-            apply_initial_weights(self.configuration, initial, self._training_batches())
+            apply_initial_weights(self.configuration, initial)
         with self._strategy.scope():
             self._model = initial if initial is not None and self._replicas == 1 else new_model(self._replicas)
             if initial is not None and self._replicas > 1:
