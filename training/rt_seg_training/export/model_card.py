@@ -35,7 +35,8 @@ def model_card(
 ) -> str:
     """Markdown text: use and terms, data and protocol, recipe with every setting, score of the run, parity."""
     from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
-    from rt_seg_training.nets.registry import DEPTH_NETS
+    from rt_seg_training.nets.efficientnet_lite import WEIGHTS_LICENSE
+    from rt_seg_training.nets.registry import DEPTH_NETS, PRETRAINED_NETS
 
     settings = yaml.safe_load((run / "configuration.yaml").read_text(encoding="utf-8"))
     for key in ("run", "initial_weights"):
@@ -52,6 +53,7 @@ def model_card(
     )
     guard = "\n".join(f"| {score.form} | {100 * score.mean_iou:.2f} % |" for score in export.scores)
     note = f"\n\nf16 instead of int8: {export.note}." if export.note else ""
+    of_encoder = f"\n- **{WEIGHTS_LICENSE}**" if net in PRETRAINED_NETS else ""
     takes = "colour"
     if net in DEPTH_NETS:
         near, far = DEPTH_RANGE
@@ -63,7 +65,7 @@ def model_card(
 
 Network: {net}. It takes {takes}. Classes: {classes}.
 
-- **Licence of the weights**: {license_text}
+- **Licence of the weights**: {license_text}{of_encoder}
 - **Data**: `{dataset.name}` (examples: {counts})
 - **Score of the run** (Keras, fp32, validation split): mIoU {result["validation_mean_iou"]:.4f}
   after {result["steps"]} steps. Scores of this bundle itself, as the live node runs it, stand in `bundle.yaml`.
