@@ -326,14 +326,22 @@ _Loader.add_implicit_resolver(
 )
 
 
-def parse_yaml(text: Union[str, bytes], source: str, error: Type[ValueError] = SettingsError) -> Any:
-    """Plain values of a YAML text, where `1e-3` is a number. `source` names it in messages.
+class _TextLoader(_Loader):
+    """Leaves `no`, `1` and `null` the texts that they are."""
+
+    yaml_implicit_resolvers: Dict[str, Any] = {}
+
+
+def parse_yaml(
+    text: Union[str, bytes], source: str, error: Type[ValueError] = SettingsError, only_text: bool = False
+) -> Any:
+    """Plain values of a YAML text, where `1e-3` is a number; texts where `only_text`. `source` names it in messages.
 
     Raises `error`, in well under a second, for what is no YAML, for doubled keys, and for nesting or aliases that
     would fill the memory.
     """
     try:
-        return yaml.load(text, _Loader)
+        return yaml.load(text, _TextLoader if only_text else _Loader)
     except yaml.MarkedYAMLError as problem:
         line = f"line {problem.problem_mark.line + 1}: " if problem.problem_mark else ""
         raise error(f"{source}: not valid YAML: {line}{problem.problem}") from problem

@@ -8,6 +8,7 @@ import yaml
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
+from rt_seg.settings import parse_yaml
 from rt_seg_training.label_exchange.annotations import (
     Annotated,
     ExchangeError,
@@ -53,11 +54,8 @@ def read_class_file(path: Path, given: Path | None, reading: Reading) -> tuple[P
         return file, names, {}
     if len(content) > MAX_YAML:
         raise ExchangeError(f"{file}: is too long for a list of classes ({len(content)} characters)")
-    try:
-        # The base loader keeps every scalar a text: a class may be called no, null or 1.
-        data = yaml.load(content, Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ExchangeError(f"{file}: cannot be read as YAML: {str(error)[:200] or 'nested too deeply'}") from error
+    # Texts only: a class may be called no, null or 1.
+    data = parse_yaml(content, str(file), ExchangeError, only_text=True)
     listed = data.get("names") if isinstance(data, dict) else None
     if isinstance(listed, list):
         entries = list(enumerate(listed))
