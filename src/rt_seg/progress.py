@@ -27,7 +27,7 @@ class _Lines:
 
 
 class ProgressLines(tqdm):
-    """A bar whose states are lines of their own, one every PERIOD seconds and, unless `leave` is False, one at the end."""
+    """A bar whose states are lines of their own: one every PERIOD seconds and, unless `leave` is False, a last one."""
 
     def __init__(self, *arguments: Any, unit: str = "step", **settings: Any) -> None:
         description = (settings.get("desc") or "").rstrip(": ")
