@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What depth costs: the segment call of a bundle that takes depth against one of colour alone, in turns.
+"""What depth costs: the segment call of a bundle that takes depth against one of RGB only, in turns.
 
 Both sides are the live node's segmenter, one camera frame of 480x640 at a time.
 """
@@ -19,7 +19,7 @@ EXAMPLE = """example:
   benchmarks/depth.py models/indoor models/tabletop --repeats 40
 
 Rows: the median and 95th percentile of the time of one frame, and the ratio of the medians against the first row, the
-bundle of colour alone. Choose two of one input size and one precision: others compare those. `without depth` is what a
+bundle of RGB only. Choose two of one input size and one precision: others compare those. `without depth` is what a
 camera costs whose depth has stalled; millimetres and metres are the two forms of depth on ROS topics."""
 HEIGHT, WIDTH = 480, 640
 
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path, help="bundle that takes depth")
     parser.add_argument(
         "baseline", type=Path, nargs="?", default=ROOT / "models" / "tabletop",
-        help="bundle of colour alone (default: tabletop)",
+        help="bundle of RGB only (default: tabletop)",
     )  # fmt: skip
     parser.add_argument("--repeats", type=int, default=40, help="timed frames of each way (default: %(default)s)")
     parser.add_argument("--precision", default="auto", choices=("auto", "f32", "bf16"), help="default: %(default)s")
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         bundles = [load_bundle(folder) for folder in (options.bundle, options.baseline)]
         for bundle, wanted in zip(bundles, (True, False)):
             if bundle.input.with_depth != wanted:
-                words = "no depth; name one that takes it" if wanted else "depth; name one of colour alone"
+                words = "no depth; name one that takes it" if wanted else "depth; name one of RGB only"
                 raise BundleError(f"{bundle.folder}: takes {words}")
         deep, flat = (Segmenter(bundle, "auto", options.threads, options.precision) for bundle in bundles)
     except BundleError as error:
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     metres = np.where(millimetres > 0, millimetres / np.float32(1000), np.float32("nan"))
     times = measure_alternately(
         {
-            "colour alone": lambda: flat.segment(image),
+            "RGB only": lambda: flat.segment(image),
             "colour and depth, millimetres": lambda: deep.segment(image, depth=millimetres),
             "colour and depth, metres": lambda: deep.segment(image, depth=metres),
             "its network without depth": lambda: deep.segment(image),
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         spec = bundle.input
         print(f"{bundle.name} {bundle.version}: {spec.channels} {spec.height}x{spec.width}, {segmenter.description}")
     print(f"\n{'segment call':34}{'median':>11}{'p95':>11}{'ratio':>9}")
-    base = statistics.median(times["colour alone"])
+    base = statistics.median(times["RGB only"])
     for name, seconds in times.items():
         middle, late = statistics.median(seconds), float(np.percentile(seconds, 95))
         print(f"{name:34}{1000 * middle:8.1f} ms{1000 * late:8.1f} ms{middle / base:8.2f}x")

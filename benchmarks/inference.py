@@ -121,7 +121,7 @@ def start_columns(start: tuple[str, ...]) -> str:
 
 
 def camvid_frames(count: int, split: str) -> list[tuple]:
-    """Evenly spread images, uint8 RGB, with their truth; none where RT_SEG_DATA does not hold CamVid."""
+    """Evenly spread images, uint8 RGB, with their ground truth; none where RT_SEG_DATA does not hold CamVid."""
     import cv2
 
     folder = Path(os.environ.get("RT_SEG_DATA") or "/nonexistent") / "camvid"
@@ -288,7 +288,7 @@ def print_tables(options: argparse.Namespace, bundle, whole, runtimes: list[str]
 
 
 def _clouds(seed: int):
-    """A picture without sharp edges, where there is no real one."""
+    """An image without sharp edges, where there is no real one."""
     import cv2
     import numpy as np
 

@@ -78,7 +78,7 @@ class IsolatedGraph:
         return process
 
     def start_camera(self, rate: float) -> subprocess.Popen:
-        """Start a camera of `rate` images a second."""
+        """Start a camera of `rate` images per second."""
         return self.start(sys.executable, __file__, "--rate", str(rate))
 
     def start_node(self, bundle: Path, *parameters: str) -> subprocess.Popen:
@@ -129,5 +129,5 @@ def camera(rate: float) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rate", type=float, default=30.0, help="images a second (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=30.0, help="images per second (default: %(default)s)")
     camera(parser.parse_args().rate)

@@ -135,7 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
         if files is None:
             raise BundleError(f"{bundle.folder}: holds no OpenVINO model; export it again")
         if bundle.input.with_depth:
-            raise BundleError(f"{bundle.folder}: takes depth; the groups are those of networks of colour alone")
+            raise BundleError(f"{bundle.folder}: takes depth; the groups are those of networks of RGB only")
         engine = OpenVINOEngine(bundle, files)
     except BundleError as error:
         print(f"limit: {error}", file=sys.stderr)

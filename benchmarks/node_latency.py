@@ -23,7 +23,7 @@ EXAMPLE = """example:
   source .workspace/devel/setup.bash
   benchmarks/node_latency.py --seconds 60
 
-Each row: masks a second; the age of the masks at the subscriber, from the image's stamp; the images sent that got no
+Each row: masks per second; the age of the masks at the subscriber, from the image's stamp; the images sent that got no
 mask; the node's share of one core and its resident memory."""
 
 SETS = (("mask",), ("mask", "overlay"), ("mask", "overlay", "points"), ("mask", "overlay", "points", "objects"))
@@ -104,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each row (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=30.0, help="images a second (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=30.0, help="images per second (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="of the engine (default: the node's own choice)")
     options = parser.parse_args(arguments)
     with IsolatedGraph() as graph:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import keras
 
 COMPARED = 2
-"""Pictures that each form is compared with Keras on; `export` takes more."""
+"""Images that each form is compared with Keras on; `export` takes more."""
 
 
 def sized_network(network: keras.Model, height: int, width: int) -> keras.Model:
@@ -68,7 +68,7 @@ def sized_bundles(
 ) -> tuple[Bundle, Bundle]:
     """Bundles of the network: one with the forms of some runtimes in f32, one with that of OpenVINO in int8.
 
-    `network`: the bundle's, of the wanted size; `pictures`: uint8 (h, w, 3), for calibration. Kept in `cache`; it takes
+    `network`: the bundle's, of the wanted size; `images`: uint8 (h, w, 3), for calibration. Kept in `cache`; it takes
     half a minute to make them. Raises ExportError where a form does not compute what Keras computes.
     """
     from rt_seg_training.export.bundle_export import ALSO, export_bundle

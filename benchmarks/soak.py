@@ -22,7 +22,7 @@ EXAMPLE = """example:
   source .workspace/devel/setup.bash
   benchmarks/soak.py --minutes 10 --rate 30
 
-Each row is one interval: masks a second, the share of the images that got a mask, the age of the masks at the
+Each row is one interval: masks per second, the share of the images that got a mask, the age of the masks at the
 subscriber (from the image's stamp), resident memory of the node and its share of one core. The memory grows from the
 first interval, at whose end everything is loaded, to the last."""
 
@@ -116,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=30.0, help="images a second (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=30.0, help="images per second (default: %(default)s)")
     parser.add_argument("--interval", type=float, default=60.0, help="seconds of a row (default: %(default)s)")
     options = parser.parse_args(arguments)
     with IsolatedGraph() as graph:

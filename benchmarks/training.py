@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Pictures a second of a training step: this package against plain Keras `fit`, taking turns in one run.
+"""Images a second of a training step: this package against plain Keras `fit`, taking turns in one run.
 
 The baseline is the same network with its logits enlarged to the size of the labels, sparse cross-entropy, AdamW and
-`fit` on pictures that are ready in memory, in float32, with the settings that TensorFlow and Keras come with. This
-package runs the step that `train` runs, and crops, scales, colours and mirrors its pictures in that time. Each way is a
+`fit` on images that are ready in memory, in float32, with the settings that TensorFlow and Keras come with. This
+package runs the step that `train` runs, and crops, scales, colours and mirrors its images in that time. Each way is a
 process of its own, that waits while another is timed.
 """
 from __future__ import annotations
@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "training")]
 EXAMPLE = """example:
   benchmarks/training.py --net ddrnet_23_slim --size 192x256 --batch-size 4 --rounds 3 --steps 8
 
-A row gives the pictures a second that the training learns from (median of the rounds, and the slowest and fastest), how
+A row gives the images per second that the training learns from (median of the rounds, and the slowest and fastest), how
 many times the baseline that is, and how many the input pipeline alone delivers. It takes some minutes."""
 
 WAYS = ("Keras fit", "Keras fit with oneDNN", "this package float32", "this package bfloat16")
@@ -102,7 +102,7 @@ def trainer_of(way: str, net: str, height: int, width: int, batch_size: int):
 
 
 def serve(way: str, net: str, height: int, width: int, batch_size: int, steps: int) -> None:
-    """Print the pictures a second of the input alone, then, for each line of standard input, those of training."""
+    """Print the images per second of the input alone, then, for each line of standard input, those of training."""
     train, batches = trainer_of(way, net, height, width, batch_size)
     train(WARM_UP_STEPS)
     iterator = iter(batches)
@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--net", choices=NETS, default="ddrnet_23_slim", help="network (default: %(default)s)")
     parser.add_argument("--size", type=_size, default=(192, 256), metavar="HxW", help="of the crops, multiples of 64")
-    parser.add_argument("--batch-size", type=int, default=4, help="pictures per step (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=4, help="images per step (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=8, help="timed steps of each way and round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each way (default: %(default)s)")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)

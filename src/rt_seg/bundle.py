@@ -54,7 +54,7 @@ class SmallerNetwork:
 
 @dataclass(frozen=True)
 class EngineFiles:
-    """One exported form of the model: its runtime, precision, main file or folder, and the SHA-256 of each file.
+    """One export format of the model: its runtime, precision, main file or folder, and the SHA-256 of each file.
 
     `path` and the names in `sha256` are relative to the bundle in the manifest; a loaded `path` is where it lies.
     `smaller` are networks of smaller inputs, largest first: see `Bundle.at_size`.
@@ -287,7 +287,7 @@ def load_bundle(folder: Union[str, Path]) -> Bundle:
 
 
 def engine_files(runtime: str, precision: str, path: str, folder: Path, files: Iterable[str]) -> EngineFiles:
-    """The entry of an exported form, with the SHA-256 of its files; all names are relative to `folder`."""
+    """The entry of an export format, with the SHA-256 of its files; all names are relative to `folder`."""
     return EngineFiles(runtime, precision, folder / path, {name: file_sha256(folder / name) for name in files})
 
 

@@ -15,7 +15,7 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int, ig
     """(classes, classes + 1) int64 pixel counts: row = true class, column = predicted class.
 
     The last column counts pixels whose prediction is none of the classes (unlabelled, 255): they are errors of the
-    true class, not pixels to leave out. Pixels whose truth is `ignore_id` are left out.
+    true class, not pixels to leave out. Pixels whose ground truth is `ignore_id` are left out.
 
     Args:
         truth: (height, width) or any shape, integer class ids.
@@ -78,7 +78,7 @@ def class_recall(matrix: np.ndarray) -> np.ndarray:
 
 
 def mean_iou(matrix: np.ndarray) -> float:
-    """Mean of `class_iou` over the classes that truth or prediction hold; NaN for a matrix without pixels."""
+    """Mean of `class_iou` over the classes that ground truth or prediction hold; NaN for a matrix without pixels."""
     iou = class_iou(matrix)
     present = iou[~np.isnan(iou)]
     return float(present.mean()) if present.size else float("nan")

@@ -78,7 +78,7 @@ class Segmenter:
         Args:
             confidence: whether it is wanted, too: it costs an exponential per class and pixel.
             depth: of the image's pixels, (H, W), uint16 millimetres or float32 metres, 0 or NaN without a reading. A
-                bundle of rgbd takes it, and goes on without where it is None; one of rgb does not look at it.
+                bundle of rgbd takes it, and continues without where it is None; one of rgb does not look at it.
             classes: ids whose probabilities are wanted, too, in this order.
 
         Raises ValueError for another shape or type.

@@ -280,7 +280,7 @@ def plain_values(entry: Any) -> Dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses doubled keys, and nesting and aliases beyond any use, before anything is made of them."""
+    """Refuses duplicated keys, and nesting and aliases beyond any use, before anything is made of them."""
 
     def __init__(self, stream: Any) -> None:
         super().__init__(stream)
@@ -337,7 +337,7 @@ def parse_yaml(
 ) -> Any:
     """Plain values of a YAML text, where `1e-3` is a number; texts where `only_text`. `source` names it in messages.
 
-    Raises `error`, in well under a second, for what is no YAML, for doubled keys, and for nesting or aliases that
+    Raises `error`, in well under a second, for what is no YAML, for duplicated keys, and for nesting or aliases that
     would fill the memory.
     """
     try:

@@ -120,7 +120,7 @@ class SizedSegmenter:
             del self._preparing[index]
             try:
                 self._ready[index] = future.result()
-            except Exception as error:  # whatever a runtime raises; the sizes that run go on
+            except Exception as error:  # whatever a runtime raises; the sizes that run continue
                 self._failed[index] = str(error)
 
     @property

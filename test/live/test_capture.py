@@ -1,4 +1,4 @@
-"""Out of a recording come the pictures worth labelling, each once."""
+"""Out of a recording come the images worth labelling, each once."""
 import json
 import os
 import shutil
@@ -69,7 +69,7 @@ def test_a_second_run_makes_what_is_missing_and_overwrites_nothing(stream, capsy
     (stream / "out" / "rgb" / "v_000005.png").unlink()
     (stream / "out" / "rgb" / "v_000010.png").write_bytes(b"mine")
     assert _capture(stream) == 0
-    assert "1 pictures written, 3 were there" in capsys.readouterr().out
+    assert "1 images written, 3 were there" in capsys.readouterr().out
     assert (stream / "out" / "rgb" / "v_000010.png").read_bytes() == b"mine"
 
 

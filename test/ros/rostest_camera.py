@@ -59,7 +59,7 @@ class CameraTest(unittest.TestCase):
         return launch
 
     def test_a_looping_video_is_a_camera_as_any_other(self):
-        film = self.folder / "film.avi"
+        film = self.folder / "clip.avi"
         writer = cv2.VideoWriter(str(film), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (64, 48))
         for _ in range(15):
             writer.write(np.full((48, 64, 3), (200, 0, 0), np.uint8))  # blue

@@ -93,7 +93,7 @@ class CamerasTest(unittest.TestCase):
     def test_cameras_of_two_kinds_stream_side_by_side(self):
         with tempfile.TemporaryDirectory() as folder:
             bundle = str(write_color_bundle(Path(folder) / "color"))
-            film = cv2.VideoWriter(f"{folder}/film.avi", cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (64, 48))
+            film = cv2.VideoWriter(f"{folder}/clip.avi", cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (64, 48))
             frames = [Frame(np.full((48, 64, 3), 50, np.uint8), None, None, CAMERA, number / 10) for number in range(9)]
             for frame in frames:
                 film.write(frame.color)
@@ -101,7 +101,7 @@ class CamerasTest(unittest.TestCase):
             write_recording(frames, Path(folder) / "scene.bag")
             launch = self.launch(folder, [
                 {"name": "left", "source": "video", "bundle": bundle,
-                 "arguments": {"video": f"{folder}/film.avi", "loop": True}},
+                 "arguments": {"video": f"{folder}/clip.avi", "loop": True}},
                 {"name": "right", "source": "recording", "bundle": bundle,
                  "arguments": {"recording": f"{folder}/scene.bag", "loop": True}},
             ])  # fmt: skip

@@ -103,7 +103,7 @@ class CaptureTest(unittest.TestCase):
         self.assertEqual(camera["intrinsic_matrix"], [60.0, 0, 0, 0, 61.0, 0, 31.0, 23.0, 1])
         before = {path: path.read_bytes() for path in self.folder.rglob("*.png")}
         self.camera.views = 5
-        self.assertIn("2 pictures written", self.run_to_the_end("--count", "2"))
+        self.assertIn("2 images written", self.run_to_the_end("--count", "2"))
         self.assertEqual(self.views(), [0, 1, 2, 3, 4])
         self.assertEqual(before, {path: path.read_bytes() for path in before})
 
@@ -120,7 +120,7 @@ class CaptureTest(unittest.TestCase):
         self.addCleanup(lambda: capture.poll() is None and capture.kill())
         os.close(theirs)
         self.addCleanup(os.close, ours)
-        self.assertIn(b"space or Enter keeps a picture", capture.stdout.readline())
+        self.assertIn(b"space or Enter keeps an image", capture.stdout.readline())
         time.sleep(0.5)  # the terminal is asked for keys a moment later
         for pressed in (1, 2):
             os.write(ours, b" ")
@@ -132,7 +132,7 @@ class CaptureTest(unittest.TestCase):
         os.write(ours, b"q")
         output, _ = capture.communicate(timeout=30)
         self.assertEqual(capture.returncode, 0, output.decode())
-        self.assertIn("2 pictures written", output.decode())
+        self.assertIn("2 images written", output.decode())
         self.assertEqual(len(self.views()), 2)
 
 

@@ -65,7 +65,7 @@ def frames(count, rate):
 def make_sources(folder, address):
     """Kind of camera → (arguments of camera.launch, has depth, (width, height), Hz or None for what comes)."""
     (folder / "webcam.yaml").write_text(CALIBRATION)
-    film = cv2.VideoWriter(str(folder / "film.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (64, 48))
+    film = cv2.VideoWriter(str(folder / "clip.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (64, 48))
     for number in range(30):
         film.write(np.full((48, 64, 3), 8 * number, np.uint8))
     film.release()
@@ -286,7 +286,7 @@ def _checks():
     for kind in kinds:
         for promise, method in checks.items():
             if kind.startswith("recording") and method == "check_status":
-                continue  # a recording is played by a node of its own, which ends where it is spoilt
+                continue  # a recording is played by a node of its own, which ends where it is corrupted
             def test(self, kind=kind, method=method):
                 if kind not in self.sources:
                     self.skipTest("pyrealsense2 is not installed on this platform")

@@ -96,18 +96,18 @@ class DepthModelTest(unittest.TestCase):
         self.assertEqual(self.play(metres, all_are(FAR)), [{FAR}] * 5)
 
         def healthy(classes):
-            return self.stream.get("message", "").endswith("masks a second from colour and depth")
+            return self.stream.get("message", "").endswith("masks per second from colour and depth")
 
         self.play(metres, healthy)
         self.assertEqual(self.stream["level"], DiagnosticStatus.OK)
         self.assertEqual(self.stream["model input"], "color and depth")
         self.assertIn("from color and depth", self.status.line())
 
-        # Depth stalls: the same model goes on with colour, and says so.
+        # Depth stalls: the same model continues with colour, and says so.
         self.assertEqual(self.play(None, all_are(GREEN)), [{GREEN}] * 5)
         self.play(None, lambda classes: "depth is missing" in self.stream["model input"])
         self.assertEqual(self.stream["level"], DiagnosticStatus.WARN)
-        self.assertEqual(self.stream["message"], "no depth, and the model takes it; working with colour alone")
+        self.assertEqual(self.stream["message"], "no depth, and the model takes it; working with RGB only")
         self.assertGreater(int(self.stream["without_depth"]), 0)
         self.assertIn("from color alone, depth is missing", self.status.line())
 
@@ -116,7 +116,7 @@ class DepthModelTest(unittest.TestCase):
         self.play(millimetres, healthy)
         self.assertEqual(self.stream["level"], DiagnosticStatus.OK)
 
-        # A reading of nothing is no reading, in either form; depth of another size is refused and colour goes on.
+        # A reading of nothing is no reading, in either form; depth of another size is refused and colour continues.
         self.assertEqual(self.play(np.zeros_like(millimetres), all_are(GREEN)), [{GREEN}] * 5)
         self.assertEqual(self.play(np.full_like(metres, np.nan), all_are(GREEN)), [{GREEN}] * 5)
         self.assertEqual(self.play(metres[::2, ::2].copy(), all_are(GREEN)), [{GREEN}] * 5)

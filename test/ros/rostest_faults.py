@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What real cameras, drivers and networks do, done to the running node: masks go on, late ones do not pile up.
+"""What real cameras, drivers and networks do, done to the running node: masks continue, late ones do not pile up.
 
 Each fault is followed by a healthy stream, of which nearly every image must give its mask: a node that survives a
 fault but no longer pairs, or lags ever more, fails here. fault_report.py keeps the table of figures.
@@ -103,7 +103,7 @@ class Stream:
         return all(end.get_num_connections() for end in ends)
 
     def picture(self, size=(48, 64)):
-        """A picture whose class changes from frame to frame."""
+        """An image whose class changes from frame to frame."""
         self.number += 1
         image = np.zeros((*size, 3), np.uint8)
         image[..., self.number % 3] = 200
@@ -265,7 +265,7 @@ class FaultsTest(unittest.TestCase):
         self.assertTrue(wait_for(lambda: stream.counter("duplicates") >= before + 5), "duplicates not seen")
         note = f"{stream.counter('duplicates') - before} of 20 duplicates seen"
         self.judge("one image in three comes twice", played, 0.8, 0.8, note)
-        self.healthy("doubled images")
+        self.healthy("duplicated images")
 
     def test_stamps_from_the_future(self):
         self.judge("stamps 60 s ahead of the clock", self.play(self.stamps(30, self.start + rospy.Duration(60))), 0.8)
@@ -316,7 +316,7 @@ class FaultsTest(unittest.TestCase):
         self.healthy("another encoding")
 
     def check_refused(self, fault, spoil, words):
-        """Every third image is spoilt: it is counted as failed and named, and the others have their masks."""
+        """Every third image is corrupted: it is counted as failed and named, and the others have their masks."""
         failed = self.stream.counter("failed")
         played = self.play(self.stamps(60), change=lambda index, message: spoil(message) if index % 3 == 0 else None)
         self.assertTrue(wait_for(lambda: self.stream.counter("failed") >= failed + 10), "failures are not counted")
@@ -392,7 +392,7 @@ class FaultsTest(unittest.TestCase):
         refused = self.stream.counter("depth_refused")
         played = self.play(self.stamps(60), spoilt)
         self.assertTrue(wait_for(lambda: self.stream.counter("depth_refused") > refused + 10))
-        note = f"{self.stream.counter('depth_refused') - refused} of 40 refused, colour alone"
+        note = f"{self.stream.counter('depth_refused') - refused} of 40 refused, RGB only"
         self.paired = self.stream.counter("paired")
         self.judge("depth is cut, colourised, or NaN everywhere", played, 0.8, note=note)
         self.healthy("depth that is garbage")

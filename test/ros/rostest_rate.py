@@ -41,7 +41,7 @@ class RateTest(unittest.TestCase):
             self.diagnostics.update({item.key: item.value for item in status.values})
 
     def film(self, *parameters, seconds):
-        """Timings of the node's frames while a camera films."""
+        """Timings of the node's frames while a camera renders."""
         folder = self.enterContext(tempfile.TemporaryDirectory())
         bundle = write_slow_bundle(Path(folder) / "slow", TOO_SLOW, smaller=[(*SMALL, 0.0)])
         node = start_node(bundle, "rate", "_threads:=1", "_diagnostic_period:=0.2", *parameters)

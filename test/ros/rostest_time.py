@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Bags that loop and are cut off, and simulated time that is absent, stands still or jumps: masks go on."""
+"""Bags that loop and are cut off, and simulated time that is absent, stands still or jumps: masks continue."""
 import os
 import signal
 import subprocess
@@ -158,7 +158,7 @@ class TimeTest(unittest.TestCase):
             os.killpg(player.pid, signal.SIGKILL)
             player.wait()
         note = "3 times, masks each time"
-        report("the camera's process is killed and started anew", masks=len(self.masks), note=note)
+        report("the camera's process is killed and started again", masks=len(self.masks), note=note)
         self.end()
 
     def test_every_frame_of_a_bag_gives_the_same_bytes_twice(self):

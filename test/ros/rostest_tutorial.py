@@ -22,7 +22,7 @@ SMALL = {
     "TRAIN": "--height 96 --width 128 --crop-height 64 --crop-width 64 --batch-size 2 --validate-every 2",
     "EXPORT": "--precision f32 --count 2 --guard-count 2",
 }
-"""80 seconds are filmed: splits are made along blocks of 20."""
+"""80 seconds are rendered: splits are made along blocks of 20."""
 
 
 class TutorialTest(unittest.TestCase):

@@ -32,7 +32,7 @@ def wait_for(condition, timeout=40.0):
 
 
 def test_nodes_outlast_a_master_that_is_away_and_end_when_another_one_does_not_know_them(tmp_path):
-    film = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (64, 48))
+    film = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (64, 48))
     for _ in range(5):
         film.write(np.zeros((48, 64, 3), np.uint8))
     film.release()
@@ -59,7 +59,7 @@ def test_nodes_outlast_a_master_that_is_away_and_end_when_another_one_does_not_k
         assert wait_for(lambda: "model color" in logs["segmentation"].read_text())
         started[0].send_signal(signal.SIGINT)
         started[0].wait(10)
-        assert wait_for(lambda: said("does not answer: nodes that are connected go on"))
+        assert wait_for(lambda: said("does not answer: nodes that are connected continue"))
         assert all(node.poll() is None for node in nodes.values())
         started.append(start_master(port))
         for name, node in nodes.items():

@@ -212,7 +212,7 @@ def test_unmatched_messages_do_not_pile_up():
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("mode", [LIVE, EVERY_FRAME])
 def test_every_colour_image_is_accounted_for_in_a_rough_stream(mode, seed):
-    """Lost, late, doubled and reordered messages, and a clock that is set back."""
+    """Lost, late, duplicated and reordered messages, and a clock that is set back."""
     rng = random.Random(seed)
     synchronizer = Synchronizer(mode, capacity=1000)
     messages = []

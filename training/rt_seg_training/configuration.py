@@ -53,12 +53,12 @@ class TrainingConfiguration:
     steps: int = _setting("optimizer steps in all", minimum=1)
     net: str = _setting("network", "ddrnet_23_slim", choices=NETS)
     head: str = _setting("softmax over the classes, or one sigmoid channel for a set of two", "semantic", choices=HEADS)
-    scale_min: float = _setting("smallest random scale of a training picture", 0.75, minimum=0.1)
-    scale_max: float = _setting("largest random scale of a training picture", 1.5, minimum=0.1)
+    scale_min: float = _setting("smallest random scale of a training image", 0.75, minimum=0.1)
+    scale_max: float = _setting("largest random scale of a training image", 1.5, minimum=0.1)
     color_jitter: float = _setting("random brightness, contrast and saturation, 0 = none", 0.3, minimum=0)
-    blur: float = _setting("share of the training pictures that are blurred", 0.0, minimum=0, maximum=1)
-    noise: float = _setting("share of the training pictures with sensor noise", 0.0, minimum=0, maximum=1)
-    jpeg: float = _setting("share of the training pictures with faults of JPEG", 0.0, minimum=0, maximum=1)
+    blur: float = _setting("share of the training images that are blurred", 0.0, minimum=0, maximum=1)
+    noise: float = _setting("share of the training images with sensor noise", 0.0, minimum=0, maximum=1)
+    jpeg: float = _setting("share of the training images with faults of JPEG", 0.0, minimum=0, maximum=1)
     sunlight: float = _setting(
         "share of the training images with a hard shadow or a patch of sun", 0.25, minimum=0, maximum=1
     )
@@ -73,12 +73,12 @@ class TrainingConfiguration:
         minimum=0,
         maximum=1,
     )
-    flip: bool = _setting("mirror half of the training pictures left to right", True)
+    flip: bool = _setting("mirror half of the training images left to right", True)
     depth_noise: float = _setting(
-        "share of the training pictures whose depth gets the noise and holes of a RealSense", 0.5, minimum=0, maximum=1
+        "share of the training images whose depth gets the noise and holes of a RealSense", 0.5, minimum=0, maximum=1
     )
-    depth_dropout: float = _setting("share of the training pictures without any depth", 0.15, minimum=0, maximum=1)
-    batch_size: int = _setting("pictures per step", 8, minimum=1)
+    depth_dropout: float = _setting("share of the training images without any depth", 0.15, minimum=0, maximum=1)
+    batch_size: int = _setting("images per step", 8, minimum=1)
     mixed_precision: str = _setting(
         "arithmetic of the layers; auto is float16 on a GPU, bfloat16 on a CPU with AMX, float32 on any other",
         "auto",

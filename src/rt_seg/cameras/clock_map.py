@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Optional
 
 LARGEST_DRIFT = 0.5
-"""Seconds between both clocks after which they are compared anew: a camera's clock wraps, stops or is reset."""
+"""Seconds between both clocks after which they are compared again: a camera's clock wraps, stops or is reset."""
 WINDOW = 10.0
 """Seconds over which the quickest image is sought: it tells best by how much the clocks differ."""
 LARGEST_SLEW = 1e-3

@@ -24,7 +24,7 @@ class FolderError(ValueError):
 
 
 def _images(folder: Path, suffixes: Collection[str] = _COLOR_SUFFIXES) -> Dict[str, Path]:
-    """Image files by stem, in order of name. Raises FolderError for a missing or empty folder, or a doubled stem."""
+    """Image files by stem, in order of name. Raises FolderError for a missing or empty folder, or a duplicate stem."""
     if not folder.is_dir():
         raise FolderError(f"{folder}: no such folder of images")
     found: Dict[str, Path] = {}

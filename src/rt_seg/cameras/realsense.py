@@ -60,7 +60,7 @@ class RealSenseCamera:
         patience: float = PATIENCE,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Open the sensors; a device without depth gives colour alone. Raises CameraError naming the profiles, filters
+        """Open the sensors; a device without depth gives RGB only. Raises CameraError naming the profiles, filters
         or options that there are, and CameraFault when the sensors do not start."""
         self._sdk = sdk()
         self._device = device
@@ -164,7 +164,7 @@ class RealSenseCamera:
                 raise CameraFault(f"{self.description}: no colour image for {self._patience:.0f} s: {state}")
 
     def _begin_again(self) -> None:
-        """Open the recording anew: a device of the SDK that has played to the end cannot be started again."""
+        """Open the recording again: a device of the SDK that has played to the end cannot be started again."""
         path = self._playback.file_name()
         self.close()
         self._device = open_recording(path)
@@ -205,7 +205,7 @@ class RealSenseCamera:
     def _intrinsics(self, frame: Any) -> Intrinsics:
         profile = frame.profile
         video = profile.as_video_stream_profile()
-        # Not by the profile's id: filters make profiles anew.
+        # Not by the profile's id: filters make profiles again.
         key = (profile.stream_type(), video.width(), video.height())
         if key not in self._lens:
             self._lens[key] = intrinsics_of(video.intrinsics, self._sdk)

@@ -1,4 +1,4 @@
-"""Webcams, network cameras and video files: colour alone."""
+"""Webcams, network cameras and video files: RGB only."""
 from __future__ import annotations
 
 import time
@@ -73,7 +73,7 @@ class Video(_Capture):
     def __init__(
         self, path: Path, calibration: Optional[Intrinsics] = None, loop: bool = False, speed: float = 1.0
     ) -> None:
-        """`speed`: seconds of the film per second. Raises CameraSettingError when the file does not open."""
+        """`speed`: seconds of the clip per second. Raises CameraSettingError when the file does not open."""
         super().__init__(str(path), calibration)
         self._path = path
         self._loop = loop
@@ -113,7 +113,7 @@ class FrameByFrame(_Capture):
         super().__init__(str(path), None)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames stamped in seconds from the film's start. Raises CameraSettingError when none can be decoded."""
+        """Frames stamped in seconds from the clip's start. Raises CameraSettingError when none can be decoded."""
         self._capture = cv2.VideoCapture(self.description)
         rate = self._capture.get(cv2.CAP_PROP_FPS) or 30.0
         number = 0

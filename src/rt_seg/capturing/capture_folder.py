@@ -57,7 +57,7 @@ class CaptureFolder:
                 "distortion": list(camera.distortion),
             }
             write_atomically(self._path("camera_info", name, "json"), json.dumps(data).encode("utf-8"))
-        # Last: with its picture the frame is complete.
+        # Last: with its image the frame is complete.
         write_atomically(self._path("rgb", name), _png(cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR)))
 
     def _path(self, kind: str, name: str, suffix: str = "png") -> Path:

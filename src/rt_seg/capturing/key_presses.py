@@ -1,4 +1,4 @@
-"""Keys pressed in the terminal, read while pictures come."""
+"""Keys pressed in the terminal, read while images come."""
 from __future__ import annotations
 
 import os
@@ -10,7 +10,7 @@ KEEP, END = b" \r\n", b"qQ\x1b\x04"
 
 
 class KeyPresses:
-    """Context in which `asked` tells of a key: space or Enter asks for a picture, q or Escape ends by
+    """Context in which `asked` tells of a key: space or Enter asks for an image, q or Escape ends by
     KeyboardInterrupt. Without a terminal it is the lines of the standard input, and its end ends."""
 
     def __init__(self) -> None:
@@ -34,11 +34,11 @@ class KeyPresses:
             termios.tcsetattr(self._input, termios.TCSADRAIN, self._usual)
 
     def asked(self) -> bool:
-        """Whether a picture is asked for; each key press asks for one. Raises KeyboardInterrupt for the end."""
+        """Whether an image is asked for; each key press asks for one. Raises KeyboardInterrupt for the end."""
         while select.select([self._input], [], [], 0)[0]:
             keys = os.read(self._input, 1)
             if not keys and self._waiting:
-                break  # the pictures asked for come first
+                break  # the images asked for come first
             if not keys or keys in (bytes([key]) for key in END):
                 raise KeyboardInterrupt
             self._waiting += keys in (bytes([key]) for key in KEEP)

@@ -21,9 +21,9 @@ class CaptureSettings:
     """What is kept of a stream."""
 
     rate: float = 0.0
-    """Most pictures a second of the recording; 0 = every one."""
+    """Most images per second of the recording; 0 = every one."""
     change: float = 2.0
-    """Least mean difference to every picture kept before, in levels of 255, at 64x48 grey pixels; 0 = any."""
+    """Least mean difference to every image kept before, in levels of 255, at 64x48 grey pixels; 0 = any."""
     roi: Optional[Tuple[int, int, int, int]] = None
     """Left, top, width and height of the part that is kept, in pixels."""
 
@@ -53,7 +53,7 @@ class Selection:
         self._kept: List[np.ndarray] = []
 
     def remember(self, color: np.ndarray) -> None:
-        """Note a picture, uint8 (H, W, 3) RGB, that an earlier run has kept."""
+        """Note an image, uint8 (H, W, 3) RGB, that an earlier run has kept."""
         self._kept.append(self._thumbnail(color))
 
     def chosen(self, frames: Iterable[Frame]) -> Iterator[Tuple[int, Frame]]:

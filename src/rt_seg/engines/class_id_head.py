@@ -59,7 +59,7 @@ def _cell_ids(logits: np.ndarray, cells: np.ndarray, scale_y: int, scale_x: int)
     around = np.stack([above + left, above + right, below + left, below + right], axis=-1)
     corners = np.ascontiguousarray(logits.reshape(-1, classes)[around].transpose(2, 0, 1))
     weights = _weights(scale_y, scale_x)
-    # OpenCV's product and not NumPy's: that of BLAS wakes threads of its own, which go on waiting actively.
+    # OpenCV's product and not NumPy's: that of BLAS wakes threads of its own, which continue waiting actively.
     values = cv2.gemm(corners.reshape(-1, 4), weights, 1.0, None, 0.0).reshape(classes, len(cells), -1)
     return _largest(values)[0]
 

@@ -33,7 +33,7 @@ class NetworkInputs:
         """[image uint8 (1, H, W, 3)], and for rgbd depth, float32 (1, H, W, 1) metres: zeros where it is None.
 
         `rgb` (H, W, 3) and `depth` (H, W) have the network's size; they are copied only where they have gaps.
-        A network of colour alone gets no depth.
+        A network of RGB only gets no depth.
         """
         arrays = [np.ascontiguousarray(rgb)[np.newaxis]]
         if self._no_depth is not None:

@@ -1,1 +1,1 @@
-"""What is made from a segmentation mask: pictures and scores, as plain NumPy and OpenCV."""
+"""What is made from a segmentation mask: images and scores, as plain NumPy and OpenCV."""

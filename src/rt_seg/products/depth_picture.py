@@ -1,4 +1,4 @@
-"""Depth as a picture: near is red, far is blue, and black is where there is no reading."""
+"""Depth as an image: near is red, far is blue, and black is where there is no reading."""
 from __future__ import annotations
 
 from typing import Tuple

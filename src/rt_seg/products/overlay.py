@@ -1,4 +1,4 @@
-"""Masks as pictures: in the colours of their classes, alone or blended over the camera image."""
+"""Masks as images: in the colours of their classes, alone or blended over the camera image."""
 from __future__ import annotations
 
 import cv2
@@ -34,7 +34,7 @@ class Palette:
     ) -> np.ndarray:
         """Mix class colours into a camera image.
 
-        `image` is (H, W, 3) uint8 RGB, `mask` (H, W) uint8, `alpha` the share of the class colour, 0..1. With
+        `image` is (H, W, 3) uint8 RGB, `mask` (H, W) uint8, `alpha` the overlay opacity, 0..1. With
         `contours` the borders of the regions are drawn in full colour, with `names` the largest region of each class
         carries its name. Returns a new (H, W, 3) uint8 RGB image. Raises ValueError when image and mask differ in size.
         """

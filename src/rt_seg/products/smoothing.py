@@ -22,7 +22,7 @@ class TemporalSmoother:
         """The steady mask after one more image.
 
         Args:
-            mask: (H, W) uint8 class ids; another size than before starts anew.
+            mask: (H, W) uint8 class ids; another size than before starts over.
             frames: 0..255, images in a row that must agree on a pixel's new class; 0 and 1 take each mask as it is.
 
         Returns a new (H, W) uint8 array.

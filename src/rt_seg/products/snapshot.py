@@ -1,4 +1,4 @@
-"""One picture of the state of a stream: camera, mask and overlay side by side, with a caption and a legend."""
+"""One image of the state of a stream: camera, mask and overlay side by side, with a caption and a legend."""
 from __future__ import annotations
 
 from pathlib import Path

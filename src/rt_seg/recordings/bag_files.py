@@ -50,7 +50,7 @@ def fault_of_bag(path: Path) -> Optional[str]:
     if index is None:
         return f"is damaged in its first record. {_filled(_REINDEX, path)}"
     if index == 0:
-        return f"has no index: its recording was broken off. {_filled(_REINDEX, path)}"
+        return f"has no index: its recording was interrupted. {_filled(_REINDEX, path)}"
     if index >= size:
         return f"was cut: its index lies at byte {index}, and the file has {size}. {_filled(_REINDEX, path)}"
     return None

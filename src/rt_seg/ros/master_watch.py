@@ -14,9 +14,9 @@ PERIOD = 2.0
 
 
 class MasterWatch:
-    """Looks at the master now and then, in a thread of its own. While it is away, what is connected goes on. When it is
-    back as another one, which knows neither the topics nor the parameters of this node, the node ends: whoever started
-    it starts it anew, with its parameters."""
+    """Looks at the master now and then, in a thread of its own. While it is away, what is connected continues. When
+    it is back as another one, which knows neither the topics nor the parameters of this node, the node ends: whoever
+    started it starts it again, with its parameters."""
 
     def __init__(self) -> None:
         """Begin to look; after rospy.init_node."""
@@ -43,7 +43,7 @@ class MasterWatch:
         except (OSError, rosgraph.MasterException, http.client.HTTPException, xmlrpc.client.Error):
             if not self._away:
                 rospy.logerr(
-                    f"the ROS master at {self._uri} does not answer: nodes that are connected go on, no others can "
+                    f"the ROS master at {self._uri} does not answer: nodes that are connected continue, no others can "
                     "join; is roscore at work?"
                 )
             self._away = True

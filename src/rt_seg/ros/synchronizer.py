@@ -154,7 +154,7 @@ class Synchronizer:
 
     def restart(self, now: float) -> None:
         """Forget what is held, as after a pause of the streams: held colour images count as dropped, and whether depth
-        comes is found out anew, unless it did not come before."""
+        comes is found out again, unless it did not come before."""
         self.counters.dropped += len(self._colors)
         self.counters.unmatched_depth += len(self._depths)
         self._colors.clear()

@@ -13,11 +13,11 @@ from rt_seg.simulation.recipe_file import load_recipe
 from rt_seg.simulation.recording import simulate_recording
 
 TURN = 20
-"""Seconds of one turn of the camera's closed path at the rate asked for; a slower machine films it more slowly."""
+"""Seconds of one turn of the camera's closed path at the rate asked for; a slower machine renders it more slowly."""
 
 
 class SimulatedCamera:
-    """One scene filmed for ever along a closed path, with depth and ground truth."""
+    """One scene rendered for ever along a closed path, with depth and ground truth."""
 
     color_placement = Placement()
 

@@ -13,7 +13,7 @@ from rt_seg.simulation.renderer import import_mujoco
 
 SUFFIXES = (".stl", ".obj")
 MOST_TRIANGLES = 200_000
-"""What MuJoCo accepts in an STL file; far more than a picture shows."""
+"""What MuJoCo accepts in an STL file; far more than an image shows."""
 
 MESH_INERTIA = "convex"
 """The mass of the convex hull serves to let a part fall, and needs no watertight surface."""

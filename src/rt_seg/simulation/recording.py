@@ -22,7 +22,7 @@ from rt_seg.simulation.tabletop import Tabletop
 from rt_seg.simulation.things import Things
 
 SCENE_VERSION = 1
-"""Raised whenever a change makes a seed give another picture."""
+"""Raised whenever a change makes a seed give another image."""
 
 SCENE, VIEW, SENSOR = range(3)
 """Streams of random numbers that one seed yields; a new stream leaves the others as they are."""
@@ -108,7 +108,7 @@ def simulate_recording(
     height: int = 480,
     recipe: Optional[SceneRecipe] = None,
 ) -> Iterator[Frame]:
-    """One scene filmed along a closed path: frame i has the stamp i / rate (s), and after the last comes the first.
+    """One scene rendered along a closed path: frame i has the stamp i / rate (s), and after the last comes the first.
 
     Arguments and errors are those of `simulate_scene`; frame_count must be at least 1 and rate (Hz) above 0.
     """

@@ -1,4 +1,4 @@
-"""Recipes of simulated scenes: what lies on the table, of which classes, and how it is filmed."""
+"""Recipes of simulated scenes: what lies on the table, of which classes, and how it is rendered."""
 from __future__ import annotations
 
 import colorsys
@@ -106,7 +106,7 @@ class SceneRecipe:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of the recipe and of its meshes' content: it changes when the pictures would."""
+        """SHA-256 (hex) of the recipe and of its meshes' content: it changes when the images would."""
         data = asdict(self)
         for item in data["objects"]:
             for body in item["bodies"]:

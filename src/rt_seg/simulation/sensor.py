@@ -31,7 +31,7 @@ MINIMUM_DEPTH, MAXIMUM_DEPTH = 0.28, 6.0
 
 @dataclass(frozen=True)
 class SensorModel:
-    """What kind of camera films; the defaults are a D435."""
+    """The camera; the defaults are a D435."""
 
     color_noise: Range = setting((1.0, 4.5), 0, 50)
     """Read noise of the colour image, levels of 255; shot noise grows with it."""
@@ -47,7 +47,7 @@ class SensorModel:
 
 @dataclass(frozen=True)
 class Sensor:
-    """What stays the same while a camera films: exposure gain, white balance gains (3,), read noise, blur (px)."""
+    """What stays the same along a clip: exposure gain, white balance gains (3,), read noise, blur (px)."""
 
     exposure: float
     white_balance: np.ndarray

@@ -14,7 +14,7 @@ from rt_seg.simulation.scene_builder import numbers
 STEP = 0.003
 """Seconds."""
 FALL = 0.9
-"""Seconds; what still rocks then is filmed as it is."""
+"""Seconds; what still rocks then is rendered as it is."""
 
 Pose = Tuple[np.ndarray, np.ndarray]
 """Position (3,) in metres and rotation (3, 3) of a thing in the world."""

@@ -22,7 +22,7 @@ distortion_coefficients: {rows: 1, cols: 5, data: [0.1, -0.2, 0, 0.001, 0]}
 
 @pytest.fixture
 def film(tmp_path):
-    path = tmp_path / "film.avi"
+    path = tmp_path / "clip.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20.0, (64, 48))
     for number in range(10):
         image = np.zeros((48, 64, 3), np.uint8)
@@ -78,9 +78,9 @@ def test_what_is_no_calibration_is_named(tmp_path, change, message):
 
 
 def test_what_does_not_open_is_named(tmp_path):
-    (tmp_path / "film.avi").write_text("no film")
-    with pytest.raises(CameraError, match="film.avi"):
-        Video(tmp_path / "film.avi")
+    (tmp_path / "clip.avi").write_text("no clip")
+    with pytest.raises(CameraError, match="clip.avi"):
+        Video(tmp_path / "clip.avi")
     with pytest.raises(CameraError, match="webcam 99.*dev/video"):
         Webcam("99")
     with pytest.raises(CameraError, match="webcam /dev/none.*dev/video"):
@@ -91,7 +91,7 @@ def test_what_does_not_open_is_named(tmp_path):
 
 def test_an_unreadable_film_is_named_instead_of_looping_for_ever(tmp_path, film):
     film.write_bytes(film.read_bytes()[:1500])  # the header and no whole image
-    with pytest.raises(CameraError, match="film.avi"):
+    with pytest.raises(CameraError, match="clip.avi"):
         list(Video(film, loop=True))
 
 

@@ -1,4 +1,4 @@
-"""Depth as a picture."""
+"""Depth as an image."""
 import numpy as np
 import pytest
 

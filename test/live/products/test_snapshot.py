@@ -1,4 +1,4 @@
-"""The picture of camera, mask and overlay."""
+"""The image of camera, mask and overlay."""
 from pathlib import Path
 
 import cv2

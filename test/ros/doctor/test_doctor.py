@@ -104,7 +104,7 @@ def test_faults_of_the_camera_info_are_named(message, level, words):
 
 
 def test_the_node_speaks_for_itself_and_late_masks_are_noted():
-    findings = judge_result(stream("mask", age=2.5), stream(), {"stream": (1, "no depth; working with colour alone")})
+    findings = judge_result(stream("mask", age=2.5), stream(), {"stream": (1, "no depth; working with RGB only")})
     assert "queue_size=1" in " ".join(finding.advice for finding in findings)
     assert "no depth; working" in " ".join(finding.found for finding in findings if finding.level == NOTE)
     assert "live.launch" in said(judge_result(Observation("mask"), stream(), {}), NOTE)

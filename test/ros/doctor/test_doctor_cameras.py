@@ -110,6 +110,6 @@ def test_what_the_sdk_says_of_firmware_and_cable_is_passed_on(firmware, usb, lev
 
 def test_the_camera_node_speaks_for_itself():
     assert judge_camera_node("camera", []) == []
-    assert judge_camera_node("camera", [(2, "lost"), (0, "D435: 30.0 frames a second")])[0].level == OK
+    assert judge_camera_node("camera", [(2, "lost"), (0, "D435: 30.0 frames per second")])[0].level == OK
     (finding,) = judge_camera_node("front", [(2, "D435: was unplugged")])
     assert finding.level == BAD and "was unplugged" in finding.found and "list_cameras" in finding.advice

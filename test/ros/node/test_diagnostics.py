@@ -14,7 +14,7 @@ OK, WARN, ERROR, STALE = (getattr(DiagnosticStatus, name) for name in ("OK", "WA
 
 
 def test_a_healthy_stream_is_ok_and_says_its_rate():
-    assert judge(HEALTHY, RATES, "/color") == (OK, "14.0 masks a second")
+    assert judge(HEALTHY, RATES, "/color") == (OK, "14.0 masks per second")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_a_healthy_stream_is_ok_and_says_its_rate():
         ({"enabled": False, "idle": True, "silence": 60.0}, {"segmented": 0.0}, OK, "disabled by ~enable"),
         ({"enabled": False}, {"segmented": 0.0, "unwanted": 30.0}, OK, "disabled by ~enable"),
         ({"complaints": {"image": "yuv9: no", "depth image": "rgb8"}}, {"failed": 3.0}, ERROR, "yuv9: no"),
-        ({"depth_alive": False}, {"depth_received": 0.0, "paired": 0.0}, WARN, "no depth; working with colour alone"),
+        ({"depth_alive": False}, {"depth_received": 0.0, "paired": 0.0}, WARN, "no depth; working with RGB only"),
         ({"complaints": {"depth image": "is rgb8", "image": "old"}}, {"depth_refused": 30.0}, WARN, "is rgb8"),
         ({"complaints": {"camera info": "is for 640x480"}}, {"info_refused": 30.0}, WARN, "is for 640x480"),
         ({"arrival_age": 15.0}, {}, WARN, "stamps are 15.0 s behind the clock"),
@@ -35,10 +35,10 @@ def test_a_healthy_stream_is_ok_and_says_its_rate():
         ({}, {"paired": 0.0}, WARN, "differ by more than ~slop"),
         (
             {"depth_alive": False, "model_takes_depth": True}, {"depth_received": 0.0, "paired": 0.0}, WARN,
-            "no depth, and the model takes it; working with colour alone",
+            "no depth, and the model takes it; working with RGB only",
         ),
         ({"uses_depth": False, "model_takes_depth": True}, {}, WARN, "the model takes depth and ~use_depth is false"),
-        ({"model_takes_depth": True}, {}, OK, "14.0 masks a second from colour and depth"),
+        ({"model_takes_depth": True}, {}, OK, "14.0 masks per second from colour and depth"),
         ({}, {"segmented": 0.0, "unwanted": 30.0}, OK, "nobody subscribes to a result"),
     ],
 )  # fmt: skip

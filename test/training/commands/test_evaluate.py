@@ -330,7 +330,7 @@ def test_a_run_is_scored_before_export_on_its_own_validation_split(tmp_path, cap
     logits = upsample_logits(net(normalize(picture[np.newaxis]), training=False)[0], (40, 48))
     expected = np.argmax(logits, axis=-1)[0]
     assert (np.asarray(Image.open(output / "predictions" / "b.png")) == expected).mean() > 0.9
-    assert "learning rate" not in (output / "report.html").read_text()  # curves are a picture
+    assert "learning rate" not in (output / "report.html").read_text()  # curves are an image
     assert 'alt="curves"' in (output / "report.html").read_text()
     protocol = json.loads((output / "scores.json").read_text())["protocol"]
     assert protocol["trained_on"]["initial_weights"] == "models/tabletop"

@@ -1,4 +1,4 @@
-"""Masks without hands: from depth, from an empty scene, from a model, from the frame before."""
+"""Automatic masks: from depth, from an empty scene, from a model, from the frame before."""
 import json
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ FOCAL = 600.0
 
 
 def _scene(object_mm=1500, normal=(0.2, -0.3, 1.0), seed=0):
-    """(480, 640) uint16 mm: a tilted plane 2 m away with noise and holes, a box before it, and furniture at the rim.
+    """(480, 640) uint16 mm: a tilted plane 2 m away with noise and holes, a box before it, and furniture at the border.
 
     Returns depth and the box as (480, 640) bool.
     """
@@ -97,7 +97,7 @@ def test_refinement_brings_the_edge_to_the_edge_in_the_picture():
 
 @pytest.fixture
 def captures(tmp_path):
-    """Two pictures of 640x480 with depth, the object red before grey."""
+    """Two images of 640x480 with depth, the object red before grey."""
     folder = tmp_path / "captures"
     for kind in ("color", "depth"):
         (folder / kind).mkdir(parents=True)
@@ -169,7 +169,7 @@ def test_a_model_proposes_its_own_objects(tmp_path):
 def test_a_model_that_takes_depth_is_given_that_of_the_picture(tmp_path):
     from color_bundle import write_color_bundle
 
-    red = np.full((48, 64, 3), (200, 0, 0), np.uint8)  # of the first class, by colour alone
+    red = np.full((48, 64, 3), (200, 0, 0), np.uint8)  # of the first class, by RGB only
     depth = np.zeros((48, 64), np.uint16)
     depth[16:32, 16:48] = 2500
     for folder, image in (("rgb", red), ("depth", depth)):
@@ -191,7 +191,7 @@ def test_a_picture_without_object_or_depth_is_named_and_gets_no_mask(captures, t
     assert main([str(captures), "--auto", "depth", "--output", str(output)]) == 1
     printed = capsys.readouterr()
     assert "depth/000.png is not there" in printed.err and "001.png: nothing was found" in printed.err
-    assert "2 pictures without" in printed.out
+    assert "2 images without" in printed.out
     assert not (output / "gt").exists()
 
 

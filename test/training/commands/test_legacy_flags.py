@@ -1,4 +1,4 @@
-"""The flags of the program before this one."""
+"""The legacy flags."""
 import argparse
 
 import pytest

@@ -52,7 +52,7 @@ def test_a_sound_set_has_no_findings_and_a_table_of_shares(pegs, capsys):
 def test_every_unusable_pair_is_named_not_only_the_first(pegs, capsys):
     rewrite(pegs, "001", lambda mask: np.full_like(mask, 7))
     rewrite(pegs, "004", lambda mask: mask[:10])
-    (pegs / "gt" / "010.png").write_bytes(b"no picture")
+    (pegs / "gt" / "010.png").write_bytes(b"no image")
     code, output = run(pegs, capsys)
     assert code == 1
     for text in ("001.png: label value 7", "004.png: is 64x10", "010.png: cannot be read", "3 errors"):

@@ -1,4 +1,4 @@
-"""Empty masks for pictures in which nothing is to be found."""
+"""Empty masks for images in which nothing is to be found."""
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from rt_seg_training.datasets.labelled_frame import encode
 
 @pytest.fixture
 def empty(tmp_path):
-    """Two pictures of 30x20."""
+    """Two images of 30x20."""
     (tmp_path / "empty" / "color").mkdir(parents=True)
     for number in range(2):
         data = encode(".png", np.full((20, 30, 3), number, np.uint8))
@@ -49,7 +49,7 @@ def test_another_picture_of_the_same_name_is_not_mixed_up(empty, tmp_path, capsy
     (tmp_path / "set" / "rgb").mkdir(parents=True)
     (tmp_path / "set" / "rgb" / "e0.png").write_bytes(encode(".png", np.full((20, 30, 3), 99, np.uint8)))
     assert main([str(empty), "--output", str(tmp_path / "set")]) == 2
-    assert "e0.png: is another picture" in capsys.readouterr().err
+    assert "e0.png: is another image" in capsys.readouterr().err
 
 
 def test_a_folder_without_pictures_is_an_error(tmp_path, capsys):

@@ -28,7 +28,7 @@ def test_the_sheet_shows_overlays_and_the_page_counts_every_frame(pegs, tmp_path
     assert main([str(pegs), "--output", str(tmp_path / "out"), "--count", "5", "--columns", "3", "--width", "80"]) == 0
     sheet = cv2.imread(str(tmp_path / "out" / "contact_sheet.png"))
     assert sheet.shape == (2 * (60 + CAPTION_HEIGHT), 3 * 80, 3)
-    assert (sheet[..., 2].astype(int) - sheet[..., 0] > 60).any(), "no red overlay on the grey pictures"
+    assert (sheet[..., 2].astype(int) - sheet[..., 0] > 60).any(), "no red overlay on the grey images"
     page = (tmp_path / "out" / "index.html").read_text()
     assert page.count("<figure>") == 5
     assert f"<td>{sum(range(1, 26))}</td><td>{100 * 325 / 30000:.2f} %</td><td>25</td>" in page
@@ -58,7 +58,7 @@ def test_a_set_that_cannot_be_used_is_an_error_that_names_it(pegs, tmp_path, cap
 
 
 def test_no_pictures_make_no_sheet():
-    with pytest.raises(ValueError, match="at least one picture"):
+    with pytest.raises(ValueError, match="at least one image"):
         contact_sheet([])
 
 

@@ -67,7 +67,7 @@ def test_a_pair_that_is_not_usable_is_named_from_beam_too(archive, tmp_path, cap
     broken = tmp_path / "broken.zip"
     with zipfile.ZipFile(archive) as old, zipfile.ZipFile(broken, "w") as new:
         for name in old.namelist():
-            new.writestr(name, b"no picture" if name.endswith("7_mask.png") else old.read(name))
+            new.writestr(name, b"no image" if name.endswith("7_mask.png") else old.read(name))
     command = ["custom", str(broken), "--data-dir", str(tmp_path / "built"), "--beam-runner", "DirectRunner"]
     assert main(command) == 2
     assert "7_mask.png: cannot be read as an image" in capsys.readouterr().err

@@ -25,7 +25,7 @@ SETTINGS = {
 
 @pytest.fixture
 def data_dir(tmp_path):
-    """Boxes at 0.8 m before a wall at 2.5 m, in pictures of noise: only depth tells where they are."""
+    """Boxes at 0.8 m before a wall at 2.5 m, in images of noise: only depth tells where they are."""
     source = tmp_path / "boxes"
     for folder in ("rgb", "gt", "depth"):
         (source / folder).mkdir(parents=True)

@@ -46,7 +46,7 @@ def test_frames_of_several_sizes_are_scored_in_one_matrix():
 def test_outlines_confidence_and_time_are_measured_on_the_same_frames():
     segmenter = IsBright()
     result = evaluate_segmenter(segmenter, EXAMPLES, LABELS)
-    assert result.boundary.truth.tolist() == [3, 3]  # in pictures so small all pixels are near an outline
+    assert result.boundary.truth.tolist() == [3, 3]  # in images so small all pixels are near an outline
     assert result.calibration.expected_error == pytest.approx(abs(5 / 6 - 0.75))
     assert len(result.seconds) == 2 and segmenter.calls == 4
     assert 0 < result.latency["p50"] <= result.latency["p95"] <= result.latency["p99"]

@@ -37,7 +37,7 @@ def page(tmp_path_factory):
 
 
 def _images(page):
-    """The pictures of the page by their words, decoded to (H, W, 3) uint8 RGB."""
+    """The images of the page by their words, decoded to (H, W, 3) uint8 RGB."""
     found = re.findall(r'<img src="data:image/(?:png|jpeg);base64,([^"]+)" alt="([^"]+)"', page)
     return {
         words: cv2.cvtColor(cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), 1), cv2.COLOR_BGR2RGB)
@@ -74,7 +74,7 @@ def test_protocol_and_scores_stand_in_words(page):
 def test_the_figures_and_the_worst_frame_are_there_in_the_colours_of_the_classes(page):
     images = _images(page)
     assert {"confusion matrix", "reliability curve", "curves"} <= set(images)
-    truth, prediction = images["&lt;frame&gt;: truth"], images["&lt;frame&gt;: prediction"]
+    truth, prediction = images["&lt;frame&gt;: ground truth"], images["&lt;frame&gt;: prediction"]
     assert truth[15, 15].tolist() == [200, 0, 0] and truth[25, 5].tolist() == [10, 20, 30]
     assert truth[2, 2].tolist() == [255, 255, 255], "what is not counted is white"
     assert prediction[15, 15].tolist() == [10, 20, 30]
@@ -82,7 +82,7 @@ def test_the_figures_and_the_worst_frame_are_there_in_the_colours_of_the_classes
 
 
 def test_frames_with_depth_are_shown_with_it(page):
-    assert "Image, truth, prediction" in page and "&lt;frame&gt;: depth" not in page
+    assert "Image, ground truth, prediction" in page and "&lt;frame&gt;: depth" not in page
     depth = np.full((30, 40), 700, np.uint16)
     depth[:, 20:] = 0
     label = np.zeros((30, 40), np.uint8)
@@ -91,4 +91,4 @@ def test_frames_with_depth_are_shown_with_it(page):
     deep = html_report(result, "x", {})
     picture = _images(deep)["a: depth"].astype(int)
     assert picture[5, 5, 0] > picture[5, 5, 2] and not picture[5, 30].any()
-    assert "Image, depth (red 0.2 m to blue 5 m, black without a reading), truth, prediction" in deep
+    assert "Image, depth (red 0.2 m to blue 5 m, black without a reading), ground truth, prediction" in deep

@@ -48,7 +48,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def validation(run, images):
-    """Frames of twice the size whose truth is what Keras says: an exact form has a mean IoU of 1."""
+    """Frames of twice the size whose ground truth is what Keras says: an exact form has a mean IoU of 1."""
     model, _, _ = RunFolder(run).load()
     frames = []
     for image in images:
@@ -154,7 +154,7 @@ def depth_run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def depth_frames(depth_run):
-    """Frames of twice the size with slanted depth that has holes; the truth is what Keras says."""
+    """Frames of twice the size with slanted depth that has holes; the ground truth is what Keras says."""
     model, _, _ = RunFolder(depth_run).load()
     frames = []
     for seed in range(3):
@@ -226,7 +226,7 @@ def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
 
 
 def test_a_network_with_depth_is_not_exported_with_pictures_that_have_none(depth_run, depth_frames, tmp_path):
-    with pytest.raises(exporting.ExportError, match="takes depth, and 0 of 3 pictures have some"):
+    with pytest.raises(exporting.ExportError, match="takes depth, and 0 of 3 images have some"):
         _export(depth_run, tmp_path / "probe", [frame.color for frame in depth_frames])
     assert not (tmp_path / "probe").exists()
 

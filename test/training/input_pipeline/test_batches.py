@@ -71,7 +71,7 @@ def test_normalisation_is_that_of_imagenet():
 
 
 def _numbered(count, size=(64, 96)):
-    """Examples whose pictures are grey, each of a level of its own."""
+    """Examples whose images are grey, each of a level of its own."""
     images = np.arange(count, dtype=np.uint8)[:, None, None, None] * 10 * np.ones((1, *size, 3), np.uint8)
     return tf.data.Dataset.from_tensor_slices({"image": images, "label": images[..., :1]})
 

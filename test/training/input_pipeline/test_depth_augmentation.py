@@ -1,4 +1,4 @@
-"""Depth in training: it goes where its picture goes, and gets the faults of a RealSense."""
+"""Depth in training: it goes where its image goes, and gets the faults of a RealSense."""
 import dataclasses
 
 import numpy as np

@@ -82,7 +82,7 @@ def test_the_zip_of_colour_masks_is_what_cvat_reads_and_the_one_that_it_writes_i
     with zipfile.ZipFile(archive) as members:
         assert members.read("ImageSets/Segmentation/default.txt").split() == [b"0", b"1", b"2"]
         assert b"part:128,0,0::" in members.read("labelmap.txt") and "SegmentationClass/0.png" in members.namelist()
-    # CVAT: the background has a colour in labelmap.txt, but is black; masks lie in the folders of the pictures.
+    # CVAT: the background has a colour in labelmap.txt, but is black; masks lie in the folders of the images.
     with zipfile.ZipFile(tmp_path / "from_cvat.zip", "w") as members:
         members.writestr("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,128,0::\npart:10,20,30::\n")
         mask = np.zeros((60, 80, 3), np.uint8)

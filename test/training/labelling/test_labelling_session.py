@@ -40,7 +40,7 @@ def _picture(number):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Four pictures in rgb/."""
+    """Four images in rgb/."""
     (tmp_path / "set" / "rgb").mkdir(parents=True)
     for number in range(4):
         (tmp_path / "set" / "rgb" / f"{number:02d}.png").write_bytes(encode(".png", _picture(number)[0]))
@@ -196,7 +196,7 @@ def test_a_folder_in_the_way_of_the_masks_is_no_end(folder):
 
 
 def test_an_unreadable_picture_is_named_and_passed_over(folder):
-    (folder / "rgb" / "00.png").write_bytes(b"no picture")
+    (folder / "rgb" / "00.png").write_bytes(b"no image")
     editor = _editor(folder)
     assert editor.alarming and "00.png: cannot be read" in editor.message
     for key in ["z", "y", "e", "r", "g", "Return", "s"]:
@@ -249,7 +249,7 @@ def test_masks_of_any_kind_that_the_builder_reads_are_gone_on_with(folder, kind)
     np.testing.assert_array_equal(editor.session.document.mask, mask)
     _paint(editor, 60, 40)
     editor.key("q")
-    assert [path.name for path in (folder / "gt").iterdir()] == [name], "one mask for a picture"
+    assert [path.name for path in (folder / "gt").iterdir()] == [name], "one mask for an image"
     assert cv2.imread(str(folder / "gt" / name), cv2.IMREAD_UNCHANGED)[40, 60] == 1
 
 
@@ -376,7 +376,7 @@ def test_the_pointer_on_the_screen_reaches_picture_sliders_tools_and_classes(fol
 
 
 def test_masks_without_end_do_not_slow_the_start(tmp_path):
-    """Each picture is looked up in one listing of gt/, not each in its own."""
+    """Each image is looked up in one listing of gt/, not each in its own."""
     for name in ("rgb", "gt"):
         (tmp_path / name).mkdir()
     for number in range(400):

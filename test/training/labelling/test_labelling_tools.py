@@ -1,4 +1,4 @@
-"""The tools of the labelling window on a picture of a grey part with a black hole, before a light ground."""
+"""The tools of the labelling window on an image of a grey part with a black hole, before a light ground."""
 import cv2
 import numpy as np
 import pytest
@@ -212,7 +212,7 @@ def test_tolerance_takes_the_connected_colour_and_no_further_than_it_reaches():
     target = _target()
     _drag(tool, target, (60, 45))
     assert 0.8 * np.pi * 100 < np.count_nonzero(target.document.mask) <= 1.2 * np.pi * 100
-    assert _drag(tool, target, (-30, 45)) is None, "outside of the picture nothing happens"
+    assert _drag(tool, target, (-30, 45)) is None, "outside of the image nothing happens"
 
 
 def test_sliders_stay_in_their_range():

@@ -101,7 +101,7 @@ class Desk:
         self.wait_for(pattern)
 
     def view(self, x, y):
-        """Place on the screen of a place in the picture of 640x480, fitted into the view."""
+        """Place on the screen of a place in the image of 640x480, fitted into the view."""
         size = self._do("getwindowgeometry", "--shell", self.window)
         width, height = (int(re.search(f"{name}=(\\d+)", size)[1]) for name in ("WIDTH", "HEIGHT"))
         width, height = width - PANEL, height - STATUS
@@ -144,7 +144,7 @@ HOLE = (slice(210, 270), slice(290, 350))
 
 @pytest.fixture
 def captures(tmp_path):
-    """Two pictures of 640x480 with a dark box that has a light hole."""
+    """Two images of 640x480 with a dark box that has a light hole."""
     (tmp_path / "rgb").mkdir()
     for number in range(2):
         color = np.random.default_rng(number).normal(180, 5, (480, 640, 3))
@@ -198,7 +198,7 @@ def test_a_hole_in_the_object_gets_its_class_and_a_terminated_program_has_saved(
     window.wait_for(r"\*$")
     window.process.send_signal(signal.SIGTERM)
     code, _, errors = window.end()
-    assert code == 130 and "the same command goes on" in errors
+    assert code == 130 and "the same command resumes" in errors
     hole = np.zeros((480, 640), bool)
     hole[HOLE] = True
     found = _mask(captures, "0")

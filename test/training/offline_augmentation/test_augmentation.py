@@ -295,7 +295,7 @@ def test_a_grey_picture_of_16_bits_keeps_its_shades(parts):
 @pytest.mark.parametrize(
     "kind, name, content, message",
     [
-        ("rgb", "a.png", b"no picture", "a.png: cannot be read as an image"),
+        ("rgb", "a.png", b"no image", "a.png: cannot be read as an image"),
         ("rgb", "b.png", encode(".png", _frame().color)[:-300], "b.png: cannot be read as an image"),
         ("gt", "b_mask.png", encode(".png", _frame().mask[:40]), "b_mask.png"),
         ("depth", "a.png", encode(".png", np.ones((40, 60), np.uint16)), "a.png: is 60x40, but its image is 120x80"),

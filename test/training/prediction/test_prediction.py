@@ -1,4 +1,4 @@
-"""Pictures, videos and cameras in, masks and overlays out, with the shipped tabletop model."""
+"""Images, videos and cameras in, masks and overlays out, with the shipped tabletop model."""
 from pathlib import Path
 
 import cv2
@@ -55,7 +55,7 @@ def test_a_second_run_makes_only_what_is_missing(photos, tmp_path, capsys):
 
 
 def test_one_bad_picture_is_named_and_the_others_are_made(photos, tmp_path, capsys):
-    (photos / "broken.jpg").write_bytes(b"not a picture")
+    (photos / "broken.jpg").write_bytes(b"not an image")
     assert _run(photos, "--output", tmp_path / "out") == 1
     printed = capsys.readouterr()
     assert f"{photos / 'broken.jpg'}: cannot be read as an image (of no known kind)" in printed.err
@@ -88,8 +88,8 @@ def test_a_file_that_is_no_video_is_named_and_leaves_nothing(tmp_path, capsys):
     "names, message",
     [
         (["missing.png"], "missing.png: no such file or folder"),
-        (["notes.txt"], "notes.txt: neither a picture nor a video nor a bag; accepted are .png"),
-        (["empty"], "empty: holds no pictures, videos or bags"),
+        (["notes.txt"], "notes.txt: neither an image nor a video nor a bag; accepted are .png"),
+        (["empty"], "empty: holds no images, videos or bags"),
         (["a.png", "a.jpg"], "would both give"),
     ],
 )
@@ -149,7 +149,7 @@ def test_the_depth_of_a_picture_is_that_of_its_name_and_its_folder_is_not_segmen
     assert [int(made[f"{name}_mask.png"].max()) for name in ("a_rgb", "b", "c")] == [0, 2, 1]
     assert "takes depth, and 1 images had none" in capsys.readouterr().out
     assert _run(room / "rgb" / "b.png", "--output", tmp_path / "flat") == 0
-    assert not (tmp_path / "flat" / "b_depth.png").exists(), "a model of colour alone looks at no depth"
+    assert not (tmp_path / "flat" / "b_depth.png").exists(), "a model of RGB only looks at no depth"
 
 
 def test_depth_that_is_not_aligned_is_named(deep, tmp_path, capsys):

@@ -72,7 +72,7 @@ def test_tensorboard_gets_the_scalars_and_the_panels(tmp_path):
             for value in event.summary.value:
                 found[value.tag] = (event.step, tf.make_ndarray(value.tensor))
     assert found["loss"] == (50, 0.5)
-    step, image = found["input, truth, prediction/0"]
+    step, image = found["input, ground truth, prediction/0"]
     assert step == 50
     np.testing.assert_array_equal(tf.io.decode_png(image[2]), picture)
 

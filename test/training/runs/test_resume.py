@@ -1,4 +1,4 @@
-"""A run that is killed, interrupted or out of disk goes on as if nothing had happened; several devices train as one.
+"""A run that is killed, interrupted or out of disk continues as if nothing had happened; several devices train as one.
 
 Each run is a process of its own: a kill is one, and TensorFlow's devices are set up once per process.
 """

@@ -2,7 +2,7 @@
 
 Only frames of the train split are changed and multiplied, and objects are cut from them alone: a validation frame,
 or a piece of one, in training would make its score a lie. A new frame depends on the seed, the name of its frame and
-its number, so a run that was broken off goes on with the same command.
+its number, so a run that was interrupted continues with the same command.
 """
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _background_files(folder: str) -> list[Path]:
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and path.parent.name not in ("depth", "gt")
     )  # fmt: skip
     if not files:
-        raise AugmentationError(f"{folder}: holds no pictures to put behind the objects; correct 'backgrounds'")
+        raise AugmentationError(f"{folder}: holds no images to put behind the objects; correct 'backgrounds'")
     return files
 
 
@@ -97,7 +97,7 @@ def _begin(folder: Path, record: dict) -> None:
         if found != record:
             raise AugmentationError(
                 f"{folder}: was begun with another recipe or source (see {RECIPE} there). "
-                "Use the same ones to go on with it, or another --output."
+                "Use the same ones to resume it, or another --output."
             )
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AugmentationError(f"{folder}: is there, and was not made by augment. Choose another --output.")
@@ -196,10 +196,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file, or the name of a shipped one (objects)")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the grown data set")
     parser.add_argument("--copies", type=int, help="new frames of each train frame (default: the recipe's)")
-    parser.add_argument("--seed", type=int, help="other random numbers (default: the recipe's)")
+    parser.add_argument("--seed", type=int, help="random seed (default: the recipe's)")
     parser.add_argument("--foreground", type=int, metavar="VALUE", help="of two classes: value that means class 1")
     cores = len(os.sched_getaffinity(0))
-    parser.add_argument("--jobs", type=int, default=cores, help="threads (default: one a core, %(default)s)")
+    parser.add_argument("--jobs", type=int, default=cores, help="threads (default: one per core, %(default)s)")
     options = parser.parse_args(arguments)
     try:
         recipe = load_recipe(options.recipe)
@@ -212,7 +212,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"augment: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("augment: stopped; the same command goes on from here", file=sys.stderr)
+        print("augment: stopped; the same command resumes from here", file=sys.stderr)
         return 130
     print(f"{options.output}: {total} new frames ({made} made now); look at {options.output / SHEET}")
     return 0

@@ -161,7 +161,7 @@ def evaluate(
     if model.with_depth and "depth" not in dataset.builder.info.features:
         raise EvaluationError(
             f"{model.name} takes depth, and data set {dataset.name!r} has none; build it with depth/, or score the "
-            "model on colour alone with --without-depth"
+            "model on RGB only with --without-depth"
         )
 
     import tensorflow_datasets as tfds
@@ -262,7 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--depth-fault", choices=tuple(FAULTS),
-        help="score with spoilt depth: holes over 30 %% of each frame, or the noise, lost edges and range of a D435",
+        help="score with corrupted depth: holes over 30 %% of each frame, or the noise, lost edges and range of a D435",
     )  # fmt: skip
     parser.add_argument("--data-dir", type=Path, help="folder of built data sets (default: ~/tensorflow_datasets)")
     parser.add_argument(

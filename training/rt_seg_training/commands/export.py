@@ -15,9 +15,9 @@ EXAMPLE = """
 Without --output the bundle becomes one of your own models, in ~/.local/share/rt_seg/models (or $RT_SEG_MODELS): all
 tools and the live node find it there by its name.
 
-Pictures of the data set that the run learnt from calibrate the int8 form and show that each form computes what Keras
+Images of the data set that the run learnt from calibrate the int8 form and show that each form computes what Keras
 computes; without that, nothing is written. Frames of the validation split that did not calibrate measure what int8
-loses: more than 0.3 points of mean IoU is refused, or by auto answered with f16."""
+loses: more than 0.3 points of mean IoU is refused, or by auto falls back to f16."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--height", type=int, default=0, help="input height in pixels (default: as trained)")
     parser.add_argument("--width", type=int, default=0, help="input width in pixels (default: as trained)")
-    parser.add_argument("--split", help="split whose pictures calibrate and compare (default: the training split)")
+    parser.add_argument("--split", help="split whose images calibrate and compare (default: the training split)")
     parser.add_argument("--count", type=int, default=64, help="how many of them (default: %(default)s)")
     parser.add_argument(
         "--guard-count", type=int, default=200, help="validation frames that score the forms (default: %(default)s)"

@@ -1,4 +1,4 @@
-"""The label_binary tool: the foreground mask of an object in each picture of a folder, by hand or without."""
+"""The label_binary tool: the foreground mask of an object in each image of a folder, by hand or without."""
 from __future__ import annotations
 
 import argparse
@@ -24,7 +24,7 @@ METHODS = ("depth", "background", "bundle", "propagate")
 
 
 def _labels(options: argparse.Namespace, output: Path) -> LabelSet:
-    """Background and the object: those of labels.yaml in the output, or in the pictures' folder, else new ones."""
+    """Background and the object: those of labels.yaml in the output, or in the images' folder, else new ones."""
     found = labels_in(output) or labels_in(options.folder)
     if found is None:
         return binary_labels(options.name or "object")
@@ -41,18 +41,18 @@ def _labels(options: argparse.Namespace, output: Path) -> LabelSet:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "label_binary",
-        description="Make the foreground mask of an object in each picture of rgb/ (or color/): in a window, with "
-        "GrabCut, contours, outline, brush and colour tolerance; or without hands, by --auto: what stands out from the "
-        "dominant plane of depth/, what differs from a picture of the empty scene, what a model finds, or the mask of "
-        "the frame before, moved by optical flow (label some by hand, then the rest of the film). The window begins "
-        "with the first picture that has no mask, writes by itself, and shows its keys; --auto leaves a contact "
+        description="Make the foreground mask of an object in each image of rgb/ (or color/): in a window, with "
+        "GrabCut, contours, outline, brush and colour tolerance; or automatically, by --auto: what stands out from the "
+        "dominant plane of depth/, what differs from an image of the empty scene, what a model finds, or the mask of "
+        "the frame before, moved by optical flow (label some by hand, then the rest of the clip). The window begins "
+        "with the first image that has no mask, writes by itself, and shows its keys; --auto leaves a contact "
         "sheet to look at before you train.",
         example="rosrun rt_seg label_binary captures --output my_images --name cup --propagate\n"
         "rosrun rt_seg label_binary captures --output my_images --name cup --auto depth",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with rgb/ or color/ and, for depth, depth/")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder of the labelled set (default: that of the pictures)"
+        "--output", type=Path, metavar="DIR", help="folder of the labelled set (default: that of the images)"
     )
     parser.add_argument("--name", help="name of the class (default: that of labels.yaml, or object)")
     parser.add_argument(
@@ -60,33 +60,33 @@ def _parser() -> argparse.ArgumentParser:
         help="window: a frame without a mask begins with that of the frame before, moved by optical flow",
     )  # fmt: skip
     parser.add_argument("--auto", choices=METHODS, help="no window: how the object is found")
-    parser.add_argument("--overwrite", action="store_true", help="auto: make masks anew that are there already")
+    parser.add_argument("--overwrite", action="store_true", help="auto: overwrite existing results")
     parser.add_argument(
         "--refine", type=int, default=10, metavar="PIXELS",
         help="auto: let colour (GrabCut) decide the edge, this far from where it is; 0 = no (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--empty", type=Path, metavar="IMAGE", help="background: picture of the empty scene")
+    parser.add_argument("--empty", type=Path, metavar="IMAGE", help="background: image of the empty scene")
     parser.add_argument(
-        "--threshold", type=float, default=30, help="background: least difference, of 255 (default: %(default)s)"
+        "--threshold", type=float, default=30, help="background: minimum difference, of 255 (default: %(default)s)"
     )
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle: folder of the model bundle")
     defaults = StandingOutSettings()
     parser.add_argument(
         "--min-height", type=float, default=defaults.height,
-        help="depth: least distance in metres between plane and object (default: %(default)s)",
+        help="depth: minimum distance in metres between plane and object (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--objects", type=int, default=defaults.objects,
-        help="auto: most regions to keep, the largest first; 0 = all (default: %(default)s)",
+        help="auto: maximum number of regions to keep, the largest first; 0 = all (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--at-border", action="store_true", help="auto: keep regions that the picture's rim cuts off")
+    parser.add_argument("--at-border", action="store_true", help="auto: keep regions that the image border cuts off")
     parser.add_argument(
         "--min-area", type=float, default=defaults.min_area, metavar="SHARE",
-        help="auto: smallest region, as share of the picture (default: %(default)s)",
+        help="auto: smallest region, as share of the image (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--max-area", type=float, default=defaults.max_area, metavar="SHARE",
-        help="auto: largest region, as share of the picture (default: %(default)s)",
+        help="auto: largest region, as share of the image (default: %(default)s)",
     )  # fmt: skip
     old_spelling(parser, "--height", "--min-height")
     old_spelling(parser, "--least-area", "--min-area")
@@ -110,7 +110,7 @@ def _method(options: argparse.Namespace, output: Path, labels: LabelSet) -> Meth
         return by_depth(settings)
     if options.auto == "background":
         if options.empty is None:
-            raise LabellingError("--auto background needs --empty, a picture of the scene without the object")
+            raise LabellingError("--auto background needs --empty, an image of the scene without the object")
         return by_background(options.empty, options.threshold, settings)
     if options.bundle is None:
         raise LabellingError("--auto bundle needs --bundle, the folder of a model")
@@ -125,7 +125,7 @@ def _label_without_hands(options: argparse.Namespace, output: Path) -> int:
     for failure in outcome.failures:
         print(f"label_binary: {failure}", file=sys.stderr)
     print(
-        f"{output}: {outcome.made} masks made, {outcome.present} were there, {len(outcome.failures)} pictures without; "
+        f"{output}: {outcome.made} masks made, {outcome.present} were there, {len(outcome.failures)} images without; "
         f"look at {output / SHEET}"
     )
     return 1 if outcome.failures else 0
@@ -148,7 +148,7 @@ def _label_by_hand(options: argparse.Namespace, output: Path) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line of label_binary; returns 0, 1 when some pictures got no mask, or 2 when nothing could be begun."""
+    """Command line of label_binary; returns 0, 1 when some images got no mask, or 2 when nothing could be begun."""
     options = _parser().parse_args(arguments)
     from rt_seg.bundle import BundleError
     from rt_seg_training.labelling.highgui import NoWindowError
@@ -160,5 +160,5 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"label_binary: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("label_binary: stopped; the same command goes on from here", file=sys.stderr)
+        print("label_binary: stopped; the same command resumes from here", file=sys.stderr)
         return 130

@@ -14,7 +14,7 @@ from rt_seg_training.labelling.label_lists import labels_in, with_classes
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "label_semantic",
-        description="Give classes to the pictures of a folder in a window: pick contours inside the object (the hole "
+        description="Give classes to the images of a folder in a window: pick contours inside the object (the hole "
         "of a part), paint what has a colour, or use brush, outline and GrabCut, each with any class of labels.yaml. "
         "Begins with the masks that are there, say those of label_binary, and at first changes pixels of the object "
         "only.",
@@ -74,6 +74,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"label_semantic: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("label_semantic: stopped; the same command goes on from here", file=sys.stderr)
+        print("label_semantic: stopped; the same command resumes from here", file=sys.stderr)
         return 130
     return 0

@@ -16,7 +16,7 @@ _NETS = {"ddrnet": "ddrnet_23_slim", "unet": "unet_mobilenet_v3"}
 _DISTRIBUTIONS = {"single": "single", "mirrored": "mirrored", "multi": "mirrored", "multi_worker": "multi_worker"}
 DEFAULT_CHECKPOINT_DIR = "runs"
 
-DESCRIPTION = """flags of the program before this one, which are understood too:
+DESCRIPTION = """legacy flags, which are understood too:
   --lr, --epoch, --dataset_dir, --load_weight   learning-rate, epochs, data-dir, initial-weights
   --model_prefix NAME, --checkpoint_dir DIR     run DIR/NAME (DIR is runs if not given)
   --model_name NAME                             net; ddrnet is ddrnet_23_slim

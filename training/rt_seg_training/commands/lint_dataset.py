@@ -1,4 +1,4 @@
-"""The lint_dataset tool: shows what spoils a labelled data set, as a table and as a page with pictures."""
+"""The lint_dataset tool: shows what corrupts a labelled data set, as a table and as a page with images."""
 from __future__ import annotations
 
 import base64
@@ -67,7 +67,7 @@ def _rows(report: Report) -> Iterator[tuple[str, list[str]]]:
 
 
 def page(report: Report, source: Source) -> str:
-    """The same as an HTML page that needs no other file, with pictures: of the findings, and some of each split."""
+    """The same as an HTML page that needs no other file, with images: of the findings, and some of each split."""
     head = "".join(f"<th>{html.escape(split)}</th>" for split in report.frames)
     rows = [f"<tr><th></th>{head}</tr>"]
     for title, cells in _rows(report):
@@ -121,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     no data set."""
     parser = command_parser(
         "lint_dataset",
-        description="Look for what spoils a labelled data set: unreadable files, images without masks, label values "
+        description="Look for what corrupts a labelled data set: unreadable files, images without masks, label values "
         "outside the class list, empty masks, absent and rare classes, depth that is not in millimetres, validation "
         "images that training has seen. Exit code 0: it can be built (warnings are for you to judge), 1: it cannot, "
         "2: it cannot be read.",
@@ -133,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--foreground", type=int, metavar="VALUE", help="custom, two classes: value of the masks that means class 1"
     )
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures, too")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with images, too")
     options = parser.parse_args(arguments)
     from rt_seg.atomic_file import write_atomically
 

@@ -1,4 +1,4 @@
-"""The make_blank tool: empty masks for pictures in which nothing is to be found."""
+"""The make_blank tool: empty masks for images in which nothing is to be found."""
 from __future__ import annotations
 
 import sys
@@ -11,7 +11,7 @@ from rt_seg.labels import LabelSet
 
 @dataclass(frozen=True)
 class Blanks:
-    """How many masks were made, how many were there already, and a message for each picture that cannot be used."""
+    """How many masks were made, how many were there already, and a message for each image that cannot be used."""
 
     made: int
     present: int
@@ -19,10 +19,10 @@ class Blanks:
 
 
 def make_blank(folder: Path, output: Path, labels: LabelSet) -> Blanks:
-    """Write a mask of class 0 to `output`/gt for each picture of `folder` that has none.
+    """Write a mask of class 0 to `output`/gt for each image of `folder` that has none.
 
-    Where `output` is another folder, pictures and depth are copied there; it may hold labelled frames already. Raises
-    LabellingError when there are no pictures, or `output` has another picture of the same name; OSError.
+    Where `output` is another folder, images and depth are copied there; it may hold labelled frames already. Raises
+    LabellingError when there are no images, or `output` has another image of the same name; OSError.
     """
     import numpy as np
 
@@ -48,7 +48,7 @@ def make_blank(folder: Path, output: Path, labels: LabelSet) -> Blanks:
     for capture in captures:
         copied = output / "rgb" / capture.color.name
         if copying and copied.exists() and copied.read_bytes() != capture.color.read_bytes():
-            raise LabellingError(f"{copied}: is another picture than {capture.color}; rename one of them")
+            raise LabellingError(f"{copied}: is another image than {capture.color}; rename one of them")
         if names_of_mask(capture) & labelled:
             present += 1
             continue
@@ -65,15 +65,15 @@ def make_blank(folder: Path, output: Path, labels: LabelSet) -> Blanks:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line of make_blank; returns 0, 1 when some pictures cannot be used, or 2 when nothing could be begun."""
+    """Command line of make_blank; returns 0, 1 when some images cannot be used, or 2 when nothing could be begun."""
     parser = command_parser(
         "make_blank",
-        description="Make an empty mask for each picture of rgb/ (or color/) that has none: pictures without the "
+        description="Make an empty mask for each image of rgb/ (or color/) that has none: images without the "
         "object, which teach a network what it is not. Masks that are there stay.",
         example="rosrun rt_seg make_blank empty_scenes --output my_images",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with rgb/ or color/")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="set to add them to (default: that of the pictures)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="set to add them to (default: that of the images)")
     parser.add_argument(
         "--name", default="object", help="name of the class, where there is no labels.yaml yet (default: %(default)s)"
     )

@@ -26,13 +26,13 @@ EXAMPLE = """
   rosrun rt_seg predict tabletop 0 --count 300
   rosrun rt_seg predict indoor realsense
 
-A picture a/b.jpg gives predictions/b_mask.png (class ids, one byte a pixel) and predictions/b_overlay.jpg; a video
+An image a/b.jpg gives predictions/b_mask.png (class ids, one byte per pixel) and predictions/b_overlay.jpg; a video
 c.mp4 gives predictions/c_overlay.mp4 and, with --video-masks, predictions/c_masks/000000.png and so on. A rosbag d.bag
 gives predictions/d_segmented.bag: all its messages, and /segmentation/mask and /segmentation/overlay with the stamps
 and frame ids of its colour images. A number is a camera, which gives a video until Ctrl-C or for --count frames.
-A model that takes depth finds that of a picture a/rgb/b.jpg in a/depth/b.png (16 bits, millimetres; it is shown in
+A model that takes depth finds that of an image a/rgb/b.jpg in a/depth/b.png (16 bits, millimetres; it is shown in
 predictions/b_depth.png), that of a bag under the stamps of its colour images, and that of a RealSense camera with the
-source `realsense`. Without depth it goes on with colour alone. Folders depth/ and gt/ beside rgb/ are not segmented.
+source `realsense`. Without depth it falls back to RGB only. Folders depth/ and gt/ beside rgb/ are not segmented.
 What has its results already is left out, so an interrupted run resumes with the same command. predictions.jsonl in the
 output folder says which model, options and source made them: results of others are never taken for these, but refused;
 --overwrite replaces them."""
@@ -93,22 +93,22 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
     presets = {None: "", "binary": " (`predict` for bundles of two classes)", "semantic": " (the same as `predict`)"}
     parser = command_parser(
         program,
-        description=f"Segment pictures, videos, bags or a camera with a model bundle{presets[head]}.",
+        description=f"Segment images, videos, bags or a camera with a model bundle{presets[head]}.",
         example=EXAMPLE.replace("rt_seg predict ", f"rt_seg {program} "),
     )
     parser.add_argument("bundle", type=Path, help="the model bundle: a folder or a name, shipped or your own")
     parser.add_argument(
         "sources", type=Path, nargs="+", metavar="SOURCE",
-        help="pictures, videos, bags, folders of them; a camera's id, or realsense"
+        help="images, videos, bags, folders of them; a camera's id, or realsense"
     )  # fmt: skip
     parser.add_argument(
         "--output", type=Path, default=Path("predictions"), help="folder of results (default: %(default)s)"
     )
-    parser.add_argument("--alpha", type=_share, default=0.5, help="share of the class colour in overlays, 0 to 1")
+    parser.add_argument("--alpha", type=_share, default=0.5, help="overlay opacity, 0 to 1")
     parser.add_argument("--video-masks", action="store_true", help="write the mask of each frame of a video too")
     parser.add_argument("--topic", help="colour images of a bag (default: that of a RealSense camera, or the only one)")
     parser.add_argument("--count", type=int, default=0, help="frames to take from a camera (default: until Ctrl-C)")
-    parser.add_argument("--overwrite", action="store_true", help="make results anew that are there already")
+    parser.add_argument("--overwrite", action="store_true", help="overwrite existing results")
     old_spelling(parser, "--frames", "--count")
     options = parser.parse_args(arguments)
     from rt_seg.bundle import BundleError
@@ -135,14 +135,14 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
         print(f"{program}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"{program}: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"{program}: interrupted; the same command resumes from here", file=sys.stderr)
         return 130
     for note in notes:
         print(f"{program}: {note}", file=sys.stderr)
     for failure in failures:
         print(f"{program}: {failure}", file=sys.stderr)
     if predict.without_depth:
-        print(f"{options.bundle}: takes depth, and {predict.without_depth} images had none: masks of colour alone")
+        print(f"{options.bundle}: takes depth, and {predict.without_depth} images had none: masks from RGB only")
     made = len(tasks) - there - len(failures)
     print(f"{options.output}: {made} made, {there} were there, {len(failures)} failed")
     return 1 if failures else 0

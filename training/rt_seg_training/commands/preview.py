@@ -1,4 +1,4 @@
-"""The preview tool: a custom data set as one picture and as one HTML page, with overlays and a class histogram."""
+"""The preview tool: a custom data set as one image and as one HTML page, with overlays and a class histogram."""
 from __future__ import annotations
 
 import base64
@@ -23,7 +23,7 @@ figure img.color {{ position: absolute; left: 0; top: 0; opacity: 0; }} figure:h
 figure img.depth {{ margin-left: 2px; }}
 </style></head><body>
 <h1>{name}</h1>
-<p>{summary} Point at a picture to see it without its labels.</p>
+<p>{summary} Point at an image to see it without its labels.</p>
 <table><tr><th>class</th><th>pixels</th><th>share</th><th>frames</th><th></th></tr>
 {rows}
 </table>
@@ -74,8 +74,8 @@ def preview(
     """Write `contact_sheet.png` and `index.html` (which needs no other file) of a custom data set into `output`.
 
     Both show at most `count` frames, evenly spaced, `width` pixels wide; the class histogram counts every frame. In a
-    set with depth each has the picture of its depth at its side.
-    `alpha` is the share of the class colour in the overlay; `foreground`: see read_custom. Returns the two files.
+    set with depth each has the image of its depth at its side.
+    `alpha` is the overlay opacity; `foreground`: see read_custom. Returns the two files.
     Raises DatasetError when the set cannot be used, ValueError for a number out of range, OSError when `output` cannot
     be written.
     """
@@ -143,10 +143,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("source", type=Path, metavar="PATH", help="folder or zip file of the data set")
     parser.add_argument("--output", type=Path, default=Path("preview"), help="folder to write (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=60, help="most frames to show, evenly spaced (default: 60)")
+    parser.add_argument("--count", type=int, default=60, help="frames to show at most, evenly spaced (default: 60)")
     parser.add_argument("--columns", type=int, default=6, help="frames in a row of the sheet (default: 6)")
     parser.add_argument("--width", type=int, default=240, help="pixels of each frame's width (default: 240)")
-    parser.add_argument("--alpha", type=float, default=0.5, help="share of the class colour, 0 to 1 (default: 0.5)")
+    parser.add_argument("--alpha", type=float, default=0.5, help="overlay opacity, 0 to 1 (default: 0.5)")
     parser.add_argument("--foreground", type=int, metavar="VALUE", help="of two classes: value that means class 1")
     options = parser.parse_args(arguments)
     try:

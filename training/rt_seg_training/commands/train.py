@@ -17,7 +17,7 @@ EXAMPLE = """
   rosrun rt_seg train camvid --batch-size 4        # after: rosrun rt_seg build_dataset camvid ~/CamVid
 
 The run folder (runs/<name of the configuration>) gets the weights, the settings in force, the labels, history.csv,
-curves.png, and the scalars and pictures for `tensorboard --logdir runs`. A run that was interrupted or killed goes on
+curves.png, and the scalars and images for `tensorboard --logdir runs`. A run that was interrupted or killed continues
 from its last checkpoint when the same command is given again, and ends with the weights that it would have had.
 model.weights.h5 has the best mIoU on validation, beside it lie best_loss.weights.h5 and last.weights.h5.
 
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
         return 2
     except KeyboardInterrupt as interruption:
         place = str(interruption) or "from the last checkpoint"
-        print(f"{program}: interrupted; the same command goes on {place}", file=sys.stderr)
+        print(f"{program}: interrupted; the same command resumes {place}", file=sys.stderr)
         return 130
     print(f"{configuration.run}: validation mIoU {result['validation_mean_iou']:.4f} after {result['steps']} steps")
     return 0

@@ -1,4 +1,4 @@
-"""Many pictures as one: what people look at before they trust a set."""
+"""Many images as one: what people look at before they trust a set."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ CAPTION_HEIGHT = 16
 
 
 def contact_sheet(pictures: Iterable[tuple[str, np.ndarray]], columns: int = 6, width: int = 240) -> np.ndarray:
-    """Pictures, each with its caption, row by row; uint8 RGB.
+    """Images, each with its caption, row by row; uint8 RGB.
 
     Args:
-        pictures: (caption, (H, W, 3) uint8 RGB); they are taken one after the other, so a generator does.
-        columns: pictures in a row.
+        images: (caption, (H, W, 3) uint8 RGB); they are taken one after the other, so a generator does.
+        columns: images in a row.
         width: of each in pixels; all get the height of the first, in its proportions.
 
-    Raises ValueError when there are no pictures, or for columns or a width below 1.
+    Raises ValueError when there are no images, or for columns or a width below 1.
     """
     if columns < 1 or width < 1:
         raise ValueError(f"columns {columns}, width {width}: both must be at least 1")
@@ -33,7 +33,7 @@ def contact_sheet(pictures: Iterable[tuple[str, np.ndarray]], columns: int = 6, 
         baseline = (3, height + CAPTION_HEIGHT - 4)
         tiles.append(cv2.putText(tile, text, baseline, cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 0, 0), 1, cv2.LINE_AA))
     if not tiles:
-        raise ValueError("a contact sheet needs at least one picture")
+        raise ValueError("a contact sheet needs at least one image")
     columns = min(columns, len(tiles))
     blank = np.full_like(tiles[0], 255)
     tiles += [blank] * (-len(tiles) % columns)

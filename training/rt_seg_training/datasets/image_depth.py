@@ -1,4 +1,4 @@
-"""The depth image of a picture: that of its name in depth/ beside the folder of colour, as custom data sets have it."""
+"""The depth image of an image: that of its name in depth/ beside the folder of colour, as custom data sets have it."""
 from __future__ import annotations
 
 from functools import lru_cache
@@ -12,7 +12,7 @@ from rt_seg_training.datasets.pairing import DEPTH_NAME, IMAGE_NAME
 COLOR_FOLDERS = ("rgb", "color")
 DEPTH_FOLDER = "depth"
 OTHER_FOLDERS = (DEPTH_FOLDER, "gt")
-"""Beside a folder of colour they hold no pictures to segment."""
+"""Beside a folder of colour they hold no images to segment."""
 
 
 @lru_cache(maxsize=8)
@@ -32,14 +32,14 @@ def depth_file(picture: Path) -> Path | None:
 
 
 def is_color(path: Path) -> bool:
-    """Whether a picture is one to segment, and not the depth or the labels of another."""
+    """Whether an image is one to segment, and not the depth or the labels of another."""
     if path.parent.name not in OTHER_FOLDERS:
         return True
     return not any((path.parent.parent / name).is_dir() for name in COLOR_FOLDERS)
 
 
 def read_picture_depth(picture: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Depth of a picture of that shape, uint16 (H, W) millimetres, or None where it has none.
+    """Depth of an image of that shape, uint16 (H, W) millimetres, or None where it has none.
 
     Raises DatasetError for a depth image that is not one, or not aligned.
     """

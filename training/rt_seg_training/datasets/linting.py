@@ -1,4 +1,4 @@
-"""Look for what spoils a labelled data set, all of it at once, before it is built or trained on."""
+"""Look for what corrupts a labelled data set, all of it at once, before it is built or trained on."""
 from __future__ import annotations
 
 from collections import Counter

@@ -73,10 +73,10 @@ class DataSet:
         if depth and not self.has_depth:
             raise DatasetError(
                 f"{self.name}: was built without depth, which this network needs. Put depth images into depth/ of "
-                f"its source ({self.source}) and build it again, or choose a network of colour alone."
+                f"its source ({self.source}) and build it again, or choose a network of RGB only."
             )
         wanted = [name for name in self.builder.info.features if depth or name != "depth"]
-        # TFDS would judge by the size of the compressed files whether to keep the decoded pictures in memory.
+        # TFDS would judge by the size of the compressed files whether to keep the decoded images in memory.
         examples = self.builder.as_dataset(
             split=split,
             shuffle_files=shuffle_files,

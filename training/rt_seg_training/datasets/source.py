@@ -54,7 +54,7 @@ class Source:
     def digest(self) -> str:
         """SHA-256 (hex) over labels, splits and each file's name, size and date (CRC in a zip).
 
-        It changes when the source does, without reading the pictures.
+        It changes when the source does, without reading the images.
         """
         files = {
             split: [

@@ -13,7 +13,7 @@ from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.source_files import read_text
 
 BLOCK = 20
-"""Consecutive numbers, or seconds of a stamp, that form one group: pictures within it look alike."""
+"""Consecutive numbers, or seconds of a stamp, that form one group: images within it look alike."""
 SMALLER_BLOCKS = (16, 12, 10, 8, 6, 5, 4)
 """For sets of so few frames that blocks of 20 leave no fifth. Below 4, each frame has its like on the other side."""
 

@@ -38,7 +38,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
 
     @abc.abstractmethod
     def reader(self) -> Callable[[Path], Source]:
-        """What lists a source's pairs and labels without decoding pictures; it can be pickled.
+        """What lists a source's pairs and labels without decoding images; it can be pickled.
 
         It raises DatasetError for a source that is not understood.
         """

@@ -1,9 +1,10 @@
 """Boundary IoU: how well the outlines of the classes are found, whatever the size of what they enclose.
 
 Cheng et al., "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation" (CVPR 2021, arXiv:2103.16562): of
-truth and prediction only the pixels within a distance of their own outline count. As in the authors' implementation the
-distance is 2 % of the image's diagonal, in steps to any of the eight neighbours, and the image's rim is an outline.
-Two things are of here: the counts are of all frames together, and a border on pixels without truth (ignored ones) is no
+ground truth and prediction only the pixels within a distance of their own outline count. As in the authors'
+implementation the distance is 2 % of the image's diagonal, in steps to any of the eight neighbours, and the image
+border is an outline.
+Two things are of here: the counts are of all frames together, and a border on ignored pixels is no
 outline, on either side, because nobody knows where one is there.
 """
 from __future__ import annotations
@@ -39,7 +40,7 @@ def near_outline(ids: np.ndarray, ignored: np.ndarray, distance: int) -> np.ndar
 
 @dataclass
 class BoundaryCounts:
-    """Pixels near an outline, (classes,) int64 each: of truth, of prediction, and of both with the same class."""
+    """Pixels near an outline, (classes,) int64 each: of ground truth, of prediction, of both with the same class."""
 
     classes: int
     truth: np.ndarray = field(init=False)
@@ -63,7 +64,7 @@ class BoundaryCounts:
 
     @property
     def iou(self) -> np.ndarray:
-        """(classes,) float64; NaN for a class absent from truth and prediction."""
+        """(classes,) float64; NaN for a class absent from ground truth and prediction."""
         union = self.truth + self.prediction - self.both
         result = np.full(self.classes, np.nan)
         np.divide(self.both, union, out=result, where=union > 0)
@@ -71,6 +72,6 @@ class BoundaryCounts:
 
     @property
     def mean_iou(self) -> float:
-        """Mean over the classes present in truth or prediction; NaN without any."""
+        """Mean over the classes present in ground truth or prediction; NaN without any."""
         present = self.iou[~np.isnan(self.iou)]
         return float(present.mean()) if present.size else float("nan")

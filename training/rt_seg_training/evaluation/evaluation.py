@@ -36,8 +36,8 @@ class AnySegmenter(Protocol):
 
 @dataclass(frozen=True, order=True)
 class WorstFrame:
-    """A frame with its own mean IoU, its image (H, W, 3) uint8 RGB, truth and prediction (H, W) uint8 ids, and the
-    depth that the segmenter was given, (H, W) uint16 millimetres."""
+    """A frame with its own mean IoU, its image (H, W, 3) uint8 RGB, ground truth and prediction (H, W) uint8 ids,
+    and the depth that the segmenter was given, (H, W) uint16 millimetres."""
 
     mean_iou: float
     name: str

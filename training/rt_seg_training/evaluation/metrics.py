@@ -37,12 +37,12 @@ class Scores:
 
     @property
     def iou(self) -> np.ndarray:
-        """(classes,) float64; NaN for a class absent from truth and prediction."""
+        """(classes,) float64; NaN for a class absent from ground truth and prediction."""
         return confusion.class_iou(self.matrix)
 
     @property
     def f1(self) -> np.ndarray:
-        """(classes,) float64 F1 score (Dice); NaN for a class absent from truth and prediction."""
+        """(classes,) float64 F1 score (Dice); NaN for a class absent from ground truth and prediction."""
         return confusion.class_f1(self.matrix)
 
     @property
@@ -62,12 +62,12 @@ class Scores:
 
     @property
     def mean_iou(self) -> float:
-        """Mean IoU over the classes present in truth or prediction."""
+        """Mean IoU over the classes present in ground truth or prediction."""
         return confusion.mean_iou(self.matrix)
 
     @property
     def frequency_weighted_iou(self) -> float:
-        """Mean IoU, each class weighed by its share of the truth; NaN without pixels."""
+        """Mean IoU, each class weighed by its share of the ground truth; NaN without pixels."""
         return float(np.nansum(self.share * self.iou)) if self.matrix.any() else float("nan")
 
     @property

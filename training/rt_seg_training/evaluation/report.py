@@ -16,7 +16,7 @@ from rt_seg_training.evaluation.evaluation import Evaluation, WorstFrame
 from rt_seg_training.evaluation.figures import confusion_figure, curves_figure, reliability_figure
 
 PICTURE_WIDTH = 480
-"""Pixels to which the pictures of the worst frames are made smaller."""
+"""Pixels to which the images of the worst frames are made smaller."""
 IGNORED_COLOR = (255, 255, 255)
 
 _STYLE = """
@@ -124,9 +124,10 @@ def html_report(
         for name, value in protocol.items()
     )
     legend = "".join(f"<span>{_swatch(label.color)} {escape(label.name)}</span>" for label in labels.labels)
-    shown = "Image, truth, prediction"
+    shown = "Image, ground truth, prediction"
     if any(frame.depth is not None for frame in result.worst):
-        shown = f"Image, depth (red {SHOWN[0]:g} m to blue {SHOWN[1]:g} m, black without a reading), truth, prediction"
+        depth = f"depth (red {SHOWN[0]:g} m to blue {SHOWN[1]:g} m, black without a reading)"
+        shown = f"Image, {depth}, ground truth, prediction"
     curves = _figure(curves_figure(history), "curves") if history else "There is no history.csv in the model's folder."
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style></head><body>

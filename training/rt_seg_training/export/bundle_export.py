@@ -45,12 +45,12 @@ ALSO = (*WRITERS, "saved_model")
 
 
 class ExportError(ValueError):
-    """The run cannot be exported, or an exported form does not compute what Keras computes."""
+    """The run cannot be exported, or an export format does not compute what Keras computes."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How an exported form compares with Keras over the calibration pictures."""
+    """How an export format compares with Keras over the calibration images."""
 
     form: str
     logit_difference: float
@@ -110,7 +110,7 @@ def export_bundle(
     """Write the bundle of a finished run into the folder `output`, atomically.
 
     Args:
-        images: uint8 (h, w, 3) RGB pictures of the training data, for calibration and comparison.
+        images: uint8 (h, w, 3) RGB images of the training data, for calibration and comparison.
         precision: `f32`; `f16`, the same with the weights rounded to 16 bits; `int8` by post-training quantisation, for
             which `validation` decides whether it is good enough; or `auto`, int8 if that is so and f16 if not.
         height, width: input size in pixels; 0 takes that of the run.
@@ -138,12 +138,12 @@ def export_bundle(
     images, depths = list(images), list(depths)
     if spec.with_depth and len(depths) != len(images):
         raise ExportError(
-            f"{run}: its network {model.name} takes depth, and {len(depths)} of {len(images)} pictures have some; name "
+            f"{run}: its network {model.name} takes depth, and {len(depths)} of {len(images)} images have some; name "
             "a data set with depth"
         )
     pictures = [_feed(spec, image, depth) for image, depth in itertools.zip_longest(images, depths)]
     if not pictures:
-        raise ExportError("no pictures to calibrate and compare with; name a split that has some with --split")
+        raise ExportError("no images to calibrate and compare with; name a split that has some with --split")
     if precision == "int8" and not validation:
         raise ExportError("no labelled frames beside those of calibration, so what int8 loses is unknown; name others")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -214,7 +214,7 @@ def _input_spec(model) -> InputSpec:
 
 
 def _feed(spec: InputSpec, image: np.ndarray, depth: np.ndarray | None) -> list[np.ndarray]:
-    """The arrays that the deployed network takes of a picture of any size, as the live node makes them."""
+    """The arrays that the deployed network takes of an image of any size, as the live node makes them."""
     if depth is not None and spec.depth_range is not None:
         depth = network_depth(depth, spec.height, spec.width, spec.depth_range)
     return NetworkInputs(spec).arrays(resize_image(image, spec.height, spec.width), depth)

@@ -59,7 +59,7 @@ def model_card(
         near, far = DEPTH_RANGE
         takes = (
             f"colour and, aligned to it, depth of {near:g} to {far:g} m. Where there is no reading, or no depth, "
-            "it goes on with colour alone"
+            "it falls back to RGB only"
         )
     return f"""# {name} {version}
 
@@ -82,7 +82,7 @@ Network: {net}. It takes {takes}. Classes: {classes}.
 then `rosrun rt_seg export`.
 
 ## Agreement with Keras
-The last form is the one shipped here. int8 is quantised after training, on pictures of the training split.
+The last form is the one shipped here. int8 is quantised after training, on images of the training split.
 
 | form | largest logit difference, relative | equal class ids at 1/8 |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""From labelled pictures of any size to training batches and validation batches, as tf.data."""
+"""From labelled images of any size to training batches and validation batches, as tf.data."""
 from __future__ import annotations
 
 import tensorflow as tf
@@ -44,7 +44,7 @@ def random_crop(image, label, configuration: TrainingConfiguration, ignore_id: i
     """Cut a window of random scale and place, and resize it to the crop size.
 
     `image` uint8 (H, W, 3), `label` uint8 (H, W, 1), `depth` None or float32 (H, W, 1) metres. At scale 1 an object
-    has the size that it has in the network's input. A window that reaches over the picture is padded: the colour of
+    has the size that it has in the network's input. A window that reaches over the image is padded: the colour of
     the mean, the label `ignore_id`, no depth. What appears s times as large is s times as near: its depth is divided.
     `seed`, two integers, decides.
     Returns float32 (crop_height, crop_width, 3) of values 0..255, uint8 (crop_height, crop_width, 1), and depth.
@@ -93,7 +93,7 @@ def light_up(image: tf.Tensor, configuration: TrainingConfiguration, seed) -> tf
 
 
 def augment(example, configuration: TrainingConfiguration, ignore_id: int, position):
-    """The training picture at a position of the run's order; the seed and the position alone decide what happens to it.
+    """The training image at a position of the run's order; the seed and the position alone decide what happens to it.
 
     `example` has image uint8 (H, W, 3), label uint8 (H, W, 1) and, for a network with depth, depth uint16 (H, W, 1).
     Returns (normalised image, or pair of it and depth, label) as training_batches describes them, without batch.
@@ -139,9 +139,9 @@ def training_batches(
     """Endless shuffled batches: float32 (B, crop_height, crop_width, 3) normalised, uint8 (B, …, 1) class ids.
 
     For a network with depth the first is a pair: the images, and float32 (B, crop_height, crop_width, 1) metres.
-    They begin with the picture at `position` of the order that the seed gives. Of `workers`, number `worker` gets its
+    They begin with the image at `position` of the order that the seed gives. Of `workers`, number `worker` gets its
     share of each batch; B is the batch_size divided by `replicas`, of all workers. Without `in_memory` the
-    pictures are read from the files in each epoch.
+    images are read from the files in each epoch.
     """
     order = endless_order(examples, count, configuration.seed, position, in_memory)
     return (

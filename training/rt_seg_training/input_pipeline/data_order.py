@@ -1,6 +1,6 @@
-"""The order in which a run sees its pictures: a function of the seed and the position alone.
+"""The order in which a run sees its images: a function of the seed and the position alone.
 
-So a run that goes on at some position sees what it would have seen without the interruption, and each of several
+So a run that continues at some position sees what it would have seen without the interruption, and each of several
 workers takes its own share of every batch.
 """
 from __future__ import annotations
@@ -10,13 +10,13 @@ import os
 import tensorflow as tf
 
 SHUFFLE_BUFFER = 1024
-"""Pictures among which the next one is drawn where a set is too large to be kept in memory."""
+"""Images among which the next one is drawn where a set is too large to be kept in memory."""
 MEMORY_SHARE = 0.4
-"""Largest share of the machine's memory for the decoded pictures."""
+"""Largest share of the machine's memory for the decoded images."""
 
 
 def fits_in_memory(data_bytes: int) -> bool:
-    """Whether the decoded pictures may be kept in memory."""
+    """Whether the decoded images may be kept in memory."""
     return data_bytes <= MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

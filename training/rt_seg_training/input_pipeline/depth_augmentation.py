@@ -1,4 +1,4 @@
-"""What a RealSense does to depth, imitated on the depth of training pictures, which other sensors made or filled.
+"""What a RealSense does to depth, imitated on the depth of training images, which other sensors made or filled.
 
 The noise of stereo depth grows with its square (see rt_seg.simulation.sensor, whose model this is in tf.data); edges
 are ragged and lost, a band beside near things is hidden from the second imager, patches without texture have no
@@ -13,11 +13,11 @@ NOISE_MAXIMUM = 0.004
 STEP_MAXIMUM = 0.02
 """Largest step of quantised depth, metres."""
 HOLE_SHARE_MAXIMUM = 0.35
-"""Largest share of a picture that patches without reading cover, about."""
+"""Largest share of an image that patches without reading cover, about."""
 SHADOW_FOCAL_BASELINE = 19.0
 """Focal length times baseline of a D435 at 640 pixels of width, pixel · metre: disparity = this / depth."""
 REFERENCE_WIDTH = 640
-"""Pixels; SHADOW_FOCAL_BASELINE shrinks with narrower pictures."""
+"""Pixels; SHADOW_FOCAL_BASELINE shrinks with narrower images."""
 
 
 def coarse_noise(shape, cell: int, seed) -> tf.Tensor:
@@ -71,7 +71,7 @@ def imitate_realsense(depth: tf.Tensor, seed) -> tf.Tensor:
 
 
 def degrade_depth(depth: tf.Tensor, noise_share: float, dropout: float, seed) -> tf.Tensor:
-    """`imitate_realsense` on a share of the pictures, and no depth at all on another: float32 (H, W, 1) metres."""
+    """`imitate_realsense` on a share of the images, and no depth at all on another: float32 (H, W, 1) metres."""
     imitation, chance = tf.unstack(tf.random.experimental.stateless_split(seed, 2), num=2)
     draw = tf.random.stateless_uniform((2,), chance)
     if noise_share > 0:

@@ -1,4 +1,4 @@
-"""What camera, light and compression do to the colours of a picture; labels and depth are not concerned.
+"""What camera, light and compression do to the colours of an image; labels and depth are not concerned.
 
 All take and give float32 (H, W, 3) of values 0..255, and `seed`, two integers that alone decide what happens.
 """
@@ -55,7 +55,7 @@ def compress(image: tf.Tensor, seed) -> tf.Tensor:
 
 
 def sometimes(share: float, change, image: tf.Tensor, seed) -> tf.Tensor:
-    """`change(image, seed)` on a share of the pictures, the others as they are."""
+    """`change(image, seed)` on a share of the images, the others as they are."""
     if share <= 0:
         return image
     chance, inner = tf.unstack(tf.random.split(seed, 2), num=2)

@@ -153,7 +153,7 @@ def _read_file(file: Path, reading: Reading) -> LabelFile:
         if not found[number]:
             reading.remarks.add("images have no annotation and are background altogether", entry["file_name"])
         split = split_of(file.parent.name)
-        # Beside its pictures in Roboflow's folders, where both train/ and valid/ may have a 1.jpg.
+        # Beside its images in Roboflow's folders, where both train/ and valid/ may have a 1.jpg.
         prefix = f"{file.parent.name}/" if split else ""
         file_name = f"{prefix}{entry['file_name']}"
         frames.append(Annotated(file_name, size, tuple(regions), by_area=True, split=split, place=place))

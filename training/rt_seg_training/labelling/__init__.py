@@ -1,1 +1,1 @@
-"""Making labels: foreground masks without hands."""
+"""Making labels: foreground masks automatically."""

@@ -1,4 +1,4 @@
-"""Foreground masks without hands: from depth, an empty scene, a model, or the mask of the frame before."""
+"""Foreground masks automatically: from depth, an empty scene, a model, or the mask of the frame before."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ SHEET_FRAMES = 99
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many masks were made now and were there already, and a message for each picture without one."""
+    """How many masks were made now and were there already, and a message for each image without one."""
 
     made: int
     present: int
@@ -32,7 +32,7 @@ class Outcome:
 
 
 Method = Callable[[Capture, np.ndarray], np.ndarray]
-"""From a capture and its picture, (H, W, 3) uint8 RGB, to a mask (H, W) uint8 0/1."""
+"""From a capture and its image, (H, W, 3) uint8 RGB, to a mask (H, W) uint8 0/1."""
 
 
 def by_depth(settings: StandingOutSettings) -> Method:
@@ -52,7 +52,7 @@ def by_depth(settings: StandingOutSettings) -> Method:
 
 
 def by_background(empty: Path, threshold: float, settings: StandingOutSettings) -> Method:
-    """Label what differs from a picture of the empty scene. Raises DatasetError when that cannot be read."""
+    """Label what differs from an image of the empty scene. Raises DatasetError when that cannot be read."""
     from rt_seg_training.datasets.images import read_image
     from rt_seg_training.labelling.depth_plane import chosen_regions
     from rt_seg_training.labelling.empty_scene import changed
@@ -111,12 +111,12 @@ def by_propagation(folder: Path, output: Path, labels: LabelSet) -> Method:
 def label_folder(
     folder: Path, output: Path, labels: LabelSet, method: Method, refine_width: int = 0, overwrite: bool = False
 ) -> Outcome:
-    """Write the mask of each picture of `folder` to `output`/gt, with labels.yaml and a contact sheet.
+    """Write the mask of each image of `folder` to `output`/gt, with labels.yaml and a contact sheet.
 
-    Class 1 of `labels` is the object. Where `output` is another folder than `folder`, pictures and depth are copied
-    there, so that it is a custom data set. A picture in which nothing is found gets no mask, but a message: an empty
+    Class 1 of `labels` is the object. Where `output` is another folder than `folder`, images and depth are copied
+    there, so that it is a custom data set. An image in which nothing is found gets no mask, but a message: an empty
     mask would teach that the object is background. Masks that are there stay, unless `overwrite`. Raises
-    LabellingError when there are no pictures; OSError.
+    LabellingError when there are no images; OSError.
     """
     from rt_seg.atomic_file import write_atomically
     from rt_seg.products.overlay import Palette

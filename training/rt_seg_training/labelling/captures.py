@@ -1,4 +1,4 @@
-"""The pictures of a folder that are to be labelled, and where the mask of each belongs."""
+"""The images of a folder that are to be labelled, and where the mask of each belongs."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from rt_seg.labels import LabelSet
 
 
 class LabellingError(ValueError):
-    """A picture cannot be labelled, or nothing can; the text says why and what to do."""
+    """An image cannot be labelled, or nothing can; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Capture:
-    """A captured picture, and its depth image where there is one."""
+    """A captured image, and its depth image where there is one."""
 
     name: str
     color: Path
@@ -23,30 +23,30 @@ class Capture:
 
 
 def find_captures(folder: Path) -> list[Capture]:
-    """Pictures of `rgb/` or `color/` in `folder`, with `depth/<name>.png`. Raises LabellingError if there are none."""
+    """Images of `rgb/` or `color/` in `folder`, with `depth/<name>.png`. Raises LabellingError if there are none."""
     from rt_seg_training.datasets.images import IMAGE_SUFFIXES
 
     colors = next((folder / name for name in ("rgb", "color") if (folder / name).is_dir()), None)
     if colors is None:
-        raise LabellingError(f"{folder}: has no folder rgb/ or color/ with the pictures to label")
+        raise LabellingError(f"{folder}: has no folder rgb/ or color/ with the images to label")
     files = sorted(
         path
         for path in colors.iterdir()
         if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
     if not files:
-        raise LabellingError(f"{colors}: holds no pictures; accepted are {', '.join(IMAGE_SUFFIXES)}")
+        raise LabellingError(f"{colors}: holds no images; accepted are {', '.join(IMAGE_SUFFIXES)}")
     captures = []
     for path in files:
         if captures and captures[-1].name == path.stem:
-            raise LabellingError(f"{path}: {captures[-1].color.name} has the same name; one picture per name, please")
+            raise LabellingError(f"{path}: {captures[-1].color.name} has the same name; one image per name, please")
         depth = folder / "depth" / f"{path.stem}.png"
         captures.append(Capture(path.stem, path, depth if depth.is_file() else None))
     return captures
 
 
 def names_of_mask(capture: Capture) -> set[str]:
-    """The names under which the data set builder finds the mask of a picture."""
+    """The names under which the data set builder finds the mask of an image."""
     from rt_seg_training.datasets.pairing import IMAGE_NAME
 
     return {capture.name, IMAGE_NAME.sub("", capture.name)} - {""}
@@ -69,7 +69,7 @@ def labelled_names(folder: Path) -> set[str]:
 
 
 def mask_file(folder: Path, capture: Capture) -> Path:
-    """The mask of a picture in `folder`/gt: the one that is there (`12.png`, `12_mask.png` …), or where it belongs."""
+    """The mask of an image in `folder`/gt: the one that is there (`12.png`, `12_mask.png` …), or where it belongs."""
     usual = folder / "gt" / f"{capture.name}.png"
     if usual.exists():
         return usual
@@ -80,7 +80,7 @@ def mask_file(folder: Path, capture: Capture) -> Path:
 def read_class_ids(path: Path, shape: tuple[int, ...], labels: LabelSet) -> np.ndarray:
     """(H, W) uint8 of a mask file, of whatever colour type the data set builder accepts.
 
-    Raises LabellingError when it cannot be read, its size is not that of `shape`, the picture's, or it holds a value
+    Raises LabellingError when it cannot be read, its size is not that of `shape`, the image's, or it holds a value
     that is no class of `labels`.
     """
     from rt_seg.labels import LabelError
@@ -94,15 +94,15 @@ def read_class_ids(path: Path, shape: tuple[int, ...], labels: LabelSet) -> np.n
         raise LabellingError(str(error)) from error
     if mask.shape != tuple(shape[:2]):
         raise LabellingError(
-            f"{path}: is {mask.shape[1]}x{mask.shape[0]}, but its picture is {shape[1]}x{shape[0]} (width x height)"
+            f"{path}: is {mask.shape[1]}x{mask.shape[0]}, but its image is {shape[1]}x{shape[0]} (width x height)"
         )
     return mask.astype(np.uint8)
 
 
 def copy_into_set(capture: Capture, output: Path) -> None:
-    """Copy picture and depth of a capture into the set `output`, unless they are there or it is theirs. Raises OSError.
+    """Copy image and depth of a capture into the set `output`, unless they are there or it is theirs. Raises OSError.
 
-    The picture last: with it the frame is complete.
+    The image last: with it the frame is complete.
     """
     from rt_seg.atomic_file import write_atomically
 

@@ -17,11 +17,11 @@ KEYS = (
     ("r", "carry last mask over"), ("e", "empty mask"), ("[ ]", "first slider"), ("+ - f", "zoom, fit"),
     ("v", "view"), ("s", "save now"), ("Esc", "cancel"), ("q", "save and quit"),
 )  # fmt: skip
-"""As they are shown beside the picture; tools have keys of their own."""
+"""As they are shown beside the image; tools have keys of their own."""
 
 
 class Editor:
-    """Frames of a session, edited with `tools`; places are those of the picture.
+    """Frames of a session, edited with `tools`; places are those of the image.
 
     `inside_only`: pixels outside the object stay as they are. `finished` turns true when the window should close.
     """
@@ -59,7 +59,7 @@ class Editor:
 
     @property
     def target(self) -> Target | None:
-        """What tools change now; None where the picture cannot be read."""
+        """What tools change now; None where the image cannot be read."""
         document = self.session.document
         if document is None:
             return None
@@ -106,7 +106,7 @@ class Editor:
             self.accept()
 
     def accept(self) -> None:
-        """Write the mask even if it was not changed, or is empty, and go on."""
+        """Write the mask even if it was not changed, or is empty, and continue."""
         self.tool.cancel()
         wrong = self.session.save(accepted=True)
         name = self.session.capture.name
@@ -180,7 +180,7 @@ class Editor:
     # Pointer
 
     def press(self, point: Point, secondary: bool = False, shift: bool = False) -> None:
-        """A button went down over the picture."""
+        """A button went down over the image."""
         self.say("")
         target = self.target
         if target is None:

@@ -1,4 +1,4 @@
-"""What is new in a picture beside one of the empty scene."""
+"""What is new in an image beside one of the empty scene."""
 from __future__ import annotations
 
 import cv2

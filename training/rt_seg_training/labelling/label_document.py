@@ -1,4 +1,4 @@
-"""The mask of one picture while it is edited: every change can be taken back."""
+"""The mask of one image while it is edited: every change can be taken back."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class _Change:
 
 
 class LabelDocument:
-    """A picture, (H, W, 3) uint8 RGB, and its mask, (H, W) uint8 class ids, with a history.
+    """An image, (H, W, 3) uint8 RGB, and its mask, (H, W) uint8 class ids, with a history.
 
     `memory` is what a tool must know beside the mask (the strokes of GrabCut); it goes back and forth with the mask and
     is never changed in place. `touched`: something differs from what is on disk, or was never there.
@@ -28,7 +28,7 @@ class LabelDocument:
 
     def __init__(self, color: np.ndarray, mask: np.ndarray) -> None:
         if color.shape[:2] != mask.shape:
-            raise ValueError(f"picture {color.shape[:2]} and mask {mask.shape} differ in size (height, width)")
+            raise ValueError(f"image {color.shape[:2]} and mask {mask.shape} differ in size (height, width)")
         self.color = color
         self.mask = mask.copy()
         self.began_with = mask.copy()

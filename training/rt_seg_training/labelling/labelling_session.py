@@ -1,4 +1,4 @@
-"""The pictures that are labelled one after the other: read, written, and kept in memory when the disk refuses."""
+"""The images that are labelled one after the other: read, written, and kept in memory when the disk refuses."""
 from __future__ import annotations
 
 import tempfile
@@ -29,7 +29,7 @@ class LabellingSession:
     """The frames of `folder`, whose masks are written to `output`/gt; a mask only in `folder`/gt is the beginning.
 
     With `propagating` a frame without a mask begins with the one before, carried over; it is written once somebody
-    accepts or changes it. Raises LabellingError when there are no pictures.
+    accepts or changes it. Raises LabellingError when there are no images.
     """
 
     def __init__(self, folder: Path, output: Path, labels: LabelSet, propagating: bool = False) -> None:
@@ -46,7 +46,7 @@ class LabellingSession:
         self._last_mask: tuple[np.ndarray, np.ndarray] | None = None
         self.index = -1
         self.document: LabelDocument | None = None
-        """None while the picture cannot be read."""
+        """None while the image cannot be read."""
         self.proposed = False
         """The mask is a proposal that nobody has accepted."""
 
@@ -83,7 +83,7 @@ class LabellingSession:
     def open(self, index: int) -> str | None:
         """Show another frame; the one before must be saved. Returns what is wrong with its files, or None.
 
-        A picture that cannot be read leaves `document` None. A mask that cannot be used is shown as empty, and is
+        An image that cannot be read leaves `document` None. A mask that cannot be used is shown as empty, and is
         overwritten only by a mask that somebody draws.
         """
         if self.document is not None:
@@ -114,9 +114,9 @@ class LabellingSession:
         """Carry the mask of the frame shown before over to this one; returns why that is not possible, or None."""
         document = self.document
         if document is None:
-            return "this picture cannot be read"
+            return "this image cannot be read"
         if self._last_mask is None or not self._last_mask[1].any():
-            return "there is no labelled frame to carry over; go on from a labelled one"
+            return "there is no labelled frame to carry over; continue from a labelled one"
         if self._last_mask[0].shape != document.color.shape:
             return "the frame before has another size; its mask cannot be carried over"
         touched = document.touched

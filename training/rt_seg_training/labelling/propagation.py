@@ -1,4 +1,4 @@
-"""Carries the mask of one frame over to the next of a film."""
+"""Carries the mask of one frame over to the next of a clip."""
 from __future__ import annotations
 
 import cv2
@@ -13,7 +13,7 @@ def propagate(color_before: np.ndarray, mask_before: np.ndarray, color: np.ndarr
     """(H, W) uint8 class ids proposed for `color`, from the frame before it and its mask.
 
     The mask moves with dense optical flow (DIS: Kroeger, Timofte, Dai and Van Gool 2016). In a mask of one class
-    GrabCut then decides the edge again, so that errors do not add up from frame to frame. Both pictures are (H, W, 3)
+    GrabCut then decides the edge again, so that errors do not add up from frame to frame. Both images are (H, W, 3)
     uint8 RGB of one size.
     """
     grey_before, grey = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (color_before, color))

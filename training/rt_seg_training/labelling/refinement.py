@@ -1,4 +1,4 @@
-"""Moves the edge of a mask to the edge in the picture: depth ends some pixels before the object does."""
+"""Moves the edge of a mask to the edge in the image: depth ends some pixels before the object does."""
 from __future__ import annotations
 
 import cv2

@@ -37,7 +37,7 @@ class _Row:
 
 
 class Screen:
-    """The picture of an editor at a size, and the way of the pointer from there to the editor."""
+    """The image of an editor at a size, and the way of the pointer from there to the editor."""
 
     def __init__(self, editor: Editor) -> None:
         from rt_seg_training.labelling.viewport import Viewport
@@ -115,7 +115,7 @@ class Screen:
             share = (x - MARGIN) / (PANEL - 2 * MARGIN)
             slider.set(slider.least + share * (slider.most - slider.least))
 
-    # The picture
+    # The image
 
     def draw(self, size: tuple[int, int]) -> np.ndarray:
         """(H, W, 3) uint8 RGB of a screen of `size` (width, height), which is made no smaller than LEAST_SIZE."""
@@ -130,7 +130,7 @@ class Screen:
     def _draw_picture(self, view: np.ndarray) -> None:
         editor, document = self.editor, self.editor.session.document
         if document is None:
-            _write(view, "This picture cannot be read. n: next frame", (20, 40), ALARM, 0.6)
+            _write(view, "This image cannot be read. n: next frame", (20, 40), ALARM, 0.6)
             return
         height, width = document.mask.shape
         self.viewport.place((width, height), (view.shape[1], view.shape[0]))
@@ -159,7 +159,7 @@ class Screen:
         view[:] = picture
 
     def _draw_status(self, canvas: np.ndarray) -> None:
-        """The line below the picture; a long message takes several, over the picture."""
+        """The line below the image; a long message takes several, over the image."""
         editor = self.editor
         if editor.message:
             lines = _wrapped(editor.message, canvas.shape[1] - 16, TEXT)

@@ -19,16 +19,16 @@ EXCITATION_REDUCTION = 4
 SLANT_CELL = 4
 """Pixels: the slants are of the mean depth of such cells, for the depth of a camera is too rough for a slope."""
 SLANT_REACH = 1 / 20
-"""Of the width of the picture: the distance over which a slant is measured, about."""
+"""Of the width of the image: the distance over which a slant is measured, about."""
 FOCAL_LENGTH = 0.9
-"""Of the width of the picture: about that of Kinect and RealSense. Another one only makes surfaces look steeper."""
+"""Of the width of the image: about that of Kinect and RealSense. Another one only makes surfaces look steeper."""
 
 
 def slants(depth, reading):
     """How fast surfaces recede to the right and downwards: two channels (B, H, W, 2) of -1..1, 0 where unknown.
 
     `depth`: (B, H, W, 1) float32, more than 0 where `reading` is 1 and not 0. The slope is that of the logarithm of
-    depth over the tangent of the angle of sight, so it tells the same of near and far, and of any size of picture; the
+    depth over the tangent of the angle of sight, so it tells the same of near and far, and of any size of image; the
     slant is slope / sqrt(1 + slope²). A wall seen face on has 0, floors and tables below the camera nearly -1
     downwards, ceilings nearly 1. A network would have to look at depth widely before it saw as much.
     """
@@ -43,7 +43,7 @@ def slants(depth, reading):
     mean, known = (keras.ops.pad(x, [[0, 0], [reach, reach], [reach, reach], [0, 0]]) for x in (mean, known))
 
     def between(after, before):
-        # By the nominal reach, not the rounded one: then crops of a picture tell the same as the whole of it.
+        # By the nominal reach, not the rounded one: then crops of an image tell the same as the whole of it.
         slope = FOCAL_LENGTH / SLANT_REACH * (mean[after] - mean[before]) * known[after] * known[before]
         return slope / keras.ops.sqrt(1.0 + keras.ops.square(slope))
 

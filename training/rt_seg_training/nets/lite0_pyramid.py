@@ -35,7 +35,7 @@ def _lateral(x, name):
 class _DepthBranch:
     """Features of depth at 1/4, 1/8 and 1/16, which join the encoder's. At the start they add nothing to them.
 
-    The projection onto the encoder's channels is 0 at first, so training begins from the network of colour alone.
+    The projection onto the encoder's channels is 0 at first, so training begins from the network of RGB only.
     """
 
     def __init__(self, depth) -> None:

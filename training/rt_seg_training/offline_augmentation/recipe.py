@@ -60,7 +60,7 @@ class Recipe:
     """Change of hue (of a half turn), saturation and brightness of the labelled area alone."""
 
     backgrounds: str = field(default="", metadata={})
-    """Folder of pictures (searched through) behind the objects; `depth/<name>.png` beside `rgb/` is their depth."""
+    """Folder of images (searched through) behind the objects; `depth/<name>.png` beside `rgb/` is their depth."""
     background_share: float = _setting(0.0, 0, 1)
 
     paste_share: float = _setting(0.0, 0, 1)

@@ -102,7 +102,7 @@ class OutputRecord:
         if {name: entry[name] for name in ("size", "modified_ns")} != _signature(source):
             raise OutputRecordError(
                 f"{result}: was made of {entry.get('source')}, which has changed or is not {source}. --overwrite makes "
-                "it anew, another --output keeps it"
+                "it again, another --output keeps it"
             )
         return True
 

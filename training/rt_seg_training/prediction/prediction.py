@@ -1,4 +1,4 @@
-"""Run a model bundle over pictures, videos, bags or a camera: masks and overlays, the very predictions of the node."""
+"""Run a model bundle over images, videos, bags or a camera: masks and overlays, the same as the node's."""
 from __future__ import annotations
 
 import itertools
@@ -31,13 +31,13 @@ class PredictionError(ValueError):
 
 @dataclass(frozen=True)
 class Task:
-    """One picture, video, bag or camera, and the start of the names of its results."""
+    """One image, video, bag or camera, and the start of the names of its results."""
 
     source: Path
     target: Path
     """Output folder and stem; what is made is appended to it."""
     kind: str
-    """picture, video, bag or camera."""
+    """image, video, bag or camera."""
 
     @property
     def result(self) -> Path:
@@ -56,7 +56,7 @@ def _kind(path: Path) -> str | None:
 
 
 def find_tasks(sources: list[Path], output: Path) -> list[Task]:
-    """The pictures, videos, bags and cameras that `sources` (files; folders, searched through; numbers) name, in order.
+    """The images, videos, bags and cameras that `sources` (files; folders, searched through; numbers) name, in order.
 
     A file of a folder keeps its place below it; a camera's results carry the time of day. Raises PredictionError for a
     source that does not exist, is of no known kind, or holds nothing, and when two would give results of one name.
@@ -70,14 +70,14 @@ def find_tasks(sources: list[Path], output: Path) -> list[Task]:
             if not found and (source / "metadata.yaml").is_file():
                 raise PredictionError(f"{source}: {fault_of_bag(source)}")
             if not found:
-                raise PredictionError(f"{source}: holds no pictures, videos or bags")
+                raise PredictionError(f"{source}: holds no images, videos or bags")
             tasks += [Task(path, output / path.relative_to(source).with_suffix(""), str(_kind(path))) for path in found]
         elif source.is_file():
             if source.suffix.lower() in FOREIGN_SUFFIXES:
                 raise PredictionError(f"{source}: {fault_of_bag(source)}")
             if _kind(source) is None:
                 raise PredictionError(
-                    f"{source}: neither a picture nor a video nor a bag; accepted are {', '.join(SUFFIXES)}"
+                    f"{source}: neither an image nor a video nor a bag; accepted are {', '.join(SUFFIXES)}"
                 )
             tasks.append(Task(source, output / source.stem, str(_kind(source))))
         elif str(source).isdigit() or str(source) == REALSENSE:
@@ -101,7 +101,7 @@ def _append(target: Path, ending: str) -> Path:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """A picture as uint8 (H, W, 3) RGB, upright by its EXIF, as data sets are read.
+    """An image as uint8 (H, W, 3) RGB, upright by its EXIF, as data sets are read.
 
     Raises PredictionError naming a file that cannot be decoded or was cut.
     """
@@ -150,9 +150,9 @@ class Predictor:
         self.alpha = alpha
 
     def __call__(self, rgb: np.ndarray, depth: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Mask (H, W) and overlay (H, W, 3) of a picture; `depth` as Segmenter takes it."""
+        """Mask (H, W) and overlay (H, W, 3) of an image; `depth` as Segmenter takes it."""
         if depth is not None and depth.shape != rgb.shape[:2]:
-            depth = None  # not aligned: its pixels are not those of the picture
+            depth = None  # not aligned: its pixels are not those of the image
         self.without_depth += self.with_depth and depth is None
         mask = self.segmenter.segment(rgb, depth=depth).mask
         return mask, self.palette.blend(rgb, mask, self.alpha)
@@ -297,7 +297,7 @@ def predict_bag_file(task: Task, predict: Predictor, topic: str | None) -> list[
 
 
 def predict_picture(task: Task, predict: Predictor) -> None:
-    """Make mask and overlay of a picture, and a picture of its depth where the model looks at it.
+    """Make mask and overlay of an image, and an image of its depth where the model looks at it.
 
     Raises PredictionError.
     """

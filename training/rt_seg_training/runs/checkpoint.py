@@ -1,4 +1,4 @@
-"""The state of a training run in one file, from which it goes on as if it had never stopped."""
+"""The state of a training run in one file, from which it continues as if it had never stopped."""
 from __future__ import annotations
 
 import json
@@ -19,7 +19,7 @@ class CheckpointError(ValueError):
 
 @dataclass
 class Progress:
-    """How far a run is. `position` is that of the next picture in the endless training order (see data_order)."""
+    """How far a run is. `position` is that of the next image in the endless training order (see data_order)."""
 
     step: int = 0
     position: int = 0

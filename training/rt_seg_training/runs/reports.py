@@ -1,4 +1,4 @@
-"""What a training run shows of itself: a progress bar, TensorBoard scalars and pictures, and curves as a PNG."""
+"""What a training run shows of itself: a progress bar, TensorBoard scalars and images, and curves as a PNG."""
 from __future__ import annotations
 
 import csv
@@ -111,7 +111,7 @@ def input_speed(batches: tf.data.Dataset, batch_size: int) -> float:
 def panels(
     predict: Callable, batches: tf.data.Dataset, labels: LabelSet, normalization: Normalization
 ) -> list[np.ndarray]:
-    """Input | truth | prediction of the first pictures of pipeline.validation_batches, each (H, 3 W, 3) uint8 RGB.
+    """Input | ground truth | prediction of the first images of pipeline.validation_batches, each (H, 3 W, 3) uint8 RGB.
 
     `predict` is that of validation.mask_predictor, `normalization` that of its network.
     """
@@ -128,7 +128,7 @@ def panels(
 
 
 class TensorBoardReport(keras.callbacks.Callback):
-    """Writes the log of each epoch and the pictures of `draw` for TensorBoard, by optimizer step."""
+    """Writes the log of each epoch and the images of `draw` for TensorBoard, by optimizer step."""
 
     def __init__(self, folder: Path, draw: Callable[[], list[np.ndarray]]) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class TensorBoardReport(keras.callbacks.Callback):
             for name, value in logs.items():
                 tf.summary.scalar(name, float(value), step)
             for index, picture in enumerate(self._draw()):
-                tf.summary.image(f"input, truth, prediction/{index}", picture[np.newaxis], step)
+                tf.summary.image(f"input, ground truth, prediction/{index}", picture[np.newaxis], step)
         self._writer.flush()
 
 

@@ -57,7 +57,7 @@ BYTES_PER_PIXEL = 7
 
 
 class TrainingError(RuntimeError):
-    """The run cannot go on."""
+    """The run cannot continue."""
 
 
 class TrainingRun:

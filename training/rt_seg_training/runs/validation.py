@@ -14,7 +14,7 @@ def _first(outputs):
 
 
 def mask_predictor(model: keras.Model):
-    """A compiled function: the input of one picture and size (H, W) to class ids of full-size logits (1, H, W) uint8.
+    """A compiled function: the input of one image and size (H, W) to class ids of full-size logits (1, H, W) uint8.
 
     The input is the normalised image (1, h, w, 3), or for networks with depth the pair of it and depth (1, h, w, 1).
     """
@@ -28,7 +28,7 @@ def mask_predictor(model: keras.Model):
 
 
 def scorer(model: keras.Model, loss: SegmentationLoss):
-    """A compiled function: input of one picture and label (1, H, W, 1) to its mask (1, H, W) uint8, loss, float32."""
+    """A compiled function: input of one image and label (1, H, W, 1) to its mask (1, H, W) uint8, loss, float32."""
 
     @tf.function(reduce_retracing=True)
     def evaluate(inputs, label):

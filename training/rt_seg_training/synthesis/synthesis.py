@@ -139,7 +139,7 @@ def _check_record(text: str, output: Path, recipe: Recipe) -> None:
     if found != recipe.record:
         raise SynthesisError(
             f"{output}: was begun with {found}, and this run asks for {recipe.record}. "
-            "Use the same settings to go on with it, or another --output."
+            "Use the same settings to resume it, or another --output."
         )
 
 
@@ -222,7 +222,7 @@ def synthesize(
 def synthesize_archive(archive: Path, count: int, seed: int = 0, image_format: str = "jpg", **settings: Any) -> int:
     """Make a data set as `synthesize` does, and put it into the zip file `archive`, which appears whole or not at all.
 
-    Until then its frames are in a folder beside it, from which a broken run goes on; a set that is there grows to
+    Until then its frames are in a folder beside it, from which a broken run continues; a set that is there grows to
     `count` frames. Errors are those of `synthesize`.
     """
     folder = archive.with_name(f"{archive.name}.frames")
@@ -262,7 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "synthesize",
         description="Make a data set of simulated scenes: rgb/, gt/ (class ids), labels.yaml, splits.yaml. A "
-        "recipe puts your own parts into them. A run that was broken off goes on where it stopped.",
+        "recipe puts your own parts into them. A run that was interrupted resumes where it stopped.",
         example="  rosrun rt_seg synthesize --count 1500 --seed 0 --output data/tabletop --with-depth\n"
         "  rosrun rt_seg synthesize --scene things --count 3000 --with-depth --output data/things\n"
         "  rosrun rt_seg synthesize --recipe bracket --count 600 --output bracket.zip",
@@ -273,14 +273,14 @@ def _parser() -> argparse.ArgumentParser:
         "shape on tables, floors and shelves (default: %(default)s)"
     )  # fmt: skip
     what.add_argument(
-        "--recipe", type=Path, metavar="YAML", help="objects (STL, OBJ, shapes) and how they are filmed; "
+        "--recipe", type=Path, metavar="YAML", help="objects (STL, OBJ, shapes) and how they are rendered; "
         "a file, or the name of a shipped one (bracket, part_alone); config/scenes/bracket.yaml explains itself"
     )  # fmt: skip
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--output", required=True, type=Path, metavar="PATH", help="folder of the data set, or X.zip")
     parser.add_argument("--count", type=int, default=1500, help="number of frames (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="frame i shows scene SEED + i (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=cores, help="processes (default: one a core, %(default)s)")
+    parser.add_argument("--jobs", type=int, default=cores, help="processes (default: one per core, %(default)s)")
     parser.add_argument(
         "--with-depth", action="store_true", help="also write depth/ (16-bit PNG, millimetres, 0 = unknown)"
     )
@@ -325,13 +325,13 @@ def main(arguments: list[str] | None = None) -> int:
         return BAD_INPUT
     except BrokenProcessPool:
         print(
-            "synthesize: a worker process died (is memory short?); the same command goes on from here, "
+            "synthesize: a worker process died (is memory short?); the same command resumes from here, "
             "perhaps with fewer --jobs",
             file=sys.stderr,
         )
         return FOUND
     except KeyboardInterrupt:
-        print("synthesize: stopped; the same command goes on from here", file=sys.stderr)
+        print("synthesize: stopped; the same command resumes from here", file=sys.stderr)
         return 130
     print(f"{options.output}: {options.count} frames ({made} made now, {options.count - made} were there)")
     return 0

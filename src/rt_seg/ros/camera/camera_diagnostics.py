@@ -72,7 +72,7 @@ class CameraDiagnostics:
             return DiagnosticStatus.ERROR, self._failure
         if silence > SILENCE:
             return DiagnosticStatus.WARN, f"no frame for {silence:.0f} s"
-        return DiagnosticStatus.OK, f"{rate:.1f} frames a second"
+        return DiagnosticStatus.OK, f"{rate:.1f} frames per second"
 
     def _status(self, status: diagnostic_updater.DiagnosticStatusWrapper) -> diagnostic_updater.DiagnosticStatusWrapper:
         with self._lock:

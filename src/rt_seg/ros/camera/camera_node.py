@@ -1,4 +1,4 @@
-"""Publishes any camera under the topic contract of realsense2_camera, and opens it anew when it is lost."""
+"""Publishes any camera under the topic contract of realsense2_camera, and reopens it when it is lost."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace

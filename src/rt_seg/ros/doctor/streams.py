@@ -122,7 +122,7 @@ def judge_stamps(stream: Observation) -> List[Finding]:
                 NOTE,
                 stream.topic,
                 f"stamps stepped back {stream.gaps} times",
-                "a looping bag or a camera clock that wraps: the node goes on, other nodes may not",
+                "a looping bag or a camera clock that wraps: the node continues, other nodes may not",
             )
         )
     if stream.frames and not stream.frames[-1]:
@@ -150,7 +150,7 @@ def judge_depth(depth: Observation, color: Observation) -> List[Finding]:
                 BAD,
                 name,
                 f"{depth.encodings[-1]} is no depth",
-                "the driver's colorizer filter makes a picture of it: leave colorizer out of `filters`",
+                "the driver's colorizer filter makes an image of it: leave colorizer out of `filters`",
             )
         )
     elif depth.last is not None:
@@ -194,7 +194,7 @@ def judge_distances(depth: Observation) -> List[Finding]:
     try:
         metres = depth_to_metres(depth.last)
     except ConversionError as error:
-        return [Finding(BAD, depth.topic, str(error), "the node goes on with colour alone until this is mended")]
+        return [Finding(BAD, depth.topic, str(error), "the node falls back to RGB only until this is mended")]
     known = metres[np.isfinite(metres)]
     share = known.size / metres.size
     median = float(np.median(known)) if known.size else float("nan")

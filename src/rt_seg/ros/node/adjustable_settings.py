@@ -21,14 +21,14 @@ def _choice(default: Any, text: str) -> Any:
 class AdjustableSettings:
     """Private parameters that may change between two images; config/segmentation.yaml gives their values."""
 
-    overlay_alpha: float = _setting(0.5, 0.0, 1.0, "share of the class colour in ~overlay")
+    overlay_alpha: float = _setting(0.5, 0.0, 1.0, "overlay opacity in ~overlay")
     overlay_contours: bool = _choice(False, "draw the borders of the regions in ~overlay in full colour")
     overlay_names: bool = _choice(False, "write the names of the classes into ~overlay")
     threshold: float = _setting(0.0, 0.0, 1.0, "probability below which a pixel is 255, unlabelled; 0 keeps all")
     classes: str = _choice("", "names of the classes to keep, comma-separated, others become 255; empty keeps all")
     remap: str = _choice("", "classes to count as others, as in: hole=peg, mug=background")
     smoothing: int = _setting(0, 0, 30, "images in a row that must agree on a pixel's new class; 0 takes each at once")
-    maximum_rate: float = _setting(0.0, 0.0, 1000.0, "images a second to work on at most, in live mode; 0 for all")
+    maximum_rate: float = _setting(0.0, 0.0, 1000.0, "images per second to work on at most, in live mode; 0 for all")
     minimum_depth: float = _setting(0.0, 0.0, 100.0, "metres; nearer depth counts as unknown")
     maximum_depth: float = _setting(0.0, 0.0, 100.0, "metres; farther depth counts as unknown; 0 for no limit")
     cloud_stride: int = _setting(2, 1, 64, "~points and ~points_kept take every n-th row and column; 1: all pixels")

@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, NamedTuple
 import message_filters
 
 REST_AFTER = 2.0
-"""Seconds without use after which the topics are let go: who asks once a second does not connect each time anew."""
+"""Seconds without use after which the topics are let go: who asks once a second does not connect each time again."""
 
 
 class Stream(NamedTuple):

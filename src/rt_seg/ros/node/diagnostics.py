@@ -60,9 +60,9 @@ def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int,
         return DiagnosticStatus.ERROR, state.complaints.get(IMAGE, "failing")
     if state.uses_depth and not state.depth_alive:
         adds = ", and the model takes it" if state.model_takes_depth else ""
-        return DiagnosticStatus.WARN, f"no depth{adds}; working with colour alone"
+        return DiagnosticStatus.WARN, f"no depth{adds}; working with RGB only"
     if state.model_takes_depth and not state.uses_depth:
-        return DiagnosticStatus.WARN, "the model takes depth and ~use_depth is false; working with colour alone"
+        return DiagnosticStatus.WARN, "the model takes depth and ~use_depth is false; working with RGB only"
     if rates["depth_refused"] > 0:
         return DiagnosticStatus.WARN, state.complaints.get(DEPTH_IMAGE, "depth refused")
     if rates["info_refused"] > 0:
@@ -76,7 +76,7 @@ def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int,
     if rates["segmented"] == 0 and rates["unwanted"] > 0:
         return DiagnosticStatus.OK, IDLE
     adds = " from colour and depth" if state.model_takes_depth else ""
-    return DiagnosticStatus.OK, f"{rates['segmented']:.1f} masks a second{adds}"
+    return DiagnosticStatus.OK, f"{rates['segmented']:.1f} masks per second{adds}"
 
 
 def model_input(state: StreamState, rates: Dict[str, float]) -> str:

@@ -132,7 +132,7 @@ CLASS_SETTINGS = ("classes", "remap", "keep", "drop", "channels")
 
 
 LONGEST_GAP = 1.0
-"""Seconds between two images after which smoothing starts anew."""
+"""Seconds between two images after which smoothing starts over."""
 
 
 @dataclass(frozen=True)

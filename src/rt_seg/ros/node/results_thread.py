@@ -9,8 +9,8 @@ class ResultsThread:
     """Runs jobs in order in a thread of its own, one behind the caller at most: who hands over the next one waits.
 
     The network computes without Python's lock, and products are made by one thread of Python. On two cores, measured in
-    turns: with mask, overlay, points and objects a third more images a second, their masks a sixth older; with mask and
-    overlay no difference.
+    turns: with mask, overlay, points and objects a third more images per second, their masks a sixth older; with mask
+    and overlay no difference.
     """
 
     def __init__(self) -> None:

@@ -336,7 +336,7 @@ class SegmentationNode:
             return metres
         except ConversionError as error:
             self._depth_refused += 1
-            text = f"{self._depth_topic} ({_encoding(depth)}): {error}; falls back to colour alone"
+            text = f"{self._depth_topic} ({_encoding(depth)}): {error}; falls back to RGB only"
             self._complaints.add(DEPTH_IMAGE, text)
             return None
 

@@ -1,4 +1,4 @@
-"""Prints once a second how the segmentation does, and keeps its last picture: the view for a terminal."""
+"""Prints once a second how the segmentation does, and keeps its last image: the view for a terminal."""
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,4 @@
-"""The capture tool: pictures worth labelling out of a camera or a recording, near-duplicates left out.
+"""The capture tool: images worth labelling out of a camera or a recording, near-duplicates left out.
 
 ROS is imported for its topics and bags alone: cameras, videos and folders need none of it.
 """
@@ -17,10 +17,10 @@ EXAMPLES = """
   rosrun rt_seg capture clip.mp4 --output captures --rate 2
   rosrun rt_seg capture recordings/kitchen.bag --output captures
   rosrun rt_seg capture topics --output captures --rate 1          # of a running camera: roslaunch rt_seg live.launch …
-  rosrun rt_seg capture realsense --output captures --on-key       # no ROS needed; space keeps a picture, q ends
+  rosrun rt_seg capture realsense --output captures --on-key       # no ROS needed; space keeps an image, q ends
   rosrun rt_seg capture webcam --output captures --change 8 --count 50
 
-A run that was broken off goes on with the same command; no file is ever overwritten."""
+A run that was interrupted continues with the same command; no file is ever overwritten."""
 
 LIVE_SOURCES = ("topics", "realsense", "webcam")
 
@@ -28,7 +28,7 @@ LIVE_SOURCES = ("topics", "realsense", "webcam")
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "capture",
-        description="Take the pictures worth labelling, with aligned depth and camera where the source has them: at "
+        description="Take the images worth labelling, with aligned depth and camera where the source has them: at "
         "most so many a second, only when the view has changed, or on a key.",
         example=EXAMPLES,
     )
@@ -40,13 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder to write rgb/ and depth/ to")
     parser.add_argument("--prefix", help="start of the names (default: the name of SOURCE)")
     what = parser.add_argument_group("what is kept")
-    what.add_argument("--rate", type=float, default=0.0, help="most pictures a second; 0 = all (default: 0)")
+    what.add_argument("--rate", type=float, default=0.0, help="maximum images per second; 0 = all (default: 0)")
     what.add_argument(
         "--change", type=float, default=2.0,
-        help="least change of the view, in levels of 255; 0 keeps near-duplicates (default: %(default)s)",
+        help="minimum change of the view, in levels of 255; 0 keeps near-duplicates (default: %(default)s)",
     )  # fmt: skip
-    what.add_argument("--on-key", action="store_true", help="keep a picture when space or Enter is pressed; q ends")
-    what.add_argument("--count", type=int, default=0, help="end after so many pictures (default: with the source)")
+    what.add_argument("--on-key", action="store_true", help="keep an image when space or Enter is pressed; q ends")
+    what.add_argument("--count", type=int, default=0, help="end after so many images (default: with the source)")
     what.add_argument(
         "--roi", type=int, nargs=4, metavar=("LEFT", "TOP", "WIDTH", "HEIGHT"), help="keep this part, in pixels"
     )
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--calibration", type=Path, metavar="YAML", help="webcam: file of camera_calibration")
     source.add_argument("--depth", type=Path, metavar="DIR", help="folder: depth images (16-bit PNG, mm), by name")
     source.add_argument("--intrinsics", type=Path, metavar="JSON", help="folder: its camera, as Open3D writes it")
-    source.add_argument("--source-rate", type=float, default=30.0, help="folder: images a second (default: 30)")
+    source.add_argument("--source-rate", type=float, default=30.0, help="folder: images per second (default: 30)")
     return parser
 
 
@@ -115,7 +115,7 @@ def _open(options: argparse.Namespace) -> Tuple[Any, bool]:
 
 
 def _capture(options: argparse.Namespace, source: Any, by_stamp: bool, asked: Any) -> Iterator[bool]:
-    """Write what is kept; yields for each picture whether it is new."""
+    """Write what is kept; yields for each image whether it is new."""
     from rt_seg.capturing.capture_folder import CaptureFolder, stamp_name
     from rt_seg.capturing.selection import CaptureSettings, Selection
     from rt_seg.progress import progress_bar
@@ -171,7 +171,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
             asked = None
             if options.on_key:
                 asked = stack.enter_context(KeyPresses()).asked
-                print("space or Enter keeps a picture, q ends", file=sys.stderr)
+                print("space or Enter keeps an image, q ends", file=sys.stderr)
             try:
                 for new in _capture(options, source, by_stamp, asked):
                     made, present = made + new, present + (not new)
@@ -182,14 +182,14 @@ def main(arguments: Optional[List[str]] = None) -> int:
     except (CaptureError, CameraError, FolderError, OSError) as error:
         print(f"capture: {error}", file=sys.stderr)
         if made:
-            print(f"capture: {made} pictures were written before; the same command goes on", file=sys.stderr)
+            print(f"capture: {made} images were written before; the same command resumes", file=sys.stderr)
         return BAD_INPUT
     # A live source has no end of its own: Ctrl-C is the usual one.
     if stopped and options.source not in LIVE_SOURCES:
-        print("capture: stopped; the same command goes on from here", file=sys.stderr)
+        print("capture: stopped; the same command resumes from here", file=sys.stderr)
         return INTERRUPTED
     for text, count in getattr(source, "notes", {}).items():
         if count:
             print(f"capture: {text} ({count})" if count > 1 else f"capture: {text}", file=sys.stderr)
-    print(f"{options.output}: {made} pictures written, {present} were there")
+    print(f"{options.output}: {made} images written, {present} were there")
     return 0

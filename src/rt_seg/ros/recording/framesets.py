@@ -63,7 +63,7 @@ def read_framesets(
         recording: a bag; the name of the parts of a split one without their number (kitchen for kitchen_0.bag …); or
             a folder of images, as `open_recording_folder` takes it.
         camera: namespace to take, where a bag has the topics of several cameras.
-        rate: frames a second of a folder; bags have stamps.
+        rate: frames per second of a folder; bags have stamps.
         flag: how the caller's user chooses a camera, for the message.
         tell: called with what there is to say of a bag that was read: messages without a stamp or not decodable.
 

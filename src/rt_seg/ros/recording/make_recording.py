@@ -26,7 +26,7 @@ def _count(text: str) -> int:
 def _rate(text: str) -> float:
     value = float(text)
     if not 0.1 <= value <= 1000:
-        raise argparse.ArgumentTypeError(f"{value} is not a rate; accepted are 0.1 to 1000 frames a second")
+        raise argparse.ArgumentTypeError(f"{value} is not a rate; accepted are 0.1 to 1000 frames per second")
     return value
 
 
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
 
-    simulated = sources.add_parser("simulated", help="film a simulated tabletop scene")
+    simulated = sources.add_parser("simulated", help="render a simulated tabletop scene")
     simulated.add_argument("--recipe", type=Path, metavar="FILE.yaml", help="what is on the table, as for synthesize")
     simulated.add_argument("--seed", type=int, default=1, help="scene and camera path (default: %(default)s)")
     simulated.add_argument("--count", type=_count, default=240, help="number of frames (default: %(default)s)")
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
                         "without it, those of a nominal D435 are written")
 
     for source in (simulated, folder):
-        source.add_argument("--rate", type=_rate, default=30.0, help="frames a second (default: %(default)s)")
+        source.add_argument("--rate", type=_rate, default=30.0, help="frames per second (default: %(default)s)")
         source.add_argument("output", type=Path, metavar="OUTPUT.bag", help="bag to write")
     return parser
 

@@ -49,7 +49,7 @@ class ReplaySettings:
 
     recording  bag or folder to play, as `read_framesets` takes it; demo: a simulated one, rendered if need be
     camera     namespace to publish in; that of the recording may be another
-    rate       frames a second of a folder of images; a bag has stamps
+    rate       frames per second of a folder of images; a bag has stamps
     loop       begin again at the end
     clock      publish /clock and keep the recorded stamps, for nodes in simulated time; else stamps are of now
     duration   seconds of the recording to play; 0: all
@@ -154,7 +154,7 @@ class Replay:
                 return count
             if self._clock is None:
                 stamp = rospy.Time.now()
-            else:  # A recording that begins again goes on in time: no stamp steps back.
+            else:  # A recording that begins again continues in time: no stamp steps back.
                 shift = begin + offset - frameset.time
                 stamp = frameset.messages[0][1].header.stamp + rospy.Duration.from_sec(shift)
             for _, message in frameset.messages:
@@ -194,7 +194,7 @@ class Replay:
 
     def _pause_until(self, moment: float, clock: float) -> None:
         """Sleep on the wall clock until a moment at which recorded time is `clock`, in steps: a shutdown is noticed,
-        and with `clock` of the settings simulated time goes on."""
+        and with `clock` of the settings simulated time continues."""
         step = 0.2 if self._clock is None else CLOCK_STEP
         while not rospy.is_shutdown():
             left = moment - time.monotonic()

@@ -128,7 +128,7 @@ def _halves(path: Path, count: int) -> tuple[list[int], list[int]]:
 
 
 def _scenes(content: Any) -> list[str] | None:
-    """The name of the scene of each frame, without the letter that parts the films of one place."""
+    """The name of the scene of each frame, without the letter that parts the recordings of one place."""
     if "scenes" not in content:
         return None
     names = ["".join(map(chr, np.asarray(content[entry]).ravel())) for entry in np.asarray(content["scenes"]).ravel()]
@@ -200,11 +200,11 @@ def read_nyu_depth_v2(path: str | Path, classes: int = 40) -> Source:
     """The source in `path` with 40 or 13 classes; depth in millimetres, 255 = unlabelled.
 
     `path` is nyu_depth_v2_labeled.mat or its folder, with splits.mat and classMapping40.mat beside it; or a prepared
-    folder: rgb/, label40/ (0..39 and 255) and depth/ (8 bits, 25.5 steps a metre), named by official number. That
+    folder: rgb/, label40/ (0..39 and 255) and depth/ (8 bits, 25.5 steps per metre), named by official number. That
     one is the training half, unless it has a splits.mat.
 
     The official training half is train+validation: about a fifth of its scenes, or of its blocks of numbers where the
-    scenes are not known, is held back. The official test half is `test`. Raises DatasetError.
+    scenes are not known, is held out. The official test half is `test`. Raises DatasetError.
     """
     if classes not in (40, 13):
         raise DatasetError(f"classes {classes}: accepted are 40 and 13")

@@ -1,4 +1,4 @@
-"""Edges of the picture make closed contours, and a click picks one: a part, or a hole inside it."""
+"""Edges of the image make closed contours, and a click picks one: a part, or a hole inside it."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import numpy as np
 from rt_seg_training.labelling.drawing.tool import Line, Point, Slider, Target, Tool, box_line, box_of
 
 DRAG = 4.0
-"""Pixels of the picture from which a press and a release are a box, not a click."""
+"""Pixels of the image from which a press and a release are a box, not a click."""
 LEAST_AREA = 12
 MOST_CONTOURS = 400
 
@@ -17,7 +17,7 @@ MOST_CONTOURS = 400
 def edge_contours(
     color: np.ndarray, box: tuple[int, int, int, int], low: int, high: int, black: int, kernel: int
 ) -> list[np.ndarray]:
-    """Closed contours, (N, 2) int32 (x, y) of the picture, in a box of it (left, top, right, bottom), largest first.
+    """Closed contours, (N, 2) int32 (x, y) of the image, in a box of it (left, top, right, bottom), largest first.
 
     Canny's edges (thresholds `low` and `high`) of the grey image, blurred and closed by a kernel of `kernel` pixels
     (odd), bound regions. What is darker than `black` (0 = off) counts as a region of its own.
@@ -103,7 +103,7 @@ class ContourPick(Tool):
         if dragged and not self._secondary:
             box = box_of(start, point, target.document.mask.shape)
             if box[2] - box[0] < 2 or box[3] - box[1] < 2:
-                return "the box is outside the picture"
+                return "the box is outside the image"
             self._box = box
             count = len(self.contours(target))
             return f"{count} contours; click one, or move the sliders"

@@ -55,7 +55,7 @@ def grab_cut(color: np.ndarray, cut: Cut, present: np.ndarray) -> np.ndarray:
     else:
         inner[:] = cv2.GC_PR_FGD
     if not ((state[rows, columns] & 1) == 0).any():
-        # A box around the whole picture leaves nothing to learn from but its rim.
+        # A box around the whole image leaves nothing to learn from but its rim.
         state[:2] = state[-2:] = state[:, :2] = state[:, -2:] = cv2.GC_BGD
     strokes = {cv2.GC_FGD: cut.strokes == OBJECT, cv2.GC_BGD: cut.strokes == BACKGROUND}
     for value, drawn in strokes.items():

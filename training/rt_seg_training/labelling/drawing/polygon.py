@@ -9,7 +9,7 @@ from rt_seg_training.label_exchange.outlines import filled
 from rt_seg_training.labelling.drawing.tool import Line, Point, Target, Tool
 
 CLOSE = 6.0
-"""Pixels of the picture within which a click on the first corner closes the outline."""
+"""Pixels of the image within which a click on the first corner closes the outline."""
 
 
 class Polygon(Tool):

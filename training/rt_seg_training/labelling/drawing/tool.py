@@ -10,7 +10,7 @@ import numpy as np
 from rt_seg_training.labelling.label_document import LabelDocument
 
 Point = tuple[float, float]
-"""Place in the picture, (x, y) in pixels; whole numbers are the pixels' centres."""
+"""Place in the image, (x, y) in pixels; whole numbers are the pixels' centres."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Line:
-    """A line over the picture: (N, 2) points (x, y), closed or open, `strong` where it is what the pointer means."""
+    """A line over the image: (N, 2) points (x, y), closed or open, `strong` where it is what the pointer means."""
 
     points: np.ndarray
     closed: bool = False
@@ -96,12 +96,12 @@ class Tool:
         return None
 
     def lines(self, target: Target) -> Iterator[Line]:
-        """What to draw over the picture."""
+        """What to draw over the image."""
         return iter(())
 
 
 def box_of(start: Point, end: Point, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """left, top, right, bottom (the last two excluded) of a box dragged over a picture of `shape` (H, W)."""
+    """left, top, right, bottom (the last two excluded) of a box dragged over an image of `shape` (H, W)."""
     left, right = sorted((start[0], end[0]))
     top, bottom = sorted((start[1], end[1]))
     return (
