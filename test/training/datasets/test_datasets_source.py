@@ -237,7 +237,7 @@ def test_unreadable_picture_is_named(folder, side):
 
 def test_missing_and_malformed_labels_are_named(folder):
     (folder / "labels.yaml").write_text("classes: 3")
-    with pytest.raises(DatasetError, match=r"labels\.yaml: 'classes' must be a list"):
+    with pytest.raises(DatasetError, match=r"labels\.yaml: classes: 3 must be a list"):
         read_custom(folder)
     (folder / "labels.yaml").unlink()
     with pytest.raises(DatasetError, match=r"labels\.yaml: not found. Write the classes there"):
