@@ -85,7 +85,7 @@ def _worst_frame(frame: WorstFrame, labels: LabelSet) -> str:
         depth = _picture(_small(depth_picture(frame.depth), cv2.INTER_NEAREST), ".png", f"{frame.name}: depth")
     masks = [
         _picture(table[_small(mask, cv2.INTER_NEAREST)], ".png", f"{frame.name}: {words}")
-        for mask, words in ((frame.truth, "truth"), (frame.prediction, "prediction"))
+        for mask, words in ((frame.truth, "ground truth"), (frame.prediction, "prediction"))
     ]
     caption = f"{escape(frame.name)}: mean IoU {100 * frame.mean_iou:.1f} %"
     four = ' class="four"' if depth else ""
