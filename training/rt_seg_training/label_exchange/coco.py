@@ -69,6 +69,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
 def _categories(data: dict[str, Any], file: Path, reading: Reading) -> dict[int | str, str]:
     """Id → name, by id where all are numbers, so that two files of one export list them alike."""
     names: dict[int | str, str] = {}
+    ids: dict[str, int | str] = {}
     for position, entry in enumerate(sequence(member(data, "categories", str(file)), f"{file}: 'categories'")):
         place = f"{file}: categories[{position}]"
         entry = mapping(entry, place)
@@ -76,21 +77,21 @@ def _categories(data: dict[str, Any], file: Path, reading: Reading) -> dict[int 
         name = class_name(entry.get("name"), f"{place} (id {number}): 'name'", reading.remarks)
         if names.setdefault(number, name) != name:
             raise ExchangeError(f"{place}: the id {number} is that of {names[number]!r} and of {name!r}")
-        double = next((other for other, known in names.items() if known == name and other != number), None)
-        if double is not None:
+        if ids.setdefault(name, number) != number:
             reading.remarks.add("categories have the name of another and become one class", f"{place}: {name!r}")
     if all(isinstance(number, int) for number in names):
         return dict(sorted(names.items()))
     return names
 
 
-def _is_roboflow_group(entry: dict[str, Any], others: list[dict[str, Any]]) -> bool:
-    """Whether a category is the one, without regions, that Roboflow puts above all others."""
+def _has_roboflow_group(categories: list[dict[str, Any]]) -> bool:
+    """Whether category 0 is the one that Roboflow puts above all others, and which has no regions."""
+    first = next((entry for entry in categories if entry.get("id") == 0), {})
+    others = [entry for entry in categories if entry is not first]
     return (
-        entry.get("id") == 0
-        and entry.get("supercategory") == "none"
+        first.get("supercategory") == "none"
         and len(others) > 0
-        and all(other.get("supercategory") == entry.get("name") for other in others)
+        and all(other.get("supercategory") == first.get("name") for other in others)
     )
 
 
@@ -135,12 +136,8 @@ def _read_file(file: Path, reading: Reading) -> LabelFile:
             raise ExchangeError(f"{place}: the image_id {image} is none of the images")
         used.add(category)
         found[image].append((entry, place))
-    listed = [entry for entry in data["categories"] if isinstance(entry, dict)]
-    for entry in listed:
-        others = [other for other in listed if other is not entry]
-        if _is_roboflow_group(entry, others) and 0 not in used:
-            reading.remarks.add("categories are the group of the others and no class", f"{file}: {names.pop(0)!r}")
-            break
+    if 0 not in used and _has_roboflow_group(data["categories"]):
+        reading.remarks.add("categories are the group of the others and no class", f"{file}: {names.pop(0)!r}")
     frames = []
     for number, (entry, place) in images.items():
         size = image_size(entry.get("height"), entry.get("width"), place)
