@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from rt_seg.settings import plain_values
 from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
 from rt_seg_training.evaluation.depth_faults import FAULTS, with_fault
 from rt_seg_training.evaluation.evaluation import AnySegmenter, Evaluation, EvaluationError, evaluate_segmenter
+from rt_seg_training.evaluation.flicker import Flicker, measure_flicker
 
 if TYPE_CHECKING:
     from rt_seg_training.datasets.loading import DataSet
@@ -30,6 +31,7 @@ SCORES, REPORT, HISTORY = "scores.json", "report.html", "history.csv"
 EXAMPLE = """
   rosrun rt_seg evaluate camvid --dataset camvid --split validation --output scores/camvid
   rosrun rt_seg evaluate --run runs/mine --output scores/mine
+  rosrun rt_seg evaluate indoor --recording standing_still.bag
 
 A bundle is run by the code and the engine of the live node: the masks are the very ones. A training run is run by
 Keras, before any export; without --dataset and --split it is scored on its own validation split. The output folder gets
@@ -207,6 +209,30 @@ def evaluate(
     return result, protocol
 
 
+def _flicker(model: _Model, recording: Path) -> Flicker:
+    """Flicker of the masks of a recording, a bag or a folder. Raises EvaluationError naming it."""
+    from rt_seg.progress import progress
+
+    def masks():
+        for rgb, depth in progress(_recorded_frames(recording, model.with_depth), unit="frame", desc="evaluating"):
+            yield rgb, model.segmenter.segment(rgb, depth=depth if model.with_depth else None).mask
+
+    return measure_flicker(masks())
+
+
+def _recorded_frames(recording: Path, with_depth: bool) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    from rt_seg.cameras.image_folder import FolderError, open_recording_folder
+    from rt_seg_training.prediction.bag_prediction import BagError, bag_frames
+
+    try:
+        if recording.is_dir():
+            yield from ((frame.color, frame.depth) for frame in open_recording_folder(recording, 30.0))
+        else:
+            yield from bag_frames(recording, with_depth)
+    except (BagError, FolderError) as error:
+        raise EvaluationError(str(error)) from error
+
+
 def protocol_line(protocol: Mapping[str, Any]) -> str:
     """The protocol in one line of text."""
     sizes = ", ".join(f"{width}x{height}" for width, height in protocol["frame_sizes"])
@@ -264,6 +290,11 @@ def _parser() -> argparse.ArgumentParser:
         "--depth-fault", choices=tuple(FAULTS),
         help="score with corrupted depth: holes over 30 %% of each frame, or the noise, lost edges and range of a D435",
     )  # fmt: skip
+    parser.add_argument(
+        "--recording", type=Path, metavar="PATH",
+        help="a bag, or a folder with color/ (and depth/), of a camera that stands still: prints the flicker of the "
+        "masks there, without and with smoothing, in the place of a score",
+    )  # fmt: skip
     parser.add_argument("--data-dir", type=Path, help="folder of built data sets (default: ~/tensorflow_datasets)")
     parser.add_argument(
         "--precision", default="auto", choices=("auto", "f32", "bf16"),
@@ -313,6 +344,9 @@ def main(arguments: list[str] | None = None) -> int:
                 raise EvaluationError(f"--depth-fault: {model.name} is given no depth; leave the option out")
             model.depth_fault = options.depth_fault
             model.argument = f"{model.argument} --depth-fault {options.depth_fault}"
+        if options.recording is not None:
+            print(_flicker(model, options.recording).table())
+            return 0
         name = name or (model.trained_on and model.trained_on.dataset)
         if not name:
             raise EvaluationError("--dataset NAME is needed: this bundle does not record which one it was trained on")

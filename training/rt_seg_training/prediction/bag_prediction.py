@@ -8,7 +8,7 @@ import contextlib
 import os
 import struct
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -158,3 +158,35 @@ def predict_bag(
         temporary.unlink(missing_ok=True)
     result.notes = +result.notes
     return result
+
+
+def bag_frames(
+    source: Path, with_depth: bool = False, topic: str | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Colour uint8 (H, W, 3) RGB and aligned depth, (H, W) float32 metres or None, of a bag, in order of recording.
+
+    Images that cannot be decoded are left out. Raises BagError naming the bag.
+    """
+    store = get_typestore(Stores.ROS1_NOETIC)
+    try:
+        with Reader(source) as reader, Reader(source) as second:
+            topics = {connection.topic: connection.msgtype for connection in reader.connections}
+            chosen = color_topic(topics, topic)
+            depth_name = depth_topic(topics, chosen) if with_depth else None
+            depths = BagDepth(second, depth_name, store) if depth_name is not None else None
+            connections = [connection for connection in reader.connections if connection.topic == chosen]
+            for connection, time, data in reader.messages(connections=connections):
+                message = store.deserialize_ros1(data, connection.msgtype)
+                try:
+                    rgb = color_to_rgb(message)
+                except ConversionError:
+                    continue
+                stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+                yield rgb, depths.at(stamp, time, rgb.shape[1], rgb.shape[0]) if depths is not None else None
+    except FileNotFoundError as error:
+        raise BagError(f"{source}: no such bag") from error
+    except (ReaderError, struct.error, AssertionError, KeyError, IndexError, UnicodeDecodeError) as error:
+        fault = fault_of_bag(source) or f"cannot be read as a bag of ROS 1: {type(error).__name__}: {error}"
+        raise BagError(f"{source}: {fault}") from error
+    except BagError as error:
+        raise error if str(error).startswith(str(source)) else BagError(f"{source}: {error}") from error
