@@ -225,6 +225,25 @@ def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
     assert Segmenter(load_bundle(tmp_path / "probe")).segment(depth_frames[0].color).mask.shape == (128, 192)
 
 
+def test_where_int8_loses_too_much_the_part_that_loses_most_stays_exact(
+    depth_run, depth_frames, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(exporting, "SEGMENTS", 2)
+    monkeypatch.setattr(exporting, "MOST_EXACT", 1)
+    monkeypatch.setattr(exporting, "is_accepted", lambda exact, quantised: "parts f32" in quantised.form)
+    made = exporting.export_bundle(
+        depth_run, tmp_path / "probe", "probe", "1.0.0", "MIT", [frame.color for frame in depth_frames],
+        validation=depth_frames, depths=[frame.depth for frame in depth_frames],
+    )  # fmt: skip
+    scores = {score.form: score.mean_iou for score in made.scores}
+    assert made.precision == "int8"
+    assert scores["OpenVINO int8, 1 of 2 parts f32"] > scores["OpenVINO int8"]
+    network = openvino.Core().read_model(str(tmp_path / "probe" / "model.xml"))
+    exact = [o for o in network.get_ops() if o.get_type_name() == "Convolution"
+             and "FakeQuantize" not in {value.get_node().get_type_name() for value in o.input_values()}]  # fmt: skip
+    assert 10 < len(exact) < 50, "half of the network computes in f32"
+
+
 def test_a_network_with_depth_is_not_exported_with_pictures_that_have_none(depth_run, depth_frames, tmp_path):
     with pytest.raises(exporting.ExportError, match="takes depth, and 0 of 3 images have some"):
         _export(depth_run, tmp_path / "probe", [frame.color for frame in depth_frames])
@@ -248,8 +267,9 @@ def test_onnx_computes_the_same_at_the_size_of_a_camera(tmp_path):
 
 
 def test_where_int8_loses_too_much_auto_ships_f16_half_the_size_with_the_same_classes(
-    run, tmp_path, images, validation
+    run, tmp_path, images, validation, monkeypatch
 ):
+    monkeypatch.setattr(exporting, "MOST_EXACT", 0)
     made = exporting.export_bundle(run, tmp_path / "probe", "probe", "1.0.0", "MIT", images, validation=validation)
     assert made.precision == "f16"
     assert "OpenVINO int8 has a mean IoU" in made.note

@@ -28,13 +28,19 @@ from rt_seg.segmenter import Segmenter, network_depth, resize_image
 from rt_seg_training.datasets.labelled_frame import LabelledFrame
 from rt_seg_training.export.accuracy_guard import FormScore, is_accepted, loss_words, score_logits
 from rt_seg_training.export.deployment_formats import write_keras, write_litert, write_onnx
-from rt_seg_training.export.openvino_network import ExactRuns, deployment_network, quantize
+from rt_seg_training.export.openvino_network import ExactRuns, by_sensitivity, deployment_network, quantize
 from rt_seg_training.nets.normalization import Normalization, normalization_of
 from rt_seg_training.runs.run_folder import RunFolder, RunFolderError
 from rt_seg_training.runs.training_weights import TrainingWeightsError, write_training_weights
 
 PARITY_MISMATCH_LIMIT = 1e-3
 """Share of pixels in which the f32 network may differ from Keras: ties and rounding at class borders."""
+SEGMENTS = 8
+"""Parts of equal length into which a network is cut to find where int8 loses most."""
+MOST_EXACT = 3
+"""Most parts that may stay f32; with more of them int8 would not be worth its loss."""
+RANKING_PICTURES = 12
+"""Calibration images with which the parts are ranked."""
 LOGIT_TOLERANCE = 5e-3
 """Largest accepted difference of an f32 logit, relative to the largest logit."""
 COMMAND = "rosrun rt_seg export"
@@ -254,6 +260,16 @@ def _choose(
         if is_accepted(*scores):
             return "int8", quantised, with_loss_of_depth(scores, quantised), note
         note = loss_words(*scores, len(validation))
+        kept: list[str] = []
+        ranked = by_sensitivity(exact, pictures[:RANKING_PICTURES], SEGMENTS) if MOST_EXACT else []
+        for count, segment in enumerate(ranked[:MOST_EXACT], 1):
+            kept += segment
+            quantised = quantize(exact, pictures, kept)
+            form = f"OpenVINO int8, {count} of {SEGMENTS} parts f32"
+            scores = [*scores, score(form, quantised)]
+            if is_accepted(scores[0], scores[-1]):
+                return "int8", quantised, with_loss_of_depth(scores, quantised), ""
+            note = loss_words(scores[0], scores[-1], len(validation))
         if precision == "int8":
             raise ExportError(f"{note}. Nothing was written; export with --precision auto or f16")
     if precision == "f32":

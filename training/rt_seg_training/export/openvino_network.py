@@ -1,12 +1,17 @@
 """The OpenVINO form of a trained network: uint8 RGB in, normalised inside; quantised to int8; run for comparison."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from rt_seg_training.nets.normalization import normalization_of
+
+QUANTIZED_KINDS = (
+    "Convolution", "GroupConvolution", "Add", "Multiply", "AvgPool", "Interpolate", "Concat", "ReduceMean",
+)  # fmt: skip
+"""Operations of our networks that post-training quantisation computes in 8 bits."""
 
 
 def deployment_network(model, folder: Path):
@@ -58,13 +63,13 @@ def operations_of_depth_alone(network) -> dict[str, str]:
     return found
 
 
-def quantize(network, feeds: Sequence[list[np.ndarray]]):
-    """The network in int8, calibrated with `feeds`, each the arrays of its inputs."""
+def quantize(network, feeds: Sequence[list[np.ndarray]], exact: Collection[str] = ()):
+    """The network in int8, calibrated with `feeds`, each the arrays of its inputs; the operations `exact` stay f32."""
     import nncf
 
     # In 8 bits depth has steps of some centimetres, from which no edge and no slope can be read. Left to itself int8
     # would take the means and differences before the first convolution, too, which cost two points of mean IoU.
-    exact = list(operations_of_depth_alone(network))
+    exact = [*operations_of_depth_alone(network), *exact]
     return nncf.quantize(
         network,
         nncf.Dataset([feed if len(feed) > 1 else feed[0] for feed in feeds]),
@@ -72,6 +77,29 @@ def quantize(network, feeds: Sequence[list[np.ndarray]]):
         preset=nncf.QuantizationPreset.MIXED,
         ignored_scope=nncf.IgnoredScope(names=exact) if exact else None,
     )
+
+
+def segments(network, count: int) -> list[list[str]]:
+    """The operations that int8 would change, in the order of computation, cut into `count` parts of equal length."""
+    depth = operations_of_depth_alone(network)
+    names = [
+        operation.get_friendly_name()
+        for operation in network.get_ordered_ops()
+        if operation.get_type_name() in QUANTIZED_KINDS and operation.get_friendly_name() not in depth
+    ]
+    return [part.tolist() for part in np.array_split(np.array(names, object), count) if len(part)]
+
+
+def by_sensitivity(network, feeds: Sequence[list[np.ndarray]], count: int) -> list[list[str]]:
+    """The `segments`, that first whose exact computation alone brings the int8 logits nearest to the exact ones."""
+    def logits(some) -> np.ndarray:
+        run = ExactRuns(some)
+        return np.concatenate([run(feed) for feed in feeds])
+
+    reference = logits(network)
+    parts = segments(network, count)
+    errors = [float(np.abs(logits(quantize(network, feeds, part)) - reference).mean()) for part in parts]
+    return [parts[index] for index in np.argsort(errors, kind="stable")]
 
 
 class ExactRuns:
