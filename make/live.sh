@@ -13,7 +13,7 @@ DEMO_FRAMES=180
 DEMO_RECORDING=recordings/demo.bag
 
 camera=${CAMERA:-recording}
-viewer=${VIEWER:-$([ -n "${DISPLAY:-}" ] && echo rviz || echo status)}
+viewer=${VIEWER:-$([ -n "${DISPLAY:-}" ] && echo rviz || echo web)}
 loop=${LOOP:-$([ "$viewer" = rviz ] && echo true || echo false)}
 recording=${RECORDING:-$DEMO_RECORDING}
 

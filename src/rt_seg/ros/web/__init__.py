@@ -1,0 +1,1 @@
+"""Connects the live view with a running graph."""
