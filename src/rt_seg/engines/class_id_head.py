@@ -14,6 +14,8 @@ import numpy as np
 
 DENSE_SHARE = 0.3
 """Share of cells with unlike corners from which up-sampling whole planes is the faster way."""
+UNITS = ((8, np.uint64), (4, np.uint32), (2, np.uint16), (1, np.uint8))
+"""Types that hold so many pixels of a mask."""
 
 
 @lru_cache(maxsize=8)
@@ -87,8 +89,8 @@ def class_ids(logits: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _image_of_blocks(blocks: np.ndarray, rows: int, columns: int, height: int, width: int) -> np.ndarray:
     """The image (rows · height, columns · width) of uint8 that blocks, (rows · columns, height · width), lie in."""
-    # Eight pixels a step where a row of a block is that long: moved one by one they take five times as long.
-    unit = blocks.view(np.uint64) if width % 8 == 0 else blocks
+    # As many pixels a step as fit into a row of a block: moved one by one they take five times as long.
+    unit = blocks.view(next(kind for bytes_, kind in UNITS if width % bytes_ == 0))
     parts = np.ascontiguousarray(unit.reshape(rows, columns, height, -1).transpose(0, 2, 1, 3))
     return parts.view(np.uint8).reshape(rows * height, columns * width)
 

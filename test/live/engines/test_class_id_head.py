@@ -30,7 +30,7 @@ def _logits(rows, columns, classes, blob, seed=0):
 
 
 @pytest.mark.parametrize("blob", [1, 6, 20])
-@pytest.mark.parametrize("size", [(96, 128), (60, 48), (36, 80), (100, 130), (12, 16), (5, 9)])
+@pytest.mark.parametrize("size", [(96, 128), (48, 64), (24, 32), (60, 48), (36, 80), (100, 130), (12, 16), (5, 9)])
 def test_ids_are_the_arg_max_of_the_resized_logits_at_whole_odd_and_broken_scales(size, blob):
     logits = _logits(12, 16, 7, blob)
     full = _bilinear(logits, *size)
