@@ -206,7 +206,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "camvid", help="model bundle")
+    parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop",
+                        help="model bundle that holds weights.safetensors (default: tabletop)")  # fmt: skip
     parser.add_argument("--sizes", type=_size, nargs="+", metavar="HxW", help="of frame and network (default: four)")
     parser.add_argument("--engines", nargs="+", metavar="RUNTIME", help="these alone (default: all)")
     parser.add_argument("--repeats", type=int, help="timed frames of each way (default: 30)")

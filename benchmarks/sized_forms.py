@@ -23,9 +23,9 @@ def sized_network(network: keras.Model, height: int, width: int) -> keras.Model:
     """The Keras network with its weights, for images of height × width."""
     if network.input_shape[1:3] == (height, width):
         return network
-    from rt_seg_training.nets.ddrnet import ddrnet_23_slim
+    from rt_seg_training.nets.registry import build_net
 
-    sized = ddrnet_23_slim(height, width, network.output_shape[-1])
+    sized = build_net(network.name, height, width, network.output_shape[-1])
     sized.set_weights(network.get_weights())
     return sized
 
@@ -38,7 +38,7 @@ def _write_run(folder: Path, bundle: Bundle, network: keras.Model) -> None:
     height, width = network.input_shape[1:3]
     TrainingConfiguration(
         dataset=bundle.name, train_split="train", validation_split="validation", height=height, width=width,
-        crop_height=height, crop_width=width, steps=1, auxiliary_weight=0.0,
+        crop_height=height, crop_width=width, steps=1, auxiliary_weight=0.0, net=network.name,
     ).save(RunFolder(folder).configuration)  # fmt: skip
     write_labels(RunFolder(folder).labels, bundle.labels)
     network.save_weights(RunFolder(folder).weights)
