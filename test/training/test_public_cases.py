@@ -12,8 +12,12 @@ import cv2
 import numpy as np
 import pytest
 from imported_labels import box, caller
+from PIL import Image
 
 from rt_seg.labels import load_labels
+from rt_seg_training.datasets.custom.custom_source import read_custom
+from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.datasets.linting import check_source
 
 FOLDER = Path(__file__).resolve().parent / "public_cases"
 
@@ -191,3 +195,20 @@ def test_labelme_outside_far2(given, imported):
 def test_labelme_rect4pts(given, imported):
     """Before: too many values to unpack."""
     np.testing.assert_array_equal(imported("labelme", given / "j").pixels("x"), box(10, 10, 20, 20))
+
+
+# Data sets
+
+
+def test_palette_order(given, tmp_path):
+    """Before: ids were taken as they are and the colours that contradict them passed over without a word."""
+    for part in ("rgb", "gt"):
+        (tmp_path / part).mkdir()
+    for number in range(0, 120, 20):
+        cv2.imwrite(str(tmp_path / "rgb" / f"im_{number:04}.png"), np.full((48, 64, 3), number, np.uint8))
+        mask = Image.fromarray(1 - box(10, 10, 30, 40).astype(np.uint8))
+        mask.putpalette([255, 0, 0, 0, 0, 0])  # red, which is the cup's in labels.yaml, at index 0
+        mask.save(tmp_path / "gt" / f"im_{number:04}.png")
+    (tmp_path / "labels.yaml").write_bytes((given / "data" / "labels.yaml").read_bytes())
+    with pytest.raises(DatasetError, match=r"im_0000.png: its palette shows 0 \(background\) in the colour of cup, 1 "):
+        check_source(read_custom(tmp_path))

@@ -3,7 +3,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,6 +17,7 @@ from imported_labels import box
 from rt_seg.labels import load_labels
 from rt_seg_training.commands.exchange_labels import FORMATS, READ_ONLY, main_import
 from rt_seg_training.datasets.custom.custom_source import read_custom
+from rt_seg_training.label_exchange import archives
 from rt_seg_training.label_exchange.image_names import parts_of
 
 
@@ -182,10 +187,11 @@ def test_damaged_zip_files_are_refused(tmp_path, imported, kind):
     imported("coco", tmp_path / "c.zip").refused("c.zip", "zip file")
 
 
-def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, imported):
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, imported, monkeypatch):
+    monkeypatch.setattr(archives, "SMALL", 1 << 20)
     with zipfile.ZipFile(tmp_path / "c.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        archive.writestr("c.json", bytes(150 << 20))
-    imported("coco", tmp_path / "c.zip").refused("c.zip", "unpacks to 150 MB")
+        archive.writestr("c.json", bytes(5 << 20))
+    imported("coco", tmp_path / "c.zip").refused("c.zip", "unpacks to 5 MB")
 
 
 def test_messages_name_the_zip_file_and_what_is_in_it(tmp_path, imported):
@@ -229,6 +235,22 @@ def test_a_data_set_of_this_package_needs_no_import(tmp_path, imported):
     (tmp_path / "own" / "rgb").mkdir(parents=True)
     (tmp_path / "own" / "gt").mkdir()
     imported("auto", tmp_path / "own").refused("needs no import")
+
+
+def test_file_names_that_are_no_text_are_printed_all_the_same(tmp_path):
+    """As a program of its own, for the standard output of tests takes everything."""
+    folder = tmp_path / "labels" / os.fsdecode(b"f\xff")
+    folder.mkdir(parents=True)
+    shape = {"label": 1, "points": [[1, 1], [9, 1], [9, 9]], "shape_type": "polygon"}
+    (folder / "a.json").write_text(json.dumps({"shapes": [shape], "imagePath": None}))
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((48, 64, 3), np.uint8))
+    tool = Path(__file__).resolve().parents[3] / "training" / "import_labels"
+    arguments = ["labelme", str(tmp_path / "labels"), "--images", str(tmp_path), "--output", str(tmp_path / "out")]
+    source = [str(tool.parents[1] / "src"), str(tool.parent)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(source), "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run([sys.executable, str(tool), *arguments], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "names of classes are numbers, taken as text" in done.stdout
 
 
 def test_help_names_every_format(capsys):

@@ -73,5 +73,10 @@ def test_colour_masks_and_missing_keys_are_refused(masks):
     )
 
 
+def test_masks_of_0_and_255_are_not_silently_all_ignored(masks):
+    files = {"_classes.csv": "Pixel Value, Class\n0, background\n1, cup\n", "a_mask.png": ids(255)}
+    masks(files).refused("255, which means ignored", "no pixel of cup")
+
+
 def test_a_set_without_masks_dir_is_refused(masks):
     masks({"data.yaml": "names: [a]", "masks/a.png": ids(0)}).refused("data.yaml", "masks_dir")

@@ -148,7 +148,8 @@ def main_import(arguments: list[str] | None = None) -> int:
         return 2
     print(f"{options.output}: {found.frames} frames, {found.regions} regions, classes {', '.join(found.classes)}")
     for line in found.remarks:
-        print(f"  {line}")
+        # Names of files are bytes, which need not be a text.
+        print(f"  {line.encode('utf-8', 'backslashreplace').decode('utf-8')}")
     return 0
 
 

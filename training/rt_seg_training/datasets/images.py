@@ -71,6 +71,18 @@ def read_mask(path: Any) -> np.ndarray:
     )
 
 
+def palette_of(path: Any) -> list[tuple[int, int, int]] | None:
+    """The colours (red, green, blue) of the indices of a palette image; None for images without a palette.
+
+    `path` is a pathlib.Path or zipfile.Path. Raises DatasetError, naming the file, if it cannot be decoded.
+    """
+    image = _open(path)
+    if image.mode != "P":
+        return None
+    values = image.getpalette("RGB") or []
+    return [(values[place], values[place + 1], values[place + 2]) for place in range(0, len(values) - 2, 3)]
+
+
 def read_depth(path: Any, shape: tuple[int, ...], unit: float = 1.0) -> np.ndarray:
     """(H, W) uint16 millimetres of a depth image, 0 = no reading; `unit`: millimetres of one step of the file.
 

@@ -11,6 +11,7 @@ import numpy as np
 from rt_seg.labels import LabelSet
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.pairing import Pair
+from rt_seg_training.datasets.palettes import other_classes
 from rt_seg_training.datasets.source import Source, read_pair
 
 ERROR, WARNING = "error", "warning"
@@ -44,6 +45,7 @@ class Inspection:
 
     `pixels` are those per label value, (256,) int64; `size` is (height, width); `thumbnail` is flat uint8 grey;
     `readings` are the pixels with depth, `middle` their median in millimetres, both None for a pair without depth.
+    `palette` has (id, class) where the mask's palette gives an id the colour of another class.
     """
 
     error: str | None = None
@@ -52,6 +54,7 @@ class Inspection:
     thumbnail: Any = None
     readings: int | None = None
     middle: float | None = None
+    palette: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass
@@ -93,7 +96,10 @@ def inspect(pair: Pair, source: Source) -> Inspection:
         known = depth[depth > 0]
         readings, middle = len(known), float(np.median(known)) if len(known) else None
     pixels = np.bincount(mask.ravel(), minlength=256).astype(np.int64)
-    return Inspection(None, pixels, (image.shape[0], image.shape[1]), grey.ravel(), readings, middle)
+    # Where the layout says what each value means, a palette says nothing.
+    meant = source.class_of_value is None and source.foreground is None
+    palette = other_classes(pair.mask, np.flatnonzero(pixels).tolist(), source.labels) if meant else ()
+    return Inspection(None, pixels, (image.shape[0], image.shape[1]), grey.ravel(), readings, middle, palette)
 
 
 def inspections(source: Source) -> Iterator[Inspection]:
@@ -124,6 +130,7 @@ def lint(source: Source, inspected: Iterable[Inspection] | None = None) -> Repor
     sizes: Counter[tuple[int, int]] = Counter()
     middles: list[float] = []
     only_first_class = 0
+    palettes: dict[tuple[int, int], Pair] = {}
     members = ((split, pair) for split, pairs in splits.items() for pair in pairs)
     for (split, pair), found in zip(members, inspections(source) if inspected is None else inspected):
         if found.error is not None:
@@ -136,6 +143,8 @@ def lint(source: Source, inspected: Iterable[Inspection] | None = None) -> Repor
         if present == [source.labels.ignore_id]:
             report.findings.append(Finding(WARNING, f"{pair.mask}: nothing is labelled", (pair.image,)))
         sizes[found.size] += 1
+        for conflict in found.palette:
+            palettes.setdefault(conflict, pair)
         thumbnails[split].append((pair, found.thumbnail))
         if found.readings is not None:
             report.depth_frames[split] += 1
@@ -149,6 +158,7 @@ def lint(source: Source, inspected: Iterable[Inspection] | None = None) -> Repor
         shown = ", ".join(f"{width}x{height} ({count})" for (height, width), count in sizes.most_common(6))
         report.findings.append(Finding(WARNING, f"images have {len(sizes)} sizes: {shown}; all are brought to one"))
     report.findings += [Finding(WARNING, note) for note in source.notes]
+    report.findings += _palette_findings(report.labels, palettes)
     report.findings += _class_findings(report, only_first_class)
     report.findings += _depth_findings(report, middles)
     report.findings += _duplicates(thumbnails)
@@ -163,6 +173,23 @@ def check_source(source: Source, inspected: Iterable[Inspection] | None = None) 
         more = f" (and {len(report.errors) - 1} more errors: lint_dataset shows them)" if report.errors[1:] else ""
         raise DatasetError(report.errors[0].text + more)
     return report
+
+
+def _palette_findings(labels: LabelSet, palettes: dict[tuple[int, int], Pair]) -> Iterator[Finding]:
+    """One id in the colour of another class may be chance; two are another order of the classes."""
+    if not palettes:
+        return
+    names = labels.names
+    shown = ", ".join(
+        f"{number} ({names[number]}) in the colour of {names[other]}" for number, other in sorted(palettes)[:4]
+    )
+    pair = next(iter(palettes.values()))
+    yield Finding(
+        ERROR if len({number for number, _ in palettes}) > 1 else WARNING,
+        f"{pair.mask}: its palette shows {shown}, but in masks the ids count, not the colours. If the colours are "
+        "right, the classes stand in another order there: write the ids of labels.yaml; else save the masks as grey",
+        (pair.image,),
+    )
 
 
 def _class_findings(report: Report, only_first_class: int) -> Iterator[Finding]:

@@ -78,6 +78,13 @@ def read(path: Path, reading: Reading) -> LabelFile:
                 place = parts.index(folder)
                 image = root.joinpath(*parts[:place], "images", *parts[place + 1 : -1], mask.stem)
                 frames.append(_frame(mask, image, root, classes, file, reading))
+    found = {region.name for frame in frames for region in frame.regions}
+    if found == {IGNORE} and len(names) > 1:
+        raise ExchangeError(
+            f"{path}: the masks hold nothing but background and {IGNORED}, which means ignored, so that there is no "
+            f"pixel of {', '.join(name for name in names if not is_background(name))}. Write the number of the class "
+            f"instead of {IGNORED}"
+        )
     if not frames:
         raise ExchangeError(f"{path}: has no masks; expected <image>_mask.png (Roboflow) or masks/ (Ultralytics)")
     return LabelFile(frames, list(dict.fromkeys(names)), every_pixel=True)
