@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from imported_labels import box
+from PIL import Image
 
 from rt_seg.labels import load_labels
 from rt_seg_training.commands.exchange_labels import FORMATS, READ_ONLY, main_import
@@ -156,6 +157,24 @@ def test_zip_files_with_folders_on_top_and_what_the_finder_adds(tmp_path, import
         archive.writestr(f"__MACOSX/{top}annotations/._instances_default.json", b"\x00\x05\x16")
         archive.writestr(f"{top}.DS_Store", b"\x00")
     np.testing.assert_array_equal(imported("coco", tmp_path / "c.zip").pixels("x"), box(10, 10, 20, 20))
+
+
+def test_images_may_be_in_a_zip_file(tmp_path, capsys):
+    path = coco(tmp_path, "one/a.png")
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        archive.writestr("top/one/a.png", cv2.imencode(".png", np.zeros((48, 64, 3), np.uint8))[1].tobytes())
+        archive.writestr("__MACOSX/top/one/._a.png", b"x")
+    arguments = ["--images", str(tmp_path / "images.zip"), "--output", str(tmp_path / "out")]
+    assert main_import(["coco", str(path), *arguments]) == 0, capsys.readouterr().err
+    assert [file.name for file in (tmp_path / "out" / "rgb").iterdir()] == ["a.png"]
+
+
+def test_a_photograph_that_is_turned_by_its_tag_is_named(tmp_path, imported):
+    (tmp_path / "images").mkdir()
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (64, 48)).save(tmp_path / "images" / "a.jpg", exif=exif)
+    imported("coco", coco(tmp_path, "a.jpg"), []).refused("a.jpg: is 48x64, but was labelled at 64x48", "EXIF")
 
 
 def damaged(kind, content):

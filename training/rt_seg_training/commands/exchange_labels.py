@@ -81,6 +81,7 @@ def import_labels(
                 raise ExchangeError(f"{error}. It looks like {kind.name}: {advice}") from error
         if images is None:
             images = places[0] if places[0].is_dir() else places[0].parent
+        images = stack.enter_context(unpacked(images))
         return write_set(files, paths, images, output, labels_file, reading)
 
 
@@ -133,7 +134,9 @@ def main_import(arguments: list[str] | None = None) -> int:
         "paths", nargs="+", type=Path, metavar="PATH",
         help="the labels: files, folders, or zip files of them; several share one list of classes",
     )  # fmt: skip
-    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the images (default: that of the labels)")
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="folder or zip file of the images (default: that of the labels)"
+    )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the data set")
     parser.add_argument("--labels", type=Path, metavar="YAML", help="classes (default: background and those found)")
     parser.add_argument("--boxes", action="store_true", help="paint the box of a region that has no outline")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet, load_labels
+from rt_seg.progress import progress
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import IMAGE_SUFFIXES, read_image
+from rt_seg_training.datasets.images import IMAGE_SUFFIXES, is_plain_rgb, read_image
 from rt_seg_training.datasets.labelled_frame import encode, write_labels, write_yaml
 from rt_seg_training.datasets.pairing import pair_by_name
 from rt_seg_training.label_exchange.annotations import (
@@ -56,8 +57,10 @@ def _check_image(image: Path, frame: Annotated) -> tuple[int, int]:
         raise ExchangeError(str(error)) from error
     if frame.size is not None and size != frame.size:
         height, width = frame.size
+        turned = ". It is turned by its EXIF tag: label it upright" if size == (width, height) else ""
         raise ExchangeError(
             f"{image}: is {size[1]}x{size[0]}, but was labelled at {width}x{height} (width x height)"
+            + (turned if turned and not is_plain_rgb(image) else "")
         )
     return size
 
@@ -104,7 +107,7 @@ def write_set(
     found = Images(images, output)
     of_image: dict[Path, Annotated] = {}
     sizes = []
-    for frame in frames:
+    for frame in progress(frames, desc="checking", unit="image", leave=False):
         check_names(frame, labels)
         image = found.of(frame, remarks)
         other = of_image.setdefault(image, frame)
@@ -117,7 +120,8 @@ def write_set(
 
     began_empty = not (output / "rgb").is_dir() or images.resolve() == (output / "rgb").resolve()
     write_labels(output, labels)
-    for name, (image, frame), size in zip(names, of_image.items(), sizes):
+    planned = list(zip(names, of_image.items(), sizes))
+    for name, (image, frame), size in progress(planned, desc="writing", unit="image", leave=False):
         write_atomically(output / "gt" / f"{name}.png", encode(".png", paint(frame, labels, size, remarks)))
         copy = output / "rgb" / f"{name}{image.suffix}"
         if copy.resolve() != image.resolve():

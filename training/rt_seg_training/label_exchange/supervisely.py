@@ -1,6 +1,6 @@
 """Supervisely's JSON: ann/<image>.json beside img/<image>, polygons with holes and bitmaps; classes in meta.json.
 
-Coordinates are taken as continuous, as those of the other formats.
+Coordinates are continuous, as in its labelling tool ("subpixel"); its Python package rounds them to whole pixels.
 """
 from __future__ import annotations
 
