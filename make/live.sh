@@ -34,6 +34,11 @@ install "$groups" live
 build_workspace
 enter_workspace
 
+if [ "$camera" = realsense ] && ! rospack find realsense2_camera >/dev/null 2>&1; then
+    say "camera           realsense2_camera is not installed here: the camera is taken by its SDK (realsense_sdk)"
+    camera=realsense_sdk
+fi
+
 bundle=$("$PYTHON" make/check_bundle.py "$bundle") || exit 1
 
 if [ "$camera" = recording ] && [ -z "${RECORDING:-}" ]; then

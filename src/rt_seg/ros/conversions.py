@@ -3,14 +3,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from cv_bridge import CvBridge
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from rt_seg.cameras.frame import LENS_MODELS, Intrinsics
 from rt_seg.recordings.image_messages import ConversionError
+from rt_seg.ros.image_packing import pack_image
 
-_BRIDGE = CvBridge()
 FARTHEST_PIXEL = 1e6
 """Pixels. No camera has a focal length or a principal point beyond; such numbers are memory read as a calibration."""
 JPEG_QUALITY = 95
@@ -37,7 +36,7 @@ def image_message(pixels: np.ndarray, header: Header) -> Image:
             f"an array of shape {pixels.shape} and type {pixels.dtype} has no image encoding; accepted are (H, W) of "
             "uint8, uint16, int16 or float32, (H, W, 3) of uint8, and (H, W, n) of float32"
         )
-    return _BRIDGE.cv2_to_imgmsg(pixels, encoding, header)
+    return pack_image(pixels, encoding, header)
 
 
 def intrinsics_from_message(message: CameraInfo) -> Intrinsics:

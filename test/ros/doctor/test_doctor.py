@@ -173,3 +173,29 @@ def test_without_a_master_installation_and_models_are_checked_all_the_same():
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "ok  model tabletop" in result.stdout and "no master at http://localhost:1" in result.stdout
+
+
+def test_image_topics_that_exist_are_proposed_as_arguments():
+    from rt_seg.ros.doctor.streams import propose_topics
+
+    image, info = "sensor_msgs/Image", "sensor_msgs/CameraInfo"
+    published = {
+        "/front/rgb/image_rect_color": image, "/front/rgb/camera_info": info, "/front/depth/image_raw": image,
+        "/front/depth_registered/image_raw": image, "/front/ir/image": image, "/segmentation/overlay": image,
+        "/usb_cam/image_raw": image, "/rosout": "rosgraph_msgs/Log",
+    }  # fmt: skip
+    assert propose_topics(published) == [
+        "color_topic:=/front/rgb/image_rect_color info_topic:=/front/rgb/camera_info "
+        "depth_topic:=/front/depth_registered/image_raw",
+        "color_topic:=/usb_cam/image_raw",
+    ]
+
+
+def test_a_paused_node_is_no_fault():
+    from rt_seg.ros.doctor.streams import judge_result
+    from rt_seg.ros.node.diagnostics import PAUSED
+
+    mask = Observation("/segmentation/mask", "sensor_msgs/Image")
+    findings = judge_result(mask, Observation("/camera/color/image_raw"), {"stream": (0, PAUSED)})
+    assert [finding.level for finding in findings].count(BAD) == 0
+    assert "enable true" in findings[-1].advice

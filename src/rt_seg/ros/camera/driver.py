@@ -1,11 +1,21 @@
 """Says how to install a camera's driver where it is absent: roslaunch itself only knows that a resource is missing."""
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 
 import rospkg
 
 from rt_seg.command_line import command_parser
+
+
+def is_packaged(name: str) -> bool:
+    """Whether apt knows the package."""
+    if shutil.which("apt-cache") is None:
+        return False
+    command = ["apt-cache", "show", name]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def main() -> int:
@@ -21,10 +31,13 @@ def main() -> int:
     try:
         print(rospkg.RosPack().get_path(arguments.package))
     except rospkg.ResourceNotFound:
+        without = "take the camera by its SDK, which needs no driver: camera:=realsense_sdk\n"
+        way = f"Install it:\n    sudo apt install {arguments.apt_package}\nor {without}"
+        if not is_packaged(arguments.apt_package):
+            way = f"The packages of this system do not have it ({arguments.apt_package}): {without}"
         print(
-            f"\nThe camera driver {arguments.package} is not installed. Install it:\n"
-            f"    sudo apt install {arguments.apt_package}\n"
-            "or, where apt has no such package, build it from source in the same workspace "
+            f"\nThe camera driver {arguments.package} is not installed. {way}"
+            "Or, where apt has no such package, build it from source in the same workspace "
             "(for a RealSense: github.com/IntelRealSense/realsense-ros, branch ros1-legacy).\n"
             "Without a camera, start with camera:=recording.\n",
             file=sys.stderr,

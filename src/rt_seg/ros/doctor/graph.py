@@ -22,6 +22,7 @@ from rt_seg.ros.doctor.streams import (
     judge_depth,
     judge_labels,
     judge_result,
+    judge_topics,
 )
 
 PACKED = (("color", "color_transport", "compressed"), ("depth", "depth_transport", "compressedDepth"))
@@ -96,6 +97,7 @@ def watch(camera: str, node: str, seconds: float) -> List[Finding]:
         ]
         findings += judge_camera_node(camera, cameras)
         findings += judge_color(seen["color"])
+        findings += judge_topics(seen["color"], published)
         findings += judge_depth(seen["depth"], seen["color"])
         findings += judge_camera_info(seen["info"], seen["color"])
         findings += judge_result(seen["mask"], seen["color"], status)

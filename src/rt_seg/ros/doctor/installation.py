@@ -4,6 +4,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import List
@@ -15,7 +16,6 @@ MODULES = {
     "cv2": "pip install -r requirements-live.txt",
     "openvino": "pip install -r requirements-live.txt",
     "rospy": "sudo apt install python3-rospy, or source /opt/ros/noetic/setup.bash",
-    "cv_bridge": "sudo apt install python3-cv-bridge",
     "message_filters": "sudo apt install python3-message-filters",
     "dynamic_reconfigure": "sudo apt install python3-dynamic-reconfigure",
 }
@@ -31,14 +31,31 @@ def check_modules() -> List[Finding]:
             findings.append(Finding(BAD, name, f"cannot be imported: {error}", advice))
         else:
             findings.append(Finding(OK, name, str(getattr(module, "__version__", "present"))))
-    if any(finding.level == BAD for finding in findings):
-        return findings
+    findings.append(check_cv_bridge())
+    findings += check_python_on_path()
+    return findings
+
+
+def check_cv_bridge() -> Finding:
+    """Whether cv_bridge works: rt_seg has a way around it, other packages may not."""
     try:
         importlib.import_module("cv_bridge").CvBridge()
-    except Exception as error:
-        advice = "it was built against NumPy 1: pip install 'numpy<2'"
-        findings.append(Finding(BAD, "cv_bridge", f"does not work: {error}", advice))
-    return findings
+    except Exception as error:  # its compiled half fails in ways of its own
+        advice = "rt_seg packs images by NumPy then; other packages want the distribution's Python and its NumPy"
+        return Finding(NOTE, "cv_bridge", f"does not work here: {error}", advice)
+    return Finding(OK, "cv_bridge", "present")
+
+
+def check_python_on_path() -> List[Finding]:
+    """Whether the python3 on PATH, which tools such as dynparam run under, knows ROS."""
+    python = shutil.which("python3")
+    if python is None or os.path.realpath(python) == os.path.realpath(sys.executable):
+        return []
+    found = subprocess.run([python, "-c", "import rospy"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if found.returncode == 0:
+        return []
+    advice = "source the workspace's setup.bash after pyenv or conda, or start with PATH=/usr/bin:$PATH"
+    return [Finding(NOTE, "python3", f"the first one on PATH is {python}, which does not know ROS", advice)]
 
 
 def check_machine() -> List[Finding]:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from rt_seg.labels import UNLABELLED
 from rt_seg.msg import LabelInfo
 from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, depth_to_metres, mask_from_message
 from rt_seg.ros.doctor.finding import BAD, NOTE, OK, Finding
+from rt_seg.ros.node.diagnostics import PAUSED
 
 FASTEST_OLD_STAMP = 1.0
 """Seconds that stamps may be behind the clock without a remark."""
@@ -55,6 +56,38 @@ def judge_camera_node(camera: str, said: List[Tuple[int, str]]) -> List[Finding]
     level, text = said[-1]
     advice = "its terminal has the details; `rosrun rt_seg list_cameras` shows what is plugged in" if level else ""
     return [Finding((OK, NOTE, BAD)[min(level, 2)], f"camera {camera}", text, advice)]
+
+
+def propose_topics(published: Mapping[str, str]) -> List[str]:
+    """Arguments of live.launch for the cameras that there are, by the names of their topics; `published` has topic →
+    type. The best guess comes first: names that say colour, and depth that is aligned to it."""
+    images = [topic for topic, kind in published.items() if kind == "sensor_msgs/Image"]
+    infos = {topic for topic, kind in published.items() if kind == "sensor_msgs/CameraInfo"}
+    depths = [topic for topic in images if "depth" in topic]
+    own = ("mask", "overlay", "confidence", "legend", "labels_16", "probabilities", "ground_truth")
+    found = []
+    for topic in images:
+        if topic in depths or any(word in topic for word in own) or "infra" in topic or "/ir/" in topic:
+            continue
+        arguments = [f"color_topic:={topic}"]
+        base = topic.rsplit("/", 1)[0]
+        info = f"{base}/camera_info"
+        arguments += [f"info_topic:={info}"] if info in infos else []
+        near = [depth for depth in depths if depth.split("/")[1] == topic.split("/")[1]]
+        near.sort(key=lambda depth: ("align" not in depth and "registered" not in depth, depth))
+        arguments += [f"depth_topic:={near[0]}"] if near else []
+        likely = sum(word in topic for word in ("color", "rgb"))
+        found.append((-likely, len(topic), " ".join(arguments)))
+    return [text for _, _, text in sorted(found)]
+
+
+def judge_topics(color: Observation, published: Mapping[str, str]) -> List[Finding]:
+    """Where the colour topic is not there: which images are, and how to take them."""
+    proposals = [] if color.type else propose_topics(published)
+    return [
+        Finding(NOTE, "other images", proposal.split(":=")[1].split(" ")[0], f"camera:=none {proposal}")
+        for proposal in proposals[:5]
+    ]
 
 
 def judge_color(color: Observation) -> List[Finding]:
@@ -236,6 +269,9 @@ def judge_result(mask: Observation, color: Observation, status: Dict[str, Tuple[
     findings = []
     for name, (level, message) in sorted(status.items()):
         findings.append(Finding(OK if level == 0 else NOTE if level == 1 else BAD, f"node ({name})", message))
+    if not mask.arrivals and any(message == PAUSED for _, message in status.values()):
+        node = mask.topic.rpartition("/")[0]
+        return [*findings, Finding(NOTE, mask.topic, "paused", f"rosservice call {node}/enable true resumes it")]
     if not mask.arrivals:
         return [
             *findings,
