@@ -244,6 +244,26 @@ class ControlTest(unittest.TestCase):
         self.assertIn("tabletop", answer.message)
         self.assertTrue(self.call("load_model", LoadModel, str(self.bundle)).success)
 
+    def test_the_camera_is_recorded_into_an_mcap_that_plays_as_it_came(self):
+        from rt_seg.recordings.any_bag import MCAP_ROS1, kind_of_bag
+        from rt_seg.ros.recording.framesets import read_framesets
+
+        output = self.root / "recorded"
+        command = ["rosrun", "rt_seg", "record", str(output), "--format", "mcap", "--seconds", "4"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        print(result.stdout)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        path = output.with_suffix(".mcap")
+        self.assertEqual(kind_of_bag(path), MCAP_ROS1)
+        framesets = list(read_framesets(path, "camera", 30.0))
+        self.assertGreater(len(framesets), 10)
+        whole = [dict(frameset.messages) for frameset in framesets if len(frameset.messages) == 3]
+        self.assertGreater(len(whole), 10)
+        for messages in whole:
+            image = messages["color/image_raw"]
+            np.testing.assert_array_equal(np.frombuffer(image.data, np.uint8).reshape(*SIZE, 3), picture(1))
+            self.assertIn(image.header.stamp.to_nsec(), self.sent)
+
     def test_the_doctor_finds_nothing_bad_in_a_healthy_graph(self):
         self.next_mask()
         command = ["rosrun", "rt_seg", "doctor", "--seconds", "3", "--bundle", str(self.bundle)]

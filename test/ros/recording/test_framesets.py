@@ -122,3 +122,74 @@ def test_a_recording_of_open3d_plays_as_it_lies():
     messages = dict(frameset.messages)
     assert abs(messages[camera_topics.COLOR_INFO].K[0] - 615.23) < 0.01
     assert messages[camera_topics.DEPTH].width == 640
+
+
+def _recording(path):
+    """A few simulated frames, as make_recording writes them."""
+    import numpy as np
+
+    from rt_seg.cameras.frame import Frame, Intrinsics
+    from rt_seg.ros.recording.bag_writer import write_recording
+
+    generator = np.random.default_rng(0)
+    camera = Intrinsics(32, 24, 30.0, 30.0, 15.5, 11.5)
+    frames = [
+        Frame(generator.integers(0, 256, (24, 32, 3), np.uint8),
+              generator.integers(0, 5000, (24, 32)).astype(np.uint16),
+              generator.integers(0, 6, (24, 32), np.uint8), camera, number / 30)
+        for number in range(5)
+    ]  # fmt: skip
+    write_recording(iter(frames), path)
+    return path
+
+
+def _as_ros2(bag, folder, plugin):
+    from rosbags.rosbag1 import Reader
+    from rosbags.rosbag2 import StoragePlugin, Writer
+    from rosbags.typesys import Stores, get_typestore
+
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    with Reader(bag) as reader, Writer(folder, version=8, storage_plugin=StoragePlugin[plugin]) as writer:
+        copies = {c.id: writer.add_connection(c.topic, c.msgtype, typestore=store) for c in reader.connections}
+        for c, time, data in reader.messages():
+            writer.write(copies[c.id], time, store.ros1_to_cdr(data, c.msgtype))
+    return folder
+
+
+def _contents(path):
+    """Everything in the framesets of a recording but the numbers of the headers, which ROS 2 has not."""
+    return [
+        (round(frameset.time, 6), [(topic, message.header.stamp.to_nsec(), message.header.frame_id,
+                                    getattr(message, "data", None), getattr(message, "K", None))
+                                   for topic, message in sorted(frameset.messages, key=lambda entry: entry[0])])
+        for frameset in read_framesets(path, "camera", 30.0)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["mcap", "SQLITE3", "MCAP"])
+def test_a_recording_plays_the_same_from_every_kind_of_bag(tmp_path, kind):
+    pytest.importorskip("rosbags", reason="rosbags needs Python 3.10")
+    bag = _recording(tmp_path / "desk.bag")
+    if kind == "mcap":
+        other = _recording(tmp_path / "desk.mcap")
+    else:
+        other = _as_ros2(bag, tmp_path / f"desk_{kind}", kind)
+    assert _contents(other) == _contents(bag)
+    assert len(_contents(bag)) == 5 and len(_contents(bag)[0][1]) == 5
+
+
+def test_capture_takes_frames_out_of_bags_of_ros_2(tmp_path):
+    pytest.importorskip("rosbags", reason="rosbags needs Python 3.10")
+    import numpy as np
+
+    from rt_seg.ros.recording.frame_source import BagFrames
+
+    bag = _recording(tmp_path / "desk.bag")
+    expected = list(BagFrames(bag, "camera"))
+    for plugin in ("SQLITE3", "MCAP"):
+        found = list(BagFrames(_as_ros2(bag, tmp_path / plugin, plugin), "camera"))
+        assert len(found) == len(expected) == 5
+        for frame, reference in zip(found, expected):
+            np.testing.assert_array_equal(frame.color, reference.color)
+            np.testing.assert_array_equal(frame.depth, reference.depth)
+            assert (frame.stamp, frame.intrinsics) == (reference.stamp, reference.intrinsics)

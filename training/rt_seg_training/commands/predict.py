@@ -29,7 +29,8 @@ EXAMPLE = """
 An image a/b.jpg gives predictions/b_mask.png (class ids, one byte per pixel) and predictions/b_overlay.jpg; a video
 c.mp4 gives predictions/c_overlay.mp4 and, with --video-masks, predictions/c_masks/000000.png and so on. A rosbag d.bag
 gives predictions/d_segmented.bag: all its messages, and /segmentation/mask and /segmentation/overlay with the stamps
-and frame ids of its colour images. A number is a camera, which gives a video until Ctrl-C or for --count frames.
+and frame ids of its colour images. A rosbag2 (its folder, a .db3 or .mcap) and an MCAP of ROS 1 give one of their
+kind. A number is a camera, which gives a video until Ctrl-C or for --count frames.
 A model that takes depth finds that of an image a/rgb/b.jpg in a/depth/b.png (16 bits, millimetres; it is shown in
 predictions/b_depth.png), that of a bag under the stamps of its colour images, and that of a RealSense camera with the
 source `realsense`. Without depth it falls back to RGB only. Folders depth/ and gt/ beside rgb/ are not segmented.
@@ -61,10 +62,10 @@ def predict_all(
     others = [task for task in tasks if task.kind != "picture"]
     for task in itertools.chain(progress(pictures, unit="image", disable=len(pictures) < 2), others):
         try:
-            if record.holds(task.result, task.source):
+            if record.holds(task.result, task.dated):
                 there += 1
                 continue
-            record.begin(task.result, task.source)
+            record.begin(task.result, task.dated)
             if task.kind == "picture":
                 predict_picture(task, predict)
             elif task.kind == "video":

@@ -6,8 +6,8 @@ from collections import Counter, deque
 from collections.abc import Iterator
 
 import numpy as np
-from rosbags.rosbag1 import Reader
 
+from rt_seg.recordings.any_bag import AnyBag
 from rt_seg.recordings.image_messages import ConversionError, check_depth_size, depth_to_metres
 
 DEPTH_NAME = "aligned_depth_to_color/image_raw"
@@ -43,10 +43,11 @@ class BagDepth:
     Attributes: refused, why colour images have no depth, in words, with how many.
     """
 
-    def __init__(self, reader: Reader, topic: str, store) -> None:
-        """`reader`: an open one of its own; `store`: the types of the messages."""
-        connections = [connection for connection in reader.connections if connection.topic == topic]
-        self._messages: Iterator = reader.messages(connections=connections)
+    def __init__(self, bag: AnyBag, topic: str, store) -> None:
+        """`bag`: an open one of its own; `store`: the types of the messages of ROS 1."""
+        self._messages: Iterator = (
+            (stream, time, bag.ros1(stream, data)) for stream, time, data in bag.messages([topic])
+        )
         self._topic = topic
         self._store = store
         self._near: deque[tuple[int, int, str, bytes]] = deque()

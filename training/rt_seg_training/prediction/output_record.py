@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,8 @@ class OutputRecord:
         """
         if not source.is_file():
             return
+        if result.is_dir():
+            shutil.rmtree(result)  # a bag of ROS 2
         result.unlink(missing_ok=True)
         if not self._is_begun:
             lines = [self._head, *self._known.values()]

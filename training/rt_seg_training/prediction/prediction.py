@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from rt_seg.natural_order import natural_key
-from rt_seg.recordings.bag_files import FOREIGN_SUFFIXES, fault_of_bag
+from rt_seg.recordings.any_bag import METADATA, kind_of_bag
+from rt_seg.recordings.bag_files import fault_of_bag
 from rt_seg_training.datasets.image_depth import is_color, read_picture_depth
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
-BAG_SUFFIX = ".bag"
-SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, BAG_SUFFIX)
+BAG_SUFFIXES = (".bag", ".mcap", ".db3")
+"""And the folder of a rosbag2."""
+SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, *BAG_SUFFIXES)
 
 REALSENSE = "realsense"
 """The source that is a connected RealSense, with its depth."""
@@ -42,8 +44,14 @@ class Task:
     @property
     def result(self) -> Path:
         """The file that is written last: where it is, all results are."""
-        endings = {"picture": "_overlay.jpg", "bag": "_segmented.bag"}
+        bag = "_segmented" + ("" if self.source.is_dir() else self.source.suffix)
+        endings = {"picture": "_overlay.jpg", "bag": bag}
         return _append(self.target, endings.get(self.kind, "_overlay.mp4"))
+
+    @property
+    def dated(self) -> Path:
+        """The file whose size and date tell whether the source has changed."""
+        return self.source / METADATA if self.source.is_dir() else self.source
 
 
 def _kind(path: Path) -> str | None:
@@ -52,7 +60,17 @@ def _kind(path: Path) -> str | None:
         return "picture"
     if suffix in VIDEO_SUFFIXES:
         return "video"
-    return "bag" if suffix == BAG_SUFFIX else None
+    # A file in the folder of a rosbag2 is part of that bag.
+    return "bag" if suffix in BAG_SUFFIXES and not (path.parent / METADATA).is_file() else None
+
+
+def _bags_and_files(folder: Path) -> list[Path]:
+    """What is to be segmented in a folder, with those below it, in natural order."""
+    if (folder / METADATA).is_file():
+        return [folder]
+    found = sorted(folder.rglob("*"), key=natural_key)
+    bags = [path.parent for path in found if path.name == METADATA]
+    return sorted([*bags, *(path for path in found if path.is_file() and _kind(path))], key=natural_key)
 
 
 def find_tasks(sources: list[Path], output: Path) -> list[Task]:
@@ -64,16 +82,19 @@ def find_tasks(sources: list[Path], output: Path) -> list[Task]:
     tasks: list[Task] = []
     for source in sources:
         if source.is_dir():
-            files = [path for path in sorted(source.rglob("*"), key=natural_key) if _kind(path) and path.is_file()]
             earlier_results = output if output != source else None
-            found = [path for path in files if is_color(path) and earlier_results not in path.parents]
-            if not found and (source / "metadata.yaml").is_file():
-                raise PredictionError(f"{source}: {fault_of_bag(source)}")
+            found = [
+                path for path in _bags_and_files(source) if is_color(path) and earlier_results not in path.parents
+            ]
             if not found:
                 raise PredictionError(f"{source}: holds no images, videos or bags")
-            tasks += [Task(path, output / path.relative_to(source).with_suffix(""), str(_kind(path))) for path in found]
+            for path in found:
+                place = Path(source.name) if path == source else path.relative_to(source)
+                kind = "bag" if path.is_dir() else str(_kind(path))
+                tasks.append(Task(path, output / (place if path.is_dir() else place.with_suffix("")), kind))
         elif source.is_file():
-            if source.suffix.lower() in FOREIGN_SUFFIXES:
+            foreign = source.suffix == ".active" or (source.suffix in (".mcap", ".db3") and not kind_of_bag(source))
+            if foreign:
                 raise PredictionError(f"{source}: {fault_of_bag(source)}")
             if _kind(source) is None:
                 raise PredictionError(

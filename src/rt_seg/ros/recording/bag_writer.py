@@ -1,9 +1,11 @@
 """Writes framesets into a rosbag as realsense2_camera would have published them."""
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from pathlib import Path
-from typing import Any, Iterable, Optional
+from typing import Any, Dict, Iterable, Optional, Union
 
 import rosbag
 import rospy
@@ -11,6 +13,7 @@ from std_msgs.msg import Header
 
 from rt_seg.cameras.frame import Frame
 from rt_seg.labels import LabelSet
+from rt_seg.recordings.any_bag import Mcap1Writer
 from rt_seg.ros import camera_topics
 from rt_seg.ros.conversions import camera_info_message, image_message
 from rt_seg.ros.label_messages import label_info
@@ -22,7 +25,8 @@ START = 1.0
 
 
 def write_recording(frames: Iterable[Frame], output: Path, labels: Optional[LabelSet] = None) -> int:
-    """Write frames to an lz4 bag; returns how many. The bag appears whole or not at all.
+    """Write frames to an lz4 bag, or to MCAP where the name ends in .mcap; returns how many. It appears whole or not at
+    all.
 
     Each frameset has one stamp, for the images and infos of colour and aligned depth and for the ground truth; a
     frame without depth or ground truth has no messages on those topics. `labels` are those of the ground truth. Raises
@@ -32,7 +36,7 @@ def write_recording(frames: Iterable[Frame], output: Path, labels: Optional[Labe
     temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
     count = 0
     try:
-        with rosbag.Bag(str(temporary), "w", compression=rosbag.Compression.LZ4) as bag:
+        with contextlib.closing(_open(temporary, output.suffix)) as bag:
             for count, frame in enumerate(frames, start=1):
                 if count == 1 and labels is not None:
                     stamp = rospy.Time.from_sec(START + frame.stamp)
@@ -46,7 +50,33 @@ def write_recording(frames: Iterable[Frame], output: Path, labels: Optional[Labe
     return count
 
 
-def _write_frame(bag: rosbag.Bag, frame: Frame, number: int) -> None:
+class McapBag:
+    """Messages of rospy into MCAP, with the call of rosbag.Bag."""
+
+    def __init__(self, path: Path) -> None:
+        self._writer = Mcap1Writer(path)
+        self._channels: Dict[str, int] = {}
+
+    def write(self, topic: str, message: Any, time: rospy.Time) -> None:
+        """Write a message that was recorded at `time`."""
+        if topic not in self._channels:
+            self._channels[topic] = self._writer.add_channel(
+                topic, message._type, message._full_text.encode("utf-8"), {"md5sum": message._md5sum}
+            )
+        data = io.BytesIO()
+        message.serialize(data)
+        self._writer.write(self._channels[topic], time.to_nsec(), data.getvalue())
+
+    def close(self) -> None:
+        """End the file."""
+        self._writer.close()
+
+
+def _open(path: Path, suffix: str) -> Union[rosbag.Bag, McapBag]:
+    return McapBag(path) if suffix == ".mcap" else rosbag.Bag(str(path), "w", compression=rosbag.Compression.LZ4)
+
+
+def _write_frame(bag: Union[rosbag.Bag, McapBag], frame: Frame, number: int) -> None:
     stamp = rospy.Time.from_sec(START + frame.stamp)
     header = Header(seq=number, stamp=stamp, frame_id=camera_topics.OPTICAL_FRAME)
     info = camera_info_message(frame.intrinsics, header)

@@ -71,17 +71,17 @@ def _open(options: argparse.Namespace) -> Tuple[Any, bool]:
     Raises CaptureError, CameraError and FolderError.
     """
     from rt_seg.capturing.selection import CaptureError
-    from rt_seg.recordings.bag_files import fault_of_bag, is_ros2_database
+    from rt_seg.recordings.any_bag import kind_of_bag
+    from rt_seg.recordings.bag_files import fault_of_bag
 
     source = options.source
     path = Path(source).expanduser()
-    if path.suffix in (".mcap", ".active") or (path / "metadata.yaml").is_file():
+    is_bag = path.suffix == ".bag" or (path.exists() and kind_of_bag(path) is not None)
+    if path.suffix == ".active" or (path.suffix == ".mcap" and path.exists() and not is_bag):
         raise CaptureError(f"{source}: {fault_of_bag(path)}")
-    if (options.depth or options.intrinsics) and not path.is_dir():
+    if (options.depth or options.intrinsics) and (is_bag or not path.is_dir()):
         raise CaptureError("--depth and --intrinsics go with a folder of images")
-    if source == "realsense" or path.suffix == ".db3":
-        if source != "realsense" and is_ros2_database(path):
-            raise CaptureError(f"{source}: {fault_of_bag(path)}")
+    if source == "realsense" or (path.suffix == ".db3" and not is_bag):
         from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings
         from rt_seg.cameras.realsense_device import find_device, open_recording
 
@@ -92,15 +92,15 @@ def _open(options: argparse.Namespace) -> Tuple[Any, bool]:
 
         calibration = load_calibration(options.calibration) if options.calibration else None
         return Webcam(options.device, calibration, options.width, options.height, options.fps), True
-    if source == "topics" or path.suffix == ".bag":
-        if path.suffix == ".bag" and not path.exists():
+    if source == "topics" or is_bag:
+        if is_bag and not path.exists():
             raise CaptureError(f"{source}: no such bag")
         try:
             from rt_seg.ros.recording.frame_source import BagFrames, TopicFrames
         except ImportError as error:
             raise CaptureError(f"{source}: needs ROS ({error}); source its set-up file first") from error
         camera = options.camera.strip("/")
-        return (BagFrames(path, camera) if path.suffix == ".bag" else TopicFrames(camera, options.compressed)), True
+        return (BagFrames(path, camera) if is_bag else TopicFrames(camera, options.compressed)), True
     if path.is_dir():
         from rt_seg.cameras.image_folder import ImageFolder, open_recording_folder
 

@@ -5,7 +5,7 @@ import contextlib
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import rosbag
 import rospy
@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 from rt_seg.cameras.frame import metres_to_millimetres
 from rt_seg.cameras.image_folder import FolderError, open_recording_folder
 from rt_seg.msg import LabelInfo
+from rt_seg.recordings.any_bag import ROS1, AnyBagError, kind_of_bag, open_bag
 from rt_seg.recordings.bag_files import fault_of_bag
 from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, depth_to_metres
 from rt_seg.ros import camera_topics
@@ -30,6 +31,9 @@ MESSAGE_TYPES = {
     camera_topics.GROUND_TRUTH: Image,
     camera_topics.GROUND_TRUTH_LABELS: LabelInfo,
 }
+
+_CLASSES = {"sensor_msgs/msg/Image": Image, "sensor_msgs/msg/CompressedImage": CompressedImage,
+            "sensor_msgs/msg/CameraInfo": CameraInfo, "rt_seg/msg/LabelInfo": LabelInfo}  # fmt: skip
 
 GATHER = 0.25
 """Seconds of recorded time in which all messages of one frameset have arrived."""
@@ -60,8 +64,8 @@ def read_framesets(
     """The framesets of a recording, in the order of recording.
 
     Args:
-        recording: a bag; the name of the parts of a split one without their number (kitchen for kitchen_0.bag …); or
-            a folder of images, as `open_recording_folder` takes it.
+        recording: a bag of any kind (`open_bag`); the name of the parts of a split one without their number (kitchen
+            for kitchen_0.bag …); or a folder of images, as `open_recording_folder` takes it.
         camera: namespace to take, where a bag has the topics of several cameras.
         rate: frames per second of a folder; bags have stamps.
         flag: how the caller's user chooses a camera, for the message.
@@ -70,7 +74,7 @@ def read_framesets(
     Where stamps are 0, the time of recording stands for them, also in the messages. Raises RecordingError when the
     recording cannot be read or holds no colour images.
     """
-    if recording.is_dir():
+    if recording.is_dir() and kind_of_bag(recording) is None:
         yield from _read_folder(recording, rate)
         return
     parts = [recording] if recording.exists() else _parts(recording)
@@ -136,10 +140,10 @@ def _read_bag(path: Path, camera: str, flag: str, tell: Callable[[str], None]) -
     unstamped = 0
     refused: Counter = Counter()
     try:
-        with rosbag.Bag(str(path)) as bag:
-            wanted = _topics(path, bag, camera, flag)
+        with _open(path) as bag:
+            wanted = _topics(path, bag.held, camera, flag)
             gathering = _Gathering()
-            for name, message, received in bag.read_messages(topics=list(wanted)):
+            for name, message, received in bag.messages(list(wanted)):
                 topic, decode = wanted[name]
                 slop = SLOP
                 if message.header.stamp.is_zero():
@@ -152,6 +156,8 @@ def _read_bag(path: Path, camera: str, flag: str, tell: Callable[[str], None]) -
                     continue
                 yield from gathering.add(topic, message, message.header.stamp.to_sec(), received.to_sec(), slop)
             yield from gathering.rest()
+    except AnyBagError as error:
+        raise RecordingError(f"{path}: cannot be played: it {error}") from error
     except (OSError, rosbag.ROSBagException, rosbag.bag.ROSBagFormatException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         with contextlib.suppress(OSError):
@@ -167,12 +173,39 @@ def _read_bag(path: Path, camera: str, flag: str, tell: Callable[[str], None]) -
         tell(f"{path}: {count} messages left out, {text}")
 
 
+class _OpenBag(NamedTuple):
+    """Names of the topics that hold messages, and what reads some of them as (topic, message, time of recording)."""
+
+    held: List[str]
+    messages: Callable[[List[str]], Iterable[Tuple[str, Any, rospy.Time]]]
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[_OpenBag]:
+    """A bag of any kind. Bags of ROS 1 are read by rosbag: it is at hand, and its LZ4 is compiled."""
+    kind = kind_of_bag(path) if path.exists() else ROS1
+    if kind in (ROS1, None):
+        with rosbag.Bag(str(path)) as bag:
+            held = sorted(name for name, topic in bag.get_type_and_topic_info().topics.items() if topic.message_count)
+            yield _OpenBag(held, lambda topics: bag.read_messages(topics=topics))
+        return
+    with open_bag(path) as other:
+
+        def messages(topics: List[str]) -> Iterator[Tuple[str, Any, rospy.Time]]:
+            for stream, time, data in other.messages(topics):
+                if stream.msgtype in _CLASSES:
+                    message = _CLASSES[stream.msgtype]()
+                    message.deserialize(other.ros1(stream, data))
+                    yield stream.topic, message, rospy.Time(*divmod(time, 10**9))
+
+        yield _OpenBag(sorted({stream.topic for stream in other.streams if stream.msgcount}), messages)
+
+
 _Wanted = Dict[str, Tuple[str, Optional[Callable[[CompressedImage], Image]]]]
 
 
-def _topics(path: Path, bag: rosbag.Bag, camera: str, flag: str) -> _Wanted:
+def _topics(path: Path, held: List[str], camera: str, flag: str) -> _Wanted:
     """Topics of the bag to read → topic of the contract, and how to decode what is compressed."""
-    held = sorted(name for name, topic in bag.get_type_and_topic_info().topics.items() if topic.message_count)
     packed = {camera_topics.COLOR_COMPRESSED: (camera_topics.COLOR, _decode_color),
               camera_topics.DEPTH_COMPRESSED: (camera_topics.DEPTH, _decode_depth)}  # fmt: skip
     endings = ("/" + camera_topics.COLOR, "/" + camera_topics.COLOR_COMPRESSED)

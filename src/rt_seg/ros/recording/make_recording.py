@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for source in (simulated, folder):
         source.add_argument("--rate", type=_rate, default=30.0, help="frames per second (default: %(default)s)")
-        source.add_argument("output", type=Path, metavar="OUTPUT.bag", help="bag to write")
+        source.add_argument("output", type=Path, metavar="OUTPUT.bag", help="bag to write, or OUTPUT.mcap")
     return parser
 
 
@@ -83,8 +83,8 @@ def _open_source(arguments: argparse.Namespace) -> Tuple[Iterable, int, Optional
 def main(argv: Optional[List[str]] = None) -> int:
     """Run the command; returns the exit code."""
     arguments = _parser().parse_args(argv)
-    if arguments.output.suffix != ".bag":
-        print(f"make_recording: {arguments.output}: the output must end in .bag", file=sys.stderr)
+    if arguments.output.suffix not in (".bag", ".mcap"):
+        print(f"make_recording: {arguments.output}: the output must end in .bag or .mcap", file=sys.stderr)
         return 2
 
     from rt_seg.cameras.image_folder import FolderError

@@ -15,6 +15,7 @@ from rt_seg.ros.camera_topics import COLOR, COLOR_COMPRESSED, COLOR_INFO, DEPTH,
 EXAMPLE = """
   rosrun rt_seg record recordings/kitchen
   rosrun rt_seg record recordings/kitchen --split-size 1000 --compression lz4
+  rosrun rt_seg record recordings/kitchen --format mcap      # for viewers of MCAP
   rosrun rt_seg record recordings/long --compressed         # JPEG and PNG: a tenth of the room
 
 Play it, all its parts, with: roslaunch rt_seg live.launch recording:=$PWD/recordings/kitchen"""
@@ -50,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--free", type=int, default=1000, help="end when fewer MB are free (default: %(default)s)")
     parser.add_argument("--compression", choices=("none", "lz4", "bz2"), default="none",
                         help="of the bag; lz4 takes little time (default: none)")  # fmt: skip
+    parser.add_argument("--format", choices=("bag", "mcap"), default="bag",
+                        help="mcap: OUTPUT.mcap, of ROS 1 messages, not split (default: %(default)s)")  # fmt: skip
     parser.add_argument("--compressed", action="store_true", help="record the compressed topics, not the raw ones")
     old_spelling(parser, "--split", "--split-size")
     return parser
@@ -59,7 +62,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """Check what is in the way, then become rosbag; returns 2 when something is."""
     options = _parser().parse_args(arguments)
     folder, name = options.output.parent, options.output.name
-    numbered = re.compile(re.escape(name) + r"(_\d+)?\.bag(\.active)?")
+    numbered = re.compile(re.escape(name) + r"(_\d+)?\.(bag(\.active)?|mcap)")
     present = sorted(path for path in folder.glob("*") if numbered.fullmatch(path.name))
     if present:
         print(f"record: {present[0]} is there already; choose another name, nothing is overwritten", file=sys.stderr)
@@ -84,6 +87,13 @@ def main(arguments: Optional[List[str]] = None) -> int:
     missing = [topic for topic in topics(options.camera.strip("/"), options.compressed) if topic not in published]
     if missing:
         print(f"record: nobody publishes {', '.join(missing)} yet; recorded as soon as somebody does", file=sys.stderr)
+    if options.format == "mcap":
+        from rt_seg.ros.recording.mcap_recorder import record_mcap
+
+        return record_mcap(
+            topics(options.camera.strip("/"), options.compressed), folder / f"{name}.mcap", options.seconds,
+            options.free,
+        )  # fmt: skip
     call = command(options)
     try:
         os.execvp(call[0], call)
