@@ -100,7 +100,8 @@ def main() -> int:
         first = {doubt.frame for doubt in errors.ranked(options.first)}
         counts.append(len(first & chosen[seed]))
         missed = sorted(kinds[seed][number] for number in chosen[seed] - first)
-        print(f"seed {seed}: {counts[-1]} of {options.errors} in the first {options.first}; missed: {', '.join(missed)}")
+        text = f"seed {seed}: {counts[-1]} of {options.errors} in the first {options.first}"
+        print(f"{text}; missed: {', '.join(missed) or 'none'}")
     chance = options.errors * options.first / len(pairs)
     print(f"mean {np.mean(counts):.1f}, by chance {chance:.1f} ({len(pairs)} frames, judge {name})")
     return 0
