@@ -19,13 +19,13 @@ def test_help_ends_with_the_example_under_the_name_that_users_type():
     assert text.endswith("example:\n  rosrun rt_seg thing a\n  rosrun rt_seg thing b\n")
 
 
-@pytest.mark.parametrize("arguments", [["--pictures", "3"], ["--images=3"]])
+@pytest.mark.parametrize("arguments", [["--pictures", "3"], ["--pictures=3"]])
 def test_an_old_name_is_taken_with_a_notice_and_not_shown(arguments, capsys):
     parser = command_parser("thing", "", "rosrun rt_seg thing")
     parser.add_argument("--count", type=int, default=7)
     old_spelling(parser, "--pictures", "--count")
     assert parser.parse_args(arguments).count == 3
-    assert capsys.readouterr().err.startswith("note: --images is called --count now; ")
+    assert capsys.readouterr().err.startswith("note: --pictures is called --count now; ")
     assert parser.parse_args([]).count == 7
     assert "--pictures" not in parser.format_help()
 
