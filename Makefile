@@ -1,7 +1,7 @@
 # The two commands of rt_seg, `make live` and `make test`, and what belongs to them. make/ holds what they run.
 
 .DEFAULT_GOAL := help
-.PHONY: help live test lint coverage fuzz training clean
+.PHONY: help live test lint coverage fuzz training docs architecture clean
 # Bash, so that `exec` hands Ctrl-C to the very program that runs.
 SHELL := /bin/bash
 
@@ -28,6 +28,12 @@ fuzz:
 training:
 	@exec make/training.sh
 
+docs:
+	@exec make/docs.sh
+
+architecture:
+	@python3 make/architecture.py --write
+
 clean:
 	rm -rf .setup .venv .workspace recordings/demo.bag .pytest_cache .ruff_cache
 
@@ -37,6 +43,8 @@ clean:
 #| make coverage   the unit tests of `make test`, and what share of the statements they run
 #| make fuzz       hand spoilt files to each reader of labels, SECONDS=60 each (after `make test`); for every night
 #| make training   install the offline half (TensorFlow) beside the live one: train, evaluate, export …
+#| make docs       build the documentation site from docs/ and the docstrings
+#| make architecture  draw the two halves from their imports, and count rooms, floors and arrows
 #| make clean      remove environment, workspace and demo recording; system packages stay
 #|
 #| Variables of `make live`, as in `make live CAMERA=realsense BUNDLE=camvid`:

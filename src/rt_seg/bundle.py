@@ -235,8 +235,11 @@ def load_bundle(folder: Union[str, Path]) -> Bundle:
     or a label set whose fingerprint is not the recorded one.
 
     Example:
-        >>> load_bundle("models/tabletop").labels.names  # doctest: +SKIP
+        >>> bundle = load_bundle("tabletop")
+        >>> bundle.labels.names
         ['background', 'peg', 'block', 'plate', 'hole', 'clutter']
+        >>> bundle.input.height, bundle.input.width, bundle.input.channels
+        (480, 640, 'rgb')
     """
     folder = find_bundle(folder)
     _require(

@@ -112,7 +112,16 @@ def _labels_beside(folder: Path) -> Optional[LabelSet]:
 
 
 class ImageFolder:
-    """The frames of a colour folder, with depth (16-bit PNG, millimetres) and ground truth (8-bit PNG, class ids)."""
+    """The frames of a colour folder, with depth (16-bit PNG, millimetres) and ground truth (8-bit PNG, class ids).
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> cv2.imwrite(str(folder / "a.png"), np.zeros((48, 64, 3), np.uint8))
+        True
+        >>> [(frame.color.shape, frame.depth) for frame in ImageFolder(folder)]
+        [((48, 64, 3), None)]
+    """
 
     def __init__(
         self,

@@ -82,6 +82,13 @@ def find_objects(
             in the plane of the surface around it.
 
     Raises ValueError when the images differ in size.
+
+    Example:
+        >>> labels = LabelSet((Label(0, "background", (0, 0, 0)), Label(1, "cup", (200, 0, 0))))
+        >>> mask = np.zeros((60, 80), np.uint8)
+        >>> mask[10:20, 30:50] = 1
+        >>> [(labels.names[cup.class_id], cup.box, cup.area) for cup in find_objects(mask, labels, min_area=50)]
+        [('cup', (30, 10, 20, 10), 200)]
     """
     if rays is not None:
         rays.check(mask=mask, **({} if depth is None else {"depth": depth}))

@@ -16,6 +16,14 @@ class Palette:
     Classes that are pure black, and ids without a class (255 among them), leave the camera image as it is in the
     overlay: the background stays readable. In the coloured mask, ids without a class have `LabelSet.unlabelled_color`:
     black, or a black that no eye but a table tells from that of a class.
+
+    Example:
+        >>> labels = LabelSet((Label(0, "background", (0, 0, 0)), Label(1, "cup", (200, 0, 0))))
+        >>> mask = np.array([[0, 1]], np.uint8)
+        >>> Palette(labels).colorize(mask).tolist()
+        [[[0, 0, 0], [200, 0, 0]]]
+        >>> Palette(labels).blend(np.full((1, 2, 3), 100, np.uint8), mask, alpha=0.5).tolist()
+        [[[100, 100, 100], [150, 50, 50]]]
     """
 
     def __init__(self, labels: LabelSet) -> None:
