@@ -90,11 +90,13 @@ def drawing(graph: Graph) -> str:
             (x, y), (to_x, to_y) = place[name], place[target]
             start, end = (x + BOX[0] / 2, y + BOX[1]), (to_x + BOX[0] / 2, to_y)
             middle = (start[1] + end[1]) / 2
-            lines.append(f'<path d="M{start[0]:.0f},{start[1]:.0f} C{start[0]:.0f},{middle:.0f} {end[0]:.0f},{middle:.0f} '
-                         f'{end[0]:.0f},{end[1]:.0f}" fill="none" stroke="#69c" stroke-opacity="0.6"/>')  # fmt: skip
+            curve = (f"M{start[0]:.0f},{start[1]:.0f} C{start[0]:.0f},{middle:.0f} {end[0]:.0f},{middle:.0f} "
+                     f"{end[0]:.0f},{end[1]:.0f}")  # fmt: skip
+            lines.append(f'<path d="{curve}" fill="none" stroke="#69c" stroke-opacity="0.6"/>')
     for name, (x, y) in sorted(place.items()):
-        lines.append(f'<rect x="{x:.0f}" y="{y:.0f}" width="{BOX[0]}" height="{BOX[1]}" rx="5" fill="#eef4fb" '
-                     f'stroke="#369"/><text x="{x + BOX[0] / 2:.0f}" y="{y + 22:.0f}" text-anchor="middle">{name}</text>')
+        lines.append(f'<rect x="{x:.0f}" y="{y:.0f}" width="{BOX[0]}" height="{BOX[1]}" rx="5" '
+                     f'fill="#eef4fb" stroke="#369"/><text x="{x + BOX[0] / 2:.0f}" y="{y + 22:.0f}" '
+                     f'text-anchor="middle">{name}</text>')  # fmt: skip
     return "\n".join([*lines, "</svg>", ""])
 
 

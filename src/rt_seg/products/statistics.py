@@ -35,7 +35,7 @@ def class_statistics(mask: np.ndarray, depth: Optional[np.ndarray], labels: Labe
         >>> mask, depth = np.array([[0, 1, 1, 1]], np.uint8), np.array([[2, 0.5, 0.6, np.nan]], np.float32)
         >>> cup = class_statistics(mask, depth, labels)[1]
         >>> cup.pixel_share, round(cup.depth_median, 2)
-        (0.75, 0.55)
+        (0.75, 0.5)
     """
     counts = np.bincount(mask.ravel(), minlength=len(labels))
     result = []
