@@ -309,3 +309,34 @@ def test_command_names_the_folder_that_is_no_run(tmp_path, capsys):
 def test_command_refuses_an_unfinished_run(run, tmp_path, capsys):
     assert export_command.main([str(run), "--output", str(tmp_path / "x"), "--license", "MIT"]) == 2
     assert f"export: {run}: no result.json there: its training was interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("precision", ["f16", "int8"])
+def test_smaller_inputs_share_the_weights_compute_what_keras_computes_there_and_are_scored(
+    run, tmp_path, images, validation, precision, monkeypatch
+):
+    monkeypatch.setattr(accuracy_guard, "LOSS_LIMIT", 1.0)  # of a random network
+    options = {"precision": precision, "validation": validation}
+    _export(run, tmp_path / "alone", images, **options)
+    _export(run, tmp_path / "sized", images, smaller=[(64, 96)], **options)
+    alone, sized = (tmp_path / name / "model.bin" for name in ("alone", "sized"))
+    assert alone.stat().st_size < sized.stat().st_size < 1.02 * alone.stat().st_size
+    bundle = load_bundle(tmp_path / "sized")
+    assert bundle.input_sizes("openvino") == ((96, 128), (64, 96))
+    score = next(score for score in bundle.scores if score.input_size == (96, 64))
+    assert (score.metric, score.frames) == ("mean_iou", len(validation)) and 0.0 <= score.value <= 1.0
+    segmenter = Segmenter(bundle.at_size(64, 96), precision="f32")
+    model, _, _ = RunFolder(run).load(64, 96)
+    logits = model(normalize(resize_image(images[0], 64, 96)[np.newaxis]), training=False)
+    expected = np.argmax(upsample_logits(logits, (96, 128)), axis=-1)[0]
+    mask = segmenter.segment(images[0]).mask
+    segmenter.close()
+    assert (mask == expected).mean() > (0.999 if precision == "f16" else 0.9)
+
+
+@pytest.mark.parametrize("texts", [["480"], ["x"], ["0x480"], ["auto", "320x240"], ["63x64"]])
+def test_input_sizes_that_are_not_understood_are_refused(texts, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        export_command.main(["runs/x", "--license", "MIT", "--input-sizes", *texts])
+    assert stopped.value.code == 2
+    assert "--input-sizes" in capsys.readouterr().err

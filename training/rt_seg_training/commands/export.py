@@ -20,6 +20,19 @@ computes; without that, nothing is written. Frames of the validation split that 
 loses: more than 0.3 points of mean IoU is refused, or by auto falls back to f16."""
 
 
+def _sizes(texts: list[str]) -> list[tuple[int, int]] | None:
+    """Heights and widths, largest first, from texts such as 320x240; None for auto. Raises ValueError."""
+    if texts in (["auto"], ["none"]):
+        return None if texts == ["auto"] else []
+    sizes = []
+    for text in texts:
+        width, _, height = text.partition("x")
+        if not (width.isdigit() and height.isdigit() and min(int(width), int(height)) >= 64):
+            raise ValueError(f"{text!r} is not WIDTHxHEIGHT of at least 64 pixels each, nor auto or none alone")
+        sizes.append((int(height), int(width)))
+    return sorted(sizes, key=lambda size: -size[0] * size[1])
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0, or 2 with one line on stderr for bad input or failed parity."""
     parser = command_parser(
@@ -44,6 +57,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--height", type=int, default=0, help="input height in pixels (default: as trained)")
     parser.add_argument("--width", type=int, default=0, help="input width in pixels (default: as trained)")
+    parser.add_argument(
+        "--input-sizes",
+        nargs="+",
+        default=["auto"],
+        metavar="WxH",
+        help="smaller inputs at which the model can run too, to keep the camera's rate on a slower computer, such as "
+        "480x360 320x240; none; or auto for three quarters and half of the width (default: auto)",
+    )
     parser.add_argument("--split", help="split whose images calibrate and compare (default: the training split)")
     parser.add_argument("--count", type=int, default=64, help="how many of them (default: %(default)s)")
     parser.add_argument(
@@ -66,6 +87,10 @@ def main(arguments: list[str] | None = None) -> int:
     old_spelling(parser, "--guard-frames", "--guard-count")
     old_spelling(parser, "--version", "--model-version")
     options = parser.parse_args(arguments)
+    try:
+        sizes = _sizes(options.input_sizes)
+    except ValueError as error:
+        parser.error(f"--input-sizes: {error}")
     quiet_tensorflow()
 
     from rt_seg.bundle import BundleError
@@ -76,6 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     from rt_seg_training.export.accuracy_guard import disjoint_frames
     from rt_seg_training.export.bundle_export import ExportError, export_bundle
     from rt_seg_training.export.model_card import model_card, training_data
+    from rt_seg_training.export.smaller_inputs import usual_sizes
     from rt_seg_training.nets.registry import DEPTH_NETS
 
     try:
@@ -125,6 +151,9 @@ def main(arguments: list[str] | None = None) -> int:
             training_data(configuration, dataset.count(configuration.train_split)),
             [example["depth"][..., 0] for example in chosen] if depth else (),
             not options.no_training_weights,
+            usual_sizes(options.height or configuration.height, options.width or configuration.width)
+            if sizes is None
+            else sizes,
         )
     except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)

@@ -5,7 +5,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Collection, Iterable, Sequence
 
@@ -22,13 +22,14 @@ from rt_seg.bundle import (
     write_bundle,
 )
 from rt_seg.engines import create_engine
-from rt_seg.engines.network_inputs import NetworkInputs
 from rt_seg.labels import LabelSet
-from rt_seg.segmenter import Segmenter, network_depth, resize_image
+from rt_seg.segmenter import Segmenter
 from rt_seg_training.datasets.labelled_frame import LabelledFrame
 from rt_seg_training.export.accuracy_guard import FormScore, is_accepted, loss_words, score_logits
 from rt_seg_training.export.deployment_formats import write_keras, write_litert, write_onnx
+from rt_seg_training.export.deployment_inputs import feed, input_spec
 from rt_seg_training.export.openvino_network import ExactRuns, by_sensitivity, deployment_network, quantize
+from rt_seg_training.export.smaller_inputs import add_smaller_networks
 from rt_seg_training.nets.normalization import Normalization, normalization_of
 from rt_seg_training.runs.run_folder import RunFolder, RunFolderError
 from rt_seg_training.runs.training_weights import TrainingWeightsError, write_training_weights
@@ -112,6 +113,7 @@ def export_bundle(
     training: TrainingData | None = None,
     depths: Iterable[np.ndarray] = (),
     training_weights: bool = True,
+    smaller: Sequence[tuple[int, int]] = (),
 ) -> Export:
     """Write the bundle of a finished run into the folder `output`, atomically.
 
@@ -127,6 +129,7 @@ def export_bundle(
         training: what the weights were trained on, for the manifest.
         training_weights: whether the bundle holds weights.safetensors, too, from which a training can start.
         depths: of the `images`, uint16 (h, w) millimetres, 0 without a reading; for a network that takes depth.
+        smaller: heights and widths of further inputs, largest first, at which the OpenVINO network can run.
 
     Raises ExportError if the run is unusable, `output` is a folder without a bundle, an f32 form differs from Keras, or
     int8 is asked for and loses more than accuracy_guard.LOSS_LIMIT.
@@ -140,14 +143,14 @@ def export_bundle(
         model, labels, configuration = folder.load(height, width)
     except RunFolderError as error:
         raise ExportError(str(error)) from error
-    spec = _input_spec(model)
+    spec = input_spec(model)
     images, depths = list(images), list(depths)
     if spec.with_depth and len(depths) != len(images):
         raise ExportError(
             f"{run}: its network {model.name} takes depth, and {len(depths)} of {len(images)} images have some; name "
             "a data set with depth"
         )
-    pictures = [_feed(spec, image, depth) for image, depth in itertools.zip_longest(images, depths)]
+    pictures = [feed(spec, image, depth) for image, depth in itertools.zip_longest(images, depths)]
     if not pictures:
         raise ExportError("no images to calibrate and compare with; name a split that has some with --split")
     if precision == "int8" and not validation:
@@ -164,7 +167,7 @@ def export_bundle(
         parities.append(_compare("OpenVINO f32", reference, _logits(network, pictures)))
         for parity in parities:
             _require_parity(parity)
-        chosen, network, scores, note = _choose(network, precision, pictures, validation, labels, spec)
+        chosen, network, scores, note, kept = _choose(network, precision, pictures, validation, labels, spec)
         openvino.save_model(network, str(staging / "model.xml"), compress_to_fp16=chosen == "f16")
         if chosen != "f32":
             stored = openvino.Core().read_model(str(staging / "model.xml"))
@@ -174,7 +177,11 @@ def export_bundle(
                 write_training_weights(model, staging, configuration.head)
             except TrainingWeightsError as error:
                 raise ExportError(f"{run}: {error}; nothing was written") from error
-        engines = [engine_files("openvino", chosen, "model.xml", staging, ["model.xml", "model.bin"])]
+        sized, sized_scores = add_smaller_networks(
+            staging, folder, chosen, smaller, images, depths, validation, labels, kept
+        )
+        openvino_files = ["model.xml", "model.bin", *(network.path for network in sized)]
+        engines = [replace(engine_files("openvino", chosen, "model.xml", staging, openvino_files), smaller=sized)]
         files = {runtime: write(model, staging) for runtime, write in WRITERS.items() if runtime in also}
         engines += [engine_files(runtime, "f32", file, staging, [file]) for runtime, file in files.items()]
         if "saved_model" in also:
@@ -187,6 +194,13 @@ def export_bundle(
             for score in scores
             if not np.isnan(score.mean_iou)
         ]
+        recorded += [
+            Score(
+                "mean_iou", round(score.mean_iou, 4), validation_data, len(validation), score.form, COMMAND,
+                (network.width, network.height),
+            )
+            for network, score in zip(sized, sized_scores)
+        ]  # fmt: skip
         write_bundle(
             Bundle(staging, name, version, spec, labels, tuple(engines), license_text, tuple(recorded), training)
         )
@@ -195,7 +209,7 @@ def export_bundle(
             _require_parity(parity)
             # Before the form that the live node takes, which stays the last.
             parities.insert(len(parities) - 1, parity)
-        result = Export(chosen, parities, scores, note)
+        result = Export(chosen, parities, [*scores, *sized_scores], note)
         if card is not None:
             (staging / "README.md").write_text(card(result), encoding="utf-8")
         if folder.history.is_file():  # for the reports of evaluate
@@ -209,23 +223,6 @@ def export_bundle(
     return result
 
 
-def _input_spec(model) -> InputSpec:
-    """What the deployed form of a Keras model takes."""
-    from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
-
-    height, width = model.inputs[0].shape[1:3]
-    if len(model.inputs) == 1:
-        return InputSpec(height, width, "rgb", *normalization_of(model.name))
-    return InputSpec(height, width, "rgbd", *normalization_of(model.name), DEPTH_RANGE)
-
-
-def _feed(spec: InputSpec, image: np.ndarray, depth: np.ndarray | None) -> list[np.ndarray]:
-    """The arrays that the deployed network takes of an image of any size, as the live node makes them."""
-    if depth is not None and spec.depth_range is not None:
-        depth = network_depth(depth, spec.height, spec.width, spec.depth_range)
-    return NetworkInputs(spec).arrays(resize_image(image, spec.height, spec.width), depth)
-
-
 def _choose(
     exact,
     precision: str,
@@ -234,7 +231,8 @@ def _choose(
     labels: LabelSet,
     spec: InputSpec,
 ):
-    """The precision to ship, its network, the scores of f32 and of that one, and why auto left int8; see export_bundle.
+    """The precision to ship, its network, the scores of f32 and of that one, why auto left int8 (see export_bundle), and
+    the names of the operations that stay exact in int8.
 
     Raises ExportError for int8 that loses too much.
     """
@@ -243,7 +241,7 @@ def _choose(
         run = ExactRuns(network)
 
         def logits(frame: LabelledFrame) -> np.ndarray:
-            return run(_feed(spec, frame.color, frame.depth if with_depth else None))[0]
+            return run(feed(spec, frame.color, frame.depth if with_depth else None))[0]
 
         return score_logits(form, logits, validation, labels)
 
@@ -258,7 +256,7 @@ def _choose(
         quantised = quantize(exact, pictures)
         scores = [*exact_scores, score("OpenVINO int8", quantised)]
         if is_accepted(*scores):
-            return "int8", quantised, with_loss_of_depth(scores, quantised), note
+            return "int8", quantised, with_loss_of_depth(scores, quantised), note, []
         note = loss_words(*scores, len(validation))
         kept: list[str] = []
         ranked = by_sensitivity(exact, pictures[:RANKING_PICTURES], SEGMENTS) if MOST_EXACT else []
@@ -268,12 +266,12 @@ def _choose(
             form = f"OpenVINO int8, {count} of {SEGMENTS} parts f32"
             scores = [*scores, score(form, quantised)]
             if is_accepted(scores[0], scores[-1]):
-                return "int8", quantised, with_loss_of_depth(scores, quantised), ""
+                return "int8", quantised, with_loss_of_depth(scores, quantised), "", kept
             note = loss_words(scores[0], scores[-1], len(validation))
         if precision == "int8":
             raise ExportError(f"{note}. Nothing was written; export with --precision auto or f16")
     if precision == "f32":
-        return "f32", exact, with_loss_of_depth(exact_scores, exact), note
+        return "f32", exact, with_loss_of_depth(exact_scores, exact), note, []
     # The scores of f16 are those of its weights rounded, which the file will hold.
     with tempfile.TemporaryDirectory() as folder:
         import openvino
@@ -282,12 +280,12 @@ def _choose(
         rounded = openvino.Core().read_model(f"{folder}/model.xml")
         scores = [*exact_scores, score("OpenVINO f16", rounded)] if validation else []
         scores = with_loss_of_depth(scores, rounded)
-    return "f16", exact, scores, note
+    return "f16", exact, scores, note, []
 
 
 def _engine_logits(bundle_folder: Path, runtime: str, feeds: list[list[np.ndarray]]) -> np.ndarray:
     engine = create_engine(load_bundle(bundle_folder), runtime)
-    pictures = [[array[0] for array in feed] for feed in feeds]
+    pictures = [[array[0] for array in arrays] for arrays in feeds]
     logits = np.stack([engine.logits(rgb, *(depth[..., 0] for depth in more)) for rgb, *more in pictures])
     engine.close()
     return logits
