@@ -311,7 +311,7 @@ def test_command_refuses_an_unfinished_run(run, tmp_path, capsys):
     assert f"export: {run}: no result.json there: its training was interrupted" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("precision", ["f16", "int8"])
+@pytest.mark.parametrize("precision", ["int8", pytest.param("f16", marks=pytest.mark.slow)])
 def test_smaller_inputs_share_the_weights_compute_what_keras_computes_there_and_are_scored(
     run, tmp_path, images, validation, precision, monkeypatch
 ):
