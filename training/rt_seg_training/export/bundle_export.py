@@ -231,7 +231,7 @@ def _choose(
     labels: LabelSet,
     spec: InputSpec,
 ):
-    """The precision to ship, its network, the scores of f32 and of that one, why auto left int8 (see export_bundle), and
+    """The precision to ship, its network, the scores of f32 and of that one, why auto left int8 (export_bundle), and
     the names of the operations that stay exact in int8.
 
     Raises ExportError for int8 that loses too much.
