@@ -1,7 +1,7 @@
 # The two commands of rt_seg, `make live` and `make test`, and what belongs to them. make/ holds what they run.
 
 .DEFAULT_GOAL := help
-.PHONY: help live test lint coverage fuzz training docs architecture clean
+.PHONY: help live test lint coverage fuzz training docs architecture settings clean
 # Bash, so that `exec` hands Ctrl-C to the very program that runs.
 SHELL := /bin/bash
 
@@ -34,6 +34,9 @@ docs:
 architecture:
 	@python3 make/architecture.py --write
 
+settings:
+	@.venv/bin/python make/settings.py
+
 clean:
 	rm -rf .setup .venv .workspace recordings/demo.bag .pytest_cache .ruff_cache
 
@@ -45,6 +48,7 @@ clean:
 #| make training   install the offline half (TensorFlow) beside the live one: train, evaluate, export …
 #| make docs       build the documentation site from docs/ and the docstrings
 #| make architecture  draw the two halves from their imports, and count rooms, floors and arrows
+#| make settings   write config/segmentation.yaml and docs/settings.md from the code that reads the settings
 #| make clean      remove environment, workspace and demo recording; system packages stay
 #|
 #| Variables of `make live`, as in `make live CAMERA=realsense BUNDLE=camvid`:

@@ -65,12 +65,12 @@ def notice(text: str) -> None:
 
 
 def _described(entry: Field) -> str:
-    accepted, span = entry.metadata.get("accepted"), entry.metadata.get("range")
+    accepted, minimum, maximum = (entry.metadata.get(key) for key in ("accepted", "minimum", "maximum"))
     remarks = [] if entry.default is MISSING else [f"default: {entry.default!r}"]
     if accepted:
         remarks.append(", ".join(map(str, accepted)))
-    elif span:
-        remarks.append(f"{span[0]} to {span[1]}")
+    elif minimum is not None and maximum is not None:
+        remarks.append(f"{minimum:g} to {maximum:g}")
     text = entry.metadata.get("help", "")
     return "  ".join([f"  _{entry.name}", *([text] if text else []), f"({'; '.join(remarks) or 'required'})"])
 

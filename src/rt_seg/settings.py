@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import re
 import reprlib
 from pathlib import Path
-from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Callable, Collection, Dict, Mapping, Optional, Tuple, Type, TypeVar, Union, get_type_hints
 
 import cattrs
 import yaml
-from cattrs.gen import make_dict_structure_fn, override
+
+from rt_seg.setting_field import setting
+
+__all__ = [
+    "SettingsError", "dump_yaml", "keys_of", "parse_yaml", "plain_values", "read_settings", "read_values", "read_yaml",
+    "setting", "shown",
+]  # fmt: skip
 
 Settings = TypeVar("Settings")
 
@@ -31,31 +38,6 @@ _REPR.maxlevel, _REPR.maxlist, _REPR.maxtuple, _REPR.maxdict, _REPR.maxstring, _
 
 class SettingsError(ValueError):
     """A setting is unknown, missing, or has a wrong type or value, or its file cannot be read."""
-
-
-def setting(
-    default: Any = dataclasses.MISSING,
-    help_text: str = "",
-    minimum: Optional[float] = None,
-    maximum: Optional[float] = None,
-    accepted: Collection[Any] = (),
-    length: Optional[int] = None,
-    interval: bool = False,
-    key: str = "",
-) -> Any:
-    """A field of a settings dataclass; without a default it must be given.
-
-    `minimum` and `maximum` hold for the number, or for each number of a tuple, and `accepted` lists the values that
-    there are. `length` is that of a tuple. An `interval` is a pair, least and most, for which one number may stand.
-    `key` is the name in the file, where that of the field cannot be it, such as `class`.
-    """
-    metadata = {
-        "help": help_text, "minimum": minimum, "maximum": maximum, "accepted": tuple(accepted), "length": length,
-        "interval": interval, "key": key,
-    }  # fmt: skip
-    if default is dataclasses.MISSING:
-        return dataclasses.field(metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 def shown(value: Any) -> str:
@@ -108,6 +90,10 @@ def _whole(value: Any, _: Any) -> int:
     return int(value)
 
 
+def _structured(value: Any, kind: Any) -> Any:
+    return value if kind is Any else _CONVERTER.structure(value, kind)
+
+
 def _is_tuple(kind: Any) -> bool:
     return getattr(kind, "__origin__", None) is tuple
 
@@ -120,7 +106,7 @@ def _tuple(value: Any, kind: Any) -> tuple:
     found = []
     for position, entry in enumerate(value):
         try:
-            found.append(_CONVERTER.structure(entry, parts[0] if endless else parts[position]))
+            found.append(_structured(entry, parts[0] if endless else parts[position]))
         except _Problem as problem:
             raise problem.below(f"[{position}]") from None
     return tuple(found)
@@ -139,7 +125,7 @@ def _mapping(value: Any, kind: Any) -> Dict[str, Any]:
         if type(name) is not str:
             raise _Problem(f"key {shown(name)} must be text")
         try:
-            found[name] = entry if kind.__args__[1] is Any else _CONVERTER.structure(entry, kind.__args__[1])
+            found[name] = _structured(entry, kind.__args__[1])
         except _Problem as problem:
             raise problem.below(name) from None
     return found
@@ -180,43 +166,47 @@ def _key(entry: dataclasses.Field) -> str:
     return entry.metadata.get("key") or entry.name
 
 
-def _dataclass_hook(kind: type) -> Callable[[Any, Any], Any]:
-    entries = {_key(entry): entry for entry in dataclasses.fields(kind)}
-    names = {entry.name: override(rename=key) for key, entry in entries.items()}
-    structure: Callable[..., Any] = make_dict_structure_fn(
-        kind, _CONVERTER, _cattrs_detailed_validation=True, **names  # type: ignore[arg-type]
-    )
+@functools.lru_cache(maxsize=None)
+def _fields(kind: type) -> Dict[str, Tuple[dataclasses.Field, Any]]:
+    """Key in the file → field and its type."""
+    hints = get_type_hints(kind)
+    return {_key(entry): (entry, hints[entry.name]) for entry in dataclasses.fields(kind)}
 
-    def hook(value: Any, _: Any) -> Any:
-        if not isinstance(value, Mapping):
-            raise _Problem(f"expected a mapping with the keys {', '.join(entries)}; got {shown(value)}")
-        for key in value:
-            if key not in entries:
-                raise _unknown(key, tuple(entries))
-        for key, entry in entries.items():
-            has_default = entry.default is not dataclasses.MISSING or entry.default_factory is not dataclasses.MISSING
-            if not has_default and key not in value:
-                meaning = entry.metadata.get("help")
-                raise _Problem(f"missing key {key!r}" + (f": {meaning}" if meaning else ""))
-        pairs = {
-            key: [given, given] if entries[key].metadata.get("interval") and not isinstance(given, list) else given
-            for key, given in value.items()
-        }
+
+def _values(kind: type, data: Any, elsewhere: Collection[str] = ()) -> Dict[str, Any]:
+    """Field name → value, of what `data` gives. Raises _Problem."""
+    known = _fields(kind)
+    if not isinstance(data, Mapping):
+        raise _Problem(f"expected a mapping with the keys {', '.join(known)}; got {shown(data)}")
+    found = {}
+    for key, given in data.items():
+        if key not in known:
+            if key in elsewhere:
+                continue
+            raise _unknown(key, [*known, *sorted({*elsewhere} - {*known})])
+        entry, wanted = known[key]
+        if entry.metadata.get("interval") and not isinstance(given, (list, tuple)):
+            given = [given, given]
         try:
-            found = structure(pairs, kind)
-        except cattrs.ClassValidationError as error:
-            problem, note = error.group_exceptions()[0][0]
-            if not isinstance(problem, _Problem):
-                problem = _Problem(str(problem))
-            raise problem.below(_key(next(e for e in entries.values() if e.name == note.name))) from None
-        for key in value:
-            try:
-                _within(entries[key], getattr(found, entries[key].name))
-            except _Problem as problem:
-                raise problem.below(key) from None
-        return found
+            found[entry.name] = _structured(given, wanted)
+            _within(entry, found[entry.name])
+        except _Problem as problem:
+            raise problem.below(key) from None
+    return found
 
-    return hook
+
+def _made(kind: type, data: Any, elsewhere: Collection[str] = ()) -> Any:
+    values = _values(kind, data, elsewhere)
+    for key, (entry, _) in _fields(kind).items():
+        has_default = entry.default is not dataclasses.MISSING or entry.default_factory is not dataclasses.MISSING
+        if not has_default and entry.name not in values:
+            meaning = entry.metadata.get("help")
+            raise _Problem(f"missing key {key!r}" + (f": {meaning}" if meaning else ""))
+    return kind(**values)
+
+
+def _dataclass_hook(kind: type) -> Callable[[Any, Any], Any]:
+    return lambda data, _: _made(kind, data)
 
 
 _CONVERTER = cattrs.Converter(detailed_validation=True)
@@ -229,11 +219,21 @@ _CONVERTER.register_structure_hook_func(_is_mapping, _mapping)
 _CONVERTER.register_structure_hook_factory(dataclasses.is_dataclass, _dataclass_hook)
 
 
+def _raised(make: Callable[[], Any], where: str, error: Type[Exception]) -> Any:
+    try:
+        return make()
+    except _Problem as problem:
+        path = ""
+        for name in problem.path:
+            path += name if name.startswith("[") else f": {name}"
+        raise error(f"{where}{path}: {problem.text}") from None
+
+
 def read_settings(
     kind: Type[Settings],
     data: Any,
     where: str,
-    error: Type[ValueError] = SettingsError,
+    error: Type[Exception] = SettingsError,
     elsewhere: Collection[str] = (),
 ) -> Settings:
     """A `kind`, a dataclass of typed fields, from a mapping such as YAML or ROS parameters give.
@@ -251,19 +251,17 @@ def read_settings(
         Traceback (most recent call last):
         rt_seg.settings.SettingsError: lens.yaml: focal_length: 'wide' must be a number
     """
-    own = [_key(entry) for entry in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    try:
-        if isinstance(data, Mapping) and elsewhere:
-            for key in data:
-                if key not in own and key not in elsewhere:
-                    raise _unknown(key, sorted({*own, *elsewhere}))
-            data = {key: value for key, value in data.items() if key in own}
-        return _CONVERTER.structure(data, kind)
-    except _Problem as problem:
-        path = ""
-        for name in problem.path:
-            path += name if name.startswith("[") else f": {name}"
-        raise error(f"{where}{path}: {problem.text}") from None
+    return _raised(lambda: _made(kind, data, elsewhere), where, error)
+
+
+def read_values(kind: type, data: Any, where: str, error: Type[Exception] = SettingsError) -> Dict[str, Any]:
+    """As read_settings, of the keys that are there: field name → value. For one of several sources of settings."""
+    return _raised(lambda: _values(kind, data), where, error)
+
+
+def keys_of(kind: type) -> Tuple[str, ...]:
+    """The keys that a settings dataclass has in a file."""
+    return tuple(_fields(kind))
 
 
 def plain_values(entry: Any) -> Dict[str, Any]:
@@ -333,7 +331,7 @@ class _TextLoader(_Loader):
 
 
 def parse_yaml(
-    text: Union[str, bytes], source: str, error: Type[ValueError] = SettingsError, only_text: bool = False
+    text: Union[str, bytes], source: str, error: Type[Exception] = SettingsError, only_text: bool = False
 ) -> Any:
     """Plain values of a YAML text, where `1e-3` is a number; texts where `only_text`. `source` names it in messages.
 
@@ -349,12 +347,12 @@ def parse_yaml(
         raise error(f"{source}: not valid YAML: {problem}") from problem
 
 
-def read_yaml(path: Path, error: Type[ValueError] = SettingsError) -> Any:
-    """The plain values of a YAML file, as parse_yaml. Raises `error` naming the file."""
+def read_yaml(path: Path, error: Type[Exception] = SettingsError, hint: str = "") -> Any:
+    """The plain values of a YAML file, as parse_yaml. Raises `error` naming the file; `hint`: what is there instead."""
     try:
         content = path.read_bytes()
     except OSError as problem:
-        raise error(f"{path}: cannot be read: {problem.strerror}") from problem
+        raise error(f"{path}: cannot be read: {problem.strerror}" + (f"; {hint}" if hint else "")) from problem
     try:
         return parse_yaml(content.decode("utf-8-sig"), str(path), error)
     except UnicodeDecodeError as problem:
@@ -365,18 +363,3 @@ def dump_yaml(data: Any) -> bytes:
     """YAML of plain values in the order of their keys, lists of plain values in one line."""
     text = yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
     return text.encode("utf-8")
-
-
-def table(kind: type, keys: Optional[List[str]] = None) -> List[Tuple[str, Any, str, str]]:
-    """Rows of key, default, what is accepted, and help of the fields of a settings dataclass: for documents."""
-    rows = []
-    for entry in dataclasses.fields(kind):
-        limits = entry.metadata
-        words = ", ".join(map(str, limits.get("accepted") or ()))
-        minimum, maximum = limits.get("minimum"), limits.get("maximum")
-        if not words and (minimum is not None or maximum is not None):
-            words = _range_words(minimum, maximum)
-        default = None if entry.default is dataclasses.MISSING else entry.default
-        if keys is None or entry.name in keys:
-            rows.append((_key(entry), default, words, limits.get("help", "")))
-    return rows

@@ -2,6 +2,7 @@
 import os
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -108,3 +109,15 @@ def test_the_driver_gets_only_arguments_that_it_declares(tmp_path):
     code, output = roslaunch("camera:=realsense", "viewer:=none", "fps:=15", "camera_name:=front", packages=tmp_path)
     assert code == 0, output
     assert set(output.split()[-2:]) == {"/segmentation", "/driver_of_front_at_15"}
+
+
+def test_the_arguments_of_the_camera_are_declared_alike_where_they_are_passed_on():
+    launch = Path(__file__).resolve().parents[2] / "launch"
+    live, camera = (
+        {tag.get("name"): (tag.get("default"), tag.get("doc")) for tag in ElementTree.parse(launch / name).iter("arg")}
+        for name in ("live.launch", "camera.launch")
+    )
+    own = {"camera", "camera_name", "mode", "consumer", "result", "suffix"}
+    passed = set(camera) - own
+    assert len(passed) > 15
+    assert {name: live[name] for name in passed} == {name: camera[name] for name in passed}

@@ -3,15 +3,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rt_seg.atomic_file import write_atomically
 from rt_seg.package_files import named_file, names_of
+from rt_seg.settings import dump_yaml, read_settings, read_values, read_yaml, setting
 from rt_seg_training.nets.registry import HEADS, NETS, PRETRAINED_NETS
 
 SHIPPED = "config/training"
@@ -34,9 +32,8 @@ def _setting(
     choices: tuple = (),
     minimum: float | None = None,
     maximum: float | None = None,
-):
-    metadata = {"help": help_text, "choices": choices, "minimum": minimum, "maximum": maximum}
-    return field(metadata=metadata) if default is dataclasses.MISSING else field(default=default, metadata=metadata)
+) -> Any:
+    return setting(default, help_text, minimum, maximum, choices)
 
 
 @dataclass(frozen=True)
@@ -135,44 +132,11 @@ class TrainingConfiguration:
 
     def save(self, path: Path) -> None:
         """Write all settings as YAML; atomic. Raises OSError."""
-        write_atomically(path, yaml.safe_dump(dataclasses.asdict(self), sort_keys=False).encode("utf-8"))
+        write_atomically(path, dump_yaml(dataclasses.asdict(self)))
 
 
 FIELDS = {entry.name: entry for entry in dataclasses.fields(TrainingConfiguration)}
 _TYPES = {"int": int, "float": float, "str": str, "bool": bool}
-
-
-def _checked(name: str, value: Any, source: str) -> Any:
-    entry = FIELDS[name]
-    expected = _TYPES[str(entry.type)]
-    if expected is float and type(value) is int:
-        value = float(value)
-    if type(value) is not expected:
-        raise ConfigurationError(
-            f"{source}: {name}: {value!r} must be of type {expected.__name__} ({entry.metadata['help']})"
-        )
-    choices, minimum, maximum = (entry.metadata[key] for key in ("choices", "minimum", "maximum"))
-    if choices and value not in choices:
-        raise ConfigurationError(f"{source}: {name}: {value!r} is not accepted; choose from {', '.join(choices)}")
-    if minimum is not None and not value >= minimum:
-        raise ConfigurationError(f"{source}: {name}: {value!r} must be at least {minimum:g}")
-    if maximum is not None and not value <= maximum:
-        raise ConfigurationError(f"{source}: {name}: {value!r} must be at most {maximum:g}")
-    return value
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        shipped = ", ".join(names_of(SHIPPED))
-        text = f"{path}: cannot read the configuration: {error.strerror}; shipped are {shipped}"
-        raise ConfigurationError(text) from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise ConfigurationError(f"{path}: expected a mapping of settings, got {data!r}")
-    return data
 
 
 def load_configuration(path: str | Path, overrides: dict[str, Any] | None = None) -> TrainingConfiguration:
@@ -181,18 +145,11 @@ def load_configuration(path: str | Path, overrides: dict[str, Any] | None = None
     Raises ConfigurationError, naming file, key and accepted values, for anything unknown, missing or ill-typed.
     """
     path = named_file(path, SHIPPED)
-    values: dict[str, Any] = {}
-    for source, settings in ((str(path), _read_yaml(path)), ("command line", overrides or {})):
-        for name, value in settings.items():
-            if name not in FIELDS:
-                close = difflib.get_close_matches(str(name), FIELDS, n=1)
-                hint = f"did you mean {close[0]!r}? " if close else ""
-                raise ConfigurationError(f"{source}: unknown key {name!r}; {hint}accepted are {', '.join(FIELDS)}")
-            values[name] = _checked(name, value, source)
-    missing = [name for name, entry in FIELDS.items() if entry.default is dataclasses.MISSING and name not in values]
-    if missing:
-        raise ConfigurationError(f"{path}: missing key {', '.join(map(repr, missing))}")
-    configuration = TrainingConfiguration(**values)
+    data = read_yaml(path, ConfigurationError, f"shipped are {', '.join(names_of(SHIPPED))}")
+    values = read_values(TrainingConfiguration, data, str(path), ConfigurationError)
+    values.update(read_values(TrainingConfiguration, overrides or {}, "command line", ConfigurationError))
+    # What is read is read again as a whole: then keys that are in neither source are missing.
+    configuration = read_settings(TrainingConfiguration, values, str(path), ConfigurationError)
     if configuration.scale_min > configuration.scale_max:
         raise ConfigurationError(
             f"{path}: scale_min {configuration.scale_min} is above scale_max {configuration.scale_max}"
@@ -219,8 +176,8 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
             f"--{name.replace('_', '-')}",
             dest=name,
             type=boolean if kind is bool else kind,
-            choices=entry.metadata["choices"] or None,
+            choices=entry.metadata["accepted"] or None,
             default=argparse.SUPPRESS,
-            metavar=None if entry.metadata["choices"] else kind.__name__.upper(),
+            metavar=None if entry.metadata["accepted"] else kind.__name__.upper(),
             help=entry.metadata["help"],
         )

@@ -7,11 +7,12 @@ from typing import Tuple
 
 import numpy as np
 
+from rt_seg.setting_field import setting
 from rt_seg.simulation.classes import BACKGROUND
-from rt_seg.simulation.recipe_settings import Count, Range, choice, setting
 from rt_seg.simulation.scene import FAR, NEAR
 from rt_seg.simulation.scene_builder import SPREAD, SceneBuilder, numbers, yaw_quaternion
 from rt_seg.simulation.textures import PATTERNS
+from rt_seg.simulation.value_ranges import Count, Range
 
 TABLE_HEIGHT = 0.74
 
@@ -20,15 +21,15 @@ TABLE_HEIGHT = 0.74
 class Room:
     """What surrounds the objects; colours and sizes are drawn at random."""
 
-    spread: float = setting(SPREAD, 0.01, 0.5)
+    spread: float = setting(SPREAD, minimum=0.01, maximum=0.5)
     """Metres from the middle of the table within which things are placed."""
-    table: str = choice("any", ("any", *PATTERNS))
+    table: str = setting("any", accepted=("any", *PATTERNS))
     """Pattern of the table top."""
-    table_color: Tuple[int, ...] = setting((), 0, 255, whole=True)
+    table_color: Tuple[int, ...] = setting((), minimum=0, maximum=255, length=3)
     """Red, green, blue, which varies a little; without it any colour."""
-    furniture: Count = setting((0, 3), 0, 20, whole=True)
+    furniture: Count = setting((0, 3), minimum=0, maximum=20, interval=True)
     """Boxes that stand about."""
-    papers: Count = setting((0, 2), 0, 20, whole=True)
+    papers: Count = setting((0, 2), minimum=0, maximum=20, interval=True)
     """Sheets on the table, which are background."""
 
 
@@ -36,12 +37,12 @@ class Room:
 class Lights:
     """The lights; their places and tints are drawn at random."""
 
-    count: Count = setting((1, 3), 1, 7, whole=True)
-    strength: Range = setting((0.55, 0.95), 0, 2)
+    count: Count = setting((1, 3), minimum=1, maximum=7, interval=True)
+    strength: Range = setting((0.55, 0.95), minimum=0, maximum=2, interval=True)
     """Of all lights together, about."""
-    ambient: Range = setting((0.15, 0.4), 0, 1)
+    ambient: Range = setting((0.15, 0.4), minimum=0, maximum=1, interval=True)
     """Light from everywhere, which softens the shadows."""
-    shadows: float = setting(0.85, 0, 1)
+    shadows: float = setting(0.85, minimum=0, maximum=1)
     """Share of the scenes in which a light casts shadows."""
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Tuple
 
 from rt_seg.labels import Label, LabelSet
+from rt_seg.setting_field import setting
 from rt_seg.simulation.classes import BACKGROUND
-from rt_seg.simulation.recipe_settings import Count, Range, Vector, choice, setting
 from rt_seg.simulation.room import Lights, Room
 from rt_seg.simulation.sensor import SensorModel
+from rt_seg.simulation.value_ranges import Count, Range, Vector
 
 SHAPES = ("box", "cylinder", "sphere", "ellipsoid", "capsule", "cup")
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254}
@@ -24,22 +25,21 @@ LARGEST, SMALLEST = 0.5, 0.003
 class Body:
     """A piece of an object with a class of its own: a mesh file or a primitive shape, in the object's axes (z up)."""
 
-    name: str
-    """Its class; `class` in YAML."""
+    name: str = setting(help_text="its class", key="class")
     mesh: str = ""
     """STL or OBJ file; a relative path starts at the recipe's folder."""
-    unit: str = choice("mm", tuple(UNITS))
+    unit: str = setting("mm", accepted=tuple(UNITS))
     """What a 1 in the mesh file is."""
-    shape: str = choice("", SHAPES)
+    shape: str = setting("", accepted=SHAPES)
     """In place of a mesh. A cup is open at the top: the lining of a hole."""
-    size: Vector = setting((0.0, 0.0, 0.0), 0.0005, LARGEST)
+    size: Vector = setting((0.0, 0.0, 0.0), minimum=0.0005, maximum=LARGEST)
     """Of a shape: whole width, depth and height in metres. A sphere has the width; what is round about z has it too."""
-    position: Vector = setting((0.0, 0.0, 0.0), -LARGEST, LARGEST)
+    position: Vector = setting((0.0, 0.0, 0.0), minimum=-LARGEST, maximum=LARGEST)
     """Of a shape's middle, or of a mesh's origin; metres."""
-    rotation: Vector = setting((0.0, 0.0, 0.0), -360, 360)
+    rotation: Vector = setting((0.0, 0.0, 0.0), minimum=-360, maximum=360)
     """Degrees about x, then y, then z."""
-    material: str = choice("any", ("any", "metal", "plastic", "wood", "dark"))
-    color: Tuple[int, ...] = setting((), 0, 255, whole=True)
+    material: str = setting("any", accepted=("any", "metal", "plastic", "wood", "dark"))
+    color: Tuple[int, ...] = setting((), minimum=0, maximum=255, length=3)
     """Red, green, blue, which varies a little; without it any colour that the material has."""
 
 
@@ -47,12 +47,12 @@ class Body:
 class SceneObject:
     """What is placed as one, so many times in a scene."""
 
-    bodies: Tuple[Body, ...]
-    count: Count = setting((1, 3), 0, 100, whole=True)
+    bodies: Tuple[Body, ...] = ()
+    count: Count = setting((1, 3), minimum=0, maximum=100, interval=True)
     """Least and most of them in a scene."""
-    scale: Range = setting((1.0, 1.0), 0.05, 20)
+    scale: Range = setting((1.0, 1.0), minimum=0.05, maximum=20, interval=True)
     """Smallest and largest factor on its size."""
-    pose: str = choice("resting", ("resting", "upright"))
+    pose: str = setting("resting", accepted=("resting", "upright"))
     """resting: as it comes to rest when it is dropped; upright: as its file has it, z up."""
 
 
@@ -60,24 +60,23 @@ class SceneObject:
 class Clutter:
     """Things of no interest: mugs, balls, lumps."""
 
-    count: Count = setting((2, 5), 0, 30, whole=True)
-    name: str = BACKGROUND
-    """Their class; `class` in YAML."""
+    count: Count = setting((2, 5), minimum=0, maximum=30, interval=True)
+    name: str = setting(BACKGROUND, "their class", key="class")
 
 
 @dataclass(frozen=True)
 class Camera:
     """Image size, lens, and where the camera is."""
 
-    width: int = setting(640, 32, 4096, whole=True)
-    height: int = setting(480, 32, 4096, whole=True)
-    focal_length: Range = setting((606.0, 622.0), 100, 5000)
+    width: int = setting(640, minimum=32, maximum=4096)
+    height: int = setting(480, minimum=32, maximum=4096)
+    focal_length: Range = setting((606.0, 622.0), minimum=100, maximum=5000, interval=True)
     """Pixels at a width of 640."""
-    distance: Range = setting((0.45, 1.1), 0.1, 3)
+    distance: Range = setting((0.45, 1.1), minimum=0.1, maximum=3, interval=True)
     """From the middle of the table, metres; near views are more frequent."""
-    elevation: Range = setting((28.0, 85.0), 5, 90)
+    elevation: Range = setting((28.0, 85.0), minimum=5, maximum=90, interval=True)
     """Above the table, degrees."""
-    roll: float = setting(5.0, 0, 60)
+    roll: float = setting(5.0, minimum=0, maximum=60)
     """Standard deviation, degrees."""
 
 

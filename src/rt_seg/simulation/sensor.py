@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from rt_seg.cameras.frame import Intrinsics
-from rt_seg.simulation.recipe_settings import Range, flag, setting
+from rt_seg.setting_field import setting
+from rt_seg.simulation.value_ranges import Range
 
 BASELINE = 0.050
 """Distance between the two infrared imagers of a D435, metres (Intel RealSense D400 series data sheet)."""
@@ -33,15 +34,15 @@ MINIMUM_DEPTH, MAXIMUM_DEPTH = 0.28, 6.0
 class SensorModel:
     """The camera; the defaults are a D435."""
 
-    color_noise: Range = setting((1.0, 4.5), 0, 50)
+    color_noise: Range = setting((1.0, 4.5), minimum=0, maximum=50, interval=True)
     """Read noise of the colour image, levels of 255; shot noise grows with it."""
-    depth_error: Range = setting((0.7, 1.6), 0, 20)
+    depth_error: Range = setting((0.7, 1.6), minimum=0, maximum=20, interval=True)
     """Factor on the stereo matching error of SUBPIXEL pixels."""
-    baseline: float = setting(BASELINE, 0.001, 1)
+    baseline: float = setting(BASELINE, minimum=0.001, maximum=1)
     """Metres between the infrared imagers: 0.050 of a D435, 0.055 of a D415, 0.095 of a D455."""
-    depth_range: Range = setting((MINIMUM_DEPTH, MAXIMUM_DEPTH), 0, 60)
+    depth_range: Range = setting((MINIMUM_DEPTH, MAXIMUM_DEPTH), minimum=0, maximum=60, interval=True)
     """In which depth is measured, metres."""
-    holes: bool = flag(True)
+    holes: bool = setting(True)
     """Whether depth is missing at edges, in stereo shadows, on mirrors and on what is dark."""
 
 

@@ -6,7 +6,7 @@ import yaml
 
 from rt_seg.cameras.frame import Placement
 from rt_seg.ros.camera.start_cameras import Extrinsic, StartSettings, launch_files, read_cameras
-from rt_seg.ros.settings import SettingsError
+from rt_seg.settings import SettingsError
 
 EXTRINSIC = {"parent": "base", "translation": [0, 0, 1], "rotation": [0, 0, 0, 1]}
 
@@ -20,26 +20,28 @@ def written(folder, cameras):
 def test_a_camera_has_defaults_and_an_extrinsic_where_given(tmp_path):
     (camera,) = read_cameras(written(tmp_path, [{"name": "front", "extrinsic": EXTRINSIC}]))
     assert (camera.source, camera.serial, camera.bundle) == ("realsense", "", "tabletop")
-    assert camera.extrinsic == Extrinsic("base", Placement((0.0, 0.0, 1.0)))
+    assert camera.extrinsic == Extrinsic("base", (0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0))
+    assert camera.extrinsic.placement == Placement((0.0, 0.0, 1.0))
 
 
 @pytest.mark.parametrize(
     "cameras, message",
     [
         ([], "list of cameras"),
-        ([{"name": "a", "colour": 1}], "unknown key colour; accepted are name, source"),
-        ([{"serial": "1"}], "name is None"),
-        ([{"name": "a", "serial": 12}], "digits in quotes"),
+        ([{"name": "a", "colour": 1}], "unknown key 'colour'; accepted are name, source"),
+        ([{"serial": "1"}], "missing key 'name'"),
+        ([{"name": "a", "serial": 12}], "serial: 12 must be text; put it in quotes"),
+        ([{"name": "a", 1: 2}], "unknown key 1; accepted are name, source"),
         ([{"name": "a/b"}], "letters, digits"),
         ([{"name": "a", "source": "kinect"}], "accepted are realsense, realsense_sdk, webcam"),
-        ([{"name": "a", "source": "webcam", "arguments": ["fps"]}], "accepted are arguments of camera.launch, as"),
+        ([{"name": "a", "source": "webcam", "arguments": ["fps"]}], "arguments: .* must be a mapping"),
         ([{"name": "a", "source": "webcam", "arguments": {"camera_name": "b"}}], "camera_name: 'b' cannot be meant"),
         ([{"name": "a", "source": "webcam", "arguments": {"fps": [1]}}], r"fps: \[1\] cannot be meant"),
         ([{"name": "a", "source": "none"}, {"name": "a", "source": "none"}], "must differ"),
         ([{"name": "a", "serial": "1"}, {"name": "b", "serial": "1"}], "serial numbers that differ"),
         ([{"name": "a", "extrinsic": {**EXTRINSIC, "rotation": [0, 0, 0, 2]}}], "no unit quaternion"),
-        ([{"name": "a", "extrinsic": {**EXTRINSIC, "translation": [0, 0]}}], "accepted are 3 numbers"),
-        ([{"name": "a", "extrinsic": {"parent": "base"}}], "exactly parent, translation and rotation"),
+        ([{"name": "a", "extrinsic": {**EXTRINSIC, "translation": [0, 0]}}], "translation: .* a list of 3 entries"),
+        ([{"name": "a", "extrinsic": {"parent": "base"}}], "extrinsic: missing key 'translation'"),
     ],
 )
 def test_what_cannot_be_meant_is_named_with_the_file_and_what_is_accepted(tmp_path, cameras, message):

@@ -170,8 +170,8 @@ def test_another_background_keeps_the_object_and_takes_its_own_depth():
     "text, message",
     [
         ("rotat: 3", "unknown key 'rotat'; did you mean 'rotate'?"),
-        ("rotate: much", "rotate: 'much' must be of type float"),
-        ("rotate: 181", "rotate: 181.0 is outside 0 to 180"),
+        ("rotate: much", "rotate: 'much' must be a number"),
+        ("rotate: 181", "rotate: 181.0 must be from 0 to 180"),
         ("{scale_min: 2, scale_max: 1}", "scale_min 2 is above scale_max 1"),
         ("background_share: 0.5", "needs backgrounds"),
         ("[1]", "expected a mapping"),

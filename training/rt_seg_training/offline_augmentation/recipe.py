@@ -2,22 +2,20 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from rt_seg.package_files import named_file
+from rt_seg.package_files import named_file, names_of
+from rt_seg.settings import read_settings, read_yaml, setting
 
 
 class RecipeError(ValueError):
     """A recipe is not usable; the text names the file, the key and what is accepted."""
 
 
-def _setting(default: Any, minimum: float, maximum: float):
-    return field(default=default, metadata={"minimum": minimum, "maximum": maximum})
+def _setting(default: Any, minimum: float, maximum: float) -> Any:
+    return setting(default, minimum=minimum, maximum=maximum)
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Recipe:
     label_jitter: float = _setting(0.0, 0, 1)
     """Change of hue (of a half turn), saturation and brightness of the labelled area alone."""
 
-    backgrounds: str = field(default="", metadata={})
+    backgrounds: str = ""
     """Folder of images (searched through) behind the objects; `depth/<name>.png` beside `rgb/` is their depth."""
     background_share: float = _setting(0.0, 0, 1)
 
@@ -72,32 +70,9 @@ class Recipe:
 
 
 SHIPPED = "config/augmentation"
-_FIELDS = {entry.name: entry for entry in dataclasses.fields(Recipe)}
-_TYPES = {"int": int, "float": float, "str": str}
-
-
-def _checked(name: str, value: Any, source: str) -> Any:
-    expected = _TYPES[str(_FIELDS[name].type)]
-    if expected is float and type(value) is int:
-        value = float(value)
-    if type(value) is not expected:
-        raise RecipeError(f"{source}: {name}: {value!r} must be of type {expected.__name__}")
-    limits = _FIELDS[name].metadata
-    if limits and not limits["minimum"] <= value <= limits["maximum"]:
-        raise RecipeError(f"{source}: {name}: {value!r} is outside {limits['minimum']:g} to {limits['maximum']:g}")
-    return value
-
-
 def recipe_from_dict(data: Any, source: str) -> Recipe:
     """A recipe of its YAML form; `source` names the file in errors. Raises RecipeError."""
-    if not isinstance(data, dict):
-        raise RecipeError(f"{source}: expected a mapping of settings, got {data!r}")
-    for name in data:
-        if name not in _FIELDS:
-            close = difflib.get_close_matches(str(name), _FIELDS, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise RecipeError(f"{source}: unknown key {name!r}; {hint}accepted are {', '.join(_FIELDS)}")
-    recipe = Recipe(**{name: _checked(name, value, source) for name, value in data.items()})
+    recipe = read_settings(Recipe, data, source, RecipeError)
     for low, high in (("scale_min", "scale_max"), ("paste_scale_min", "paste_scale_max")):
         if getattr(recipe, low) > getattr(recipe, high):
             raise RecipeError(f"{source}: {low} {getattr(recipe, low):g} is above {high} {getattr(recipe, high):g}")
@@ -112,12 +87,7 @@ def load_recipe(path: Path) -> Recipe:
     A relative `backgrounds` is taken from the recipe's own folder. Raises RecipeError.
     """
     path = named_file(path, SHIPPED)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot read the recipe: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid YAML: {error}") from error
+    data = read_yaml(path, RecipeError, f"shipped are {', '.join(names_of(SHIPPED))}")
     recipe = recipe_from_dict(data, str(path))
     if recipe.backgrounds:
         recipe = dataclasses.replace(recipe, backgrounds=str((path.parent / recipe.backgrounds).resolve()))

@@ -1,7 +1,7 @@
 """Publishes any camera under the topic contract of realsense2_camera, and reopens it when it is lost."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -15,7 +15,7 @@ from rt_seg.ros.camera.camera_publisher import CameraPublisher
 from rt_seg.ros.camera_topics import COLOR
 from rt_seg.ros.launch_end import end_launch
 from rt_seg.ros.master_watch import MasterWatch
-from rt_seg.ros.settings import SettingsError, read_settings
+from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """rosrun rt_seg camera_node _source:=webcam _device:=0
 rosrun rt_seg camera_node _source:=realsense_sdk _width:=848 _height:=480
@@ -35,24 +35,24 @@ REMINDER = 10.0
 class CameraSettings:
     """Private parameters; launch/camera.launch explains them."""
 
-    source: str = field(default="realsense_sdk", metadata={"accepted": SOURCES})
+    source: str = setting("realsense_sdk", accepted=SOURCES)
     camera: str = "camera"
     serial_no: str = ""
     sdk_recording: str = ""
-    width: int = field(default=640, metadata={"range": (1, 16384)})
-    height: int = field(default=480, metadata={"range": (1, 16384)})
-    fps: int = field(default=30, metadata={"range": (1, 1000)})
+    width: int = setting(640, minimum=1, maximum=16384)
+    height: int = setting(480, minimum=1, maximum=16384)
+    fps: int = setting(30, minimum=1, maximum=1000)
     initial_reset: bool = False
     filters: str = ""
-    clip_distance: float = field(default=-1.0, metadata={"range": (-100.0, 100.0)})
+    clip_distance: float = setting(-2.0, minimum=-100.0, maximum=100.0)
     options: str = ""
     json_file: str = ""
     device: str = "0"
     video: str = ""
-    speed: float = field(default=1.0, metadata={"range": (0.01, 100.0)})
+    speed: float = setting(1.0, minimum=0.01, maximum=100.0)
     calibration: str = ""
     loop: bool = False
-    seed: int = field(default=3, metadata={"range": (0, 2**31)})
+    seed: int = setting(3, minimum=0, maximum=2**31)
     recipe: str = ""
 
 

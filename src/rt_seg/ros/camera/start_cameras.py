@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import roslaunch
 import rospkg
 import rospy
-import yaml
 from tf2_msgs.msg import TFMessage
 
 from rt_seg.cameras.errors import CameraError
@@ -20,7 +19,7 @@ from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.ros.caller_folder import caller_bundle, caller_path
 from rt_seg.ros.camera_frames import static_transform
 from rt_seg.ros.launch_end import end_launch
-from rt_seg.ros.settings import SettingsError, read_settings
+from rt_seg.settings import SettingsError, read_settings, read_yaml, setting, shown
 
 EXAMPLE = """rosrun rt_seg start_cameras _cameras:=config/cameras.yaml _config:=config/segmentation.yaml
 
@@ -39,19 +38,31 @@ class Extrinsic:
     """Where a camera's link frame is in `parent`."""
 
     parent: str
-    placement: Placement
+    translation: Tuple[float, float, float] = setting(help_text="metres")
+    rotation: Tuple[float, float, float, float] = setting(help_text="unit quaternion x y z w, as [0, 0, 0, 1]")
+
+    @property
+    def placement(self) -> Placement:
+        """Translation and rotation."""
+        return Placement(self.translation, self.rotation)
 
 
 @dataclass(frozen=True)
 class CameraEntry:
     """One camera of the file."""
 
-    name: str
-    source: str = "realsense"
+    name: str = setting(help_text="namespace of its topics")
+    source: str = setting("realsense", accepted=SOURCES)
     serial: str = ""
     bundle: str = "tabletop"
     extrinsic: Optional[Extrinsic] = None
-    arguments: Tuple[Tuple[str, str], ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Of camera.launch."""
+
+
+@dataclass(frozen=True)
+class _CamerasFile:
+    cameras: Tuple[CameraEntry, ...] = setting(help_text="list of cameras, or connected; see config/cameras.yaml")
 
 
 @dataclass(frozen=True)
@@ -63,33 +74,20 @@ class StartSettings:
     mode: str = "live"
 
 
-def _numbers(value: Any, count: int, where: str) -> Any:
-    if not isinstance(value, list) or len(value) != count or not all(type(item) in (int, float) for item in value):
-        raise SettingsError(f"{where} is {value!r}; accepted are {count} numbers")
-    return tuple(float(item) for item in value)
-
-
-def _read_extrinsic(value: Any, where: str) -> Extrinsic:
-    if not isinstance(value, dict) or set(value) != {"parent", "translation", "rotation"}:
-        raise SettingsError(f"{where} is {value!r}; accepted are exactly parent, translation and rotation")
-    rotation = _numbers(value["rotation"], 4, f"{where}: rotation")
-    if abs(sum(item * item for item in rotation) - 1.0) > 0.01:
-        raise SettingsError(f"{where}: rotation {list(rotation)} is no unit quaternion x y z w, as [0, 0, 0, 1] is")
-    translation = _numbers(value["translation"], 3, f"{where}: translation")
-    return Extrinsic(str(value["parent"]), Placement(translation, rotation))
-
-
-def _read_arguments(value: Any, where: str) -> Tuple[Tuple[str, str], ...]:
-    """Arguments of camera.launch, as text."""
-    if not isinstance(value, dict):
-        raise SettingsError(f"{where} is {value!r}; accepted are arguments of camera.launch, as {{width: 848}}")
-    for name, entry in value.items():
-        if not isinstance(name, str) or name in OWN_ARGUMENTS or not isinstance(entry, (str, int, float)):
+def _check_camera(camera: CameraEntry, where: str) -> None:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", camera.name):
+        raise SettingsError(f"{where}: name {shown(camera.name)} is no name of a namespace: letters, digits and _")
+    extrinsic = camera.extrinsic
+    if extrinsic is not None and abs(sum(item * item for item in extrinsic.rotation) - 1.0) > 0.01:
+        raise SettingsError(
+            f"{where}: extrinsic: rotation {list(extrinsic.rotation)} is no unit quaternion x y z w, as [0, 0, 0, 1] is"
+        )
+    for name, value in camera.arguments.items():
+        if name in OWN_ARGUMENTS or not isinstance(value, (str, int, float)):
             raise SettingsError(
-                f"{where}: {name}: {entry!r} cannot be meant; accepted are arguments of camera.launch other than "
-                f"{', '.join(OWN_ARGUMENTS)}, with a text or a number"
+                f"{where}: arguments: {name}: {shown(value)} cannot be meant; accepted are arguments of camera.launch "
+                f"other than {', '.join(OWN_ARGUMENTS)}, with a text or a number"
             )
-    return tuple((name, str(entry)) for name, entry in value.items())
 
 
 def connected_cameras() -> List[CameraEntry]:
@@ -107,20 +105,32 @@ def connected_cameras() -> List[CameraEntry]:
             source=source,
             serial=serial,
             bundle="indoor" if source == "realsense_sdk" else "tabletop",
-            arguments=(("device", device),) if device else (),
+            arguments={"device": device} if device else {},
         )
         for number, (source, serial, device) in enumerate(found, 1)
     ]
 
 
-def read_cameras(path: Path) -> List[CameraEntry]:
+def _check_camera(camera: CameraEntry, where: str) -> None:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", camera.name):
+        raise SettingsError(f"{where}: name {shown(camera.name)} is no name of a namespace: letters, digits and _")
+    extrinsic = camera.extrinsic
+    if extrinsic is not None and abs(sum(item * item for item in extrinsic.rotation) - 1.0) > 0.01:
+        raise SettingsError(
+            f"{where}: extrinsic: rotation {list(extrinsic.rotation)} is no unit quaternion x y z w, as [0, 0, 0, 1] is"
+        )
+    for name, value in camera.arguments.items():
+        if name in OWN_ARGUMENTS or not isinstance(value, (str, int, float)):
+            raise SettingsError(
+                f"{where}: arguments: {name}: {shown(value)} cannot be meant; accepted are arguments of camera.launch "
+                f"other than {', '.join(OWN_ARGUMENTS)}, with a text or a number"
+            )
+
+
+def read_cameras(path: Path) -> Sequence[CameraEntry]:
     """The cameras of a YAML file. Raises SettingsError naming file, camera, key and what is accepted."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}") from error
-    entries = data.get("cameras") if isinstance(data, dict) and set(data) == {"cameras"} else None
-    if entries == CONNECTED:
+    data = read_yaml(path)
+    if data == {"cameras": CONNECTED}:
         connected = connected_cameras()
         if not connected:
             raise SettingsError(
@@ -128,34 +138,16 @@ def read_cameras(path: Path) -> List[CameraEntry]:
                 "the reason. Cameras of other kinds are listed in the file, as it shows"
             )
         return connected
-    if not isinstance(entries, list) or not entries:
-        raise SettingsError(
-            f"{path}: expected the one key 'cameras' with a list of cameras, or {CONNECTED}; see config/cameras.yaml"
-        )
-    cameras = []
-    for index, entry in enumerate(entries):
-        where = f"{path}: cameras[{index}]"
-        unknown = sorted(set(entry) - set(KEYS)) if isinstance(entry, dict) else [repr(entry)]
-        if unknown:
-            raise SettingsError(f"{where}: unknown key {unknown[0]}; accepted are {', '.join(KEYS)}")
-        values = {"source": "realsense", "serial": "", "bundle": "tabletop", "extrinsic": None,
-                  "arguments": {}, **entry}  # fmt: skip
-        for key in ("name", "source", "serial", "bundle"):
-            if not isinstance(values.get(key), str):
-                raise SettingsError(f"{where}: {key} is {values.get(key)!r}; accepted is text (digits in quotes)")
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", values["name"]):
-            raise SettingsError(f"{where}: name {values['name']!r} is no name of a namespace: letters, digits and _")
-        if values["source"] not in SOURCES:
-            raise SettingsError(f"{where}: source {values['source']!r} is not known; accepted are {', '.join(SOURCES)}")
-        if values["extrinsic"] is not None:
-            values["extrinsic"] = _read_extrinsic(values["extrinsic"], f"{where}: extrinsic")
-        values["arguments"] = _read_arguments(values["arguments"], f"{where}: arguments")
-        cameras.append(CameraEntry(**values))
+    cameras = read_settings(_CamerasFile, data, str(path)).cameras
+    if not cameras:
+        raise SettingsError(f"{path}: cameras: expected a list of cameras, or {CONNECTED}; see config/cameras.yaml")
+    for index, camera in enumerate(cameras):
+        _check_camera(camera, f"{path}: cameras[{index}]")
     names = [camera.name for camera in cameras]
     if len(set(names)) != len(names):
         raise SettingsError(f"{path}: the names {', '.join(names)} must differ")
     drivers = [camera.serial for camera in cameras
-               if camera.source in ("realsense", "realsense_sdk") and "sdk_recording" not in dict(camera.arguments)]
+               if camera.source in ("realsense", "realsense_sdk") and "sdk_recording" not in camera.arguments]
     if len(drivers) > 1 and ("" in drivers or len(set(drivers)) != len(drivers)):
         raise SettingsError(
             f"{path}: {len(drivers)} RealSense need serial numbers that differ, and have {drivers}; "
@@ -164,7 +156,7 @@ def read_cameras(path: Path) -> List[CameraEntry]:
     return cameras
 
 
-def launch_files(cameras: List[CameraEntry], settings: StartSettings, package: Path) -> List[Tuple[str, List[str]]]:
+def launch_files(cameras: Sequence[CameraEntry], settings: StartSettings, package: Path) -> List[Tuple[str, List[str]]]:
     """Launch file and arguments of everything to start."""
     files = []
     for camera in cameras:
@@ -176,12 +168,12 @@ def launch_files(cameras: List[CameraEntry], settings: StartSettings, package: P
         if camera.source == "recording":
             node = f"/{camera.name}/segmentation"
             driver += [f"mode:={settings.mode}", f"consumer:={node}", f"result:={node}/mask"]
-        driver += [f"{name}:={value}" for name, value in camera.arguments]
+        driver += [f"{name}:={value}" for name, value in camera.arguments.items()]
         files.append((str(package / "launch" / "camera.launch"), driver))
     return files
 
 
-def transforms(cameras: List[CameraEntry]) -> TFMessage:
+def transforms(cameras: Sequence[CameraEntry]) -> TFMessage:
     """The extrinsics as static transforms."""
     return TFMessage(
         [static_transform(camera.extrinsic.parent, f"{camera.name}_link", camera.extrinsic.placement)

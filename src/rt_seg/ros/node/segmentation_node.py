@@ -4,8 +4,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field, fields
-from typing import Deque, List, Optional, Tuple, Union
+from dataclasses import fields
+from typing import Deque, List, Optional, Union
 
 # Before NumPy, which it sets up.
 import rt_seg.ros.node.threads  # noqa: F401
@@ -20,7 +20,6 @@ from rt_seg.bundle import BundleError
 from rt_seg.cameras.frame import Intrinsics
 from rt_seg.cfg import SegmentationConfig
 from rt_seg.command_line import BAD_INPUT, node_arguments
-from rt_seg.engines import PRECISIONS
 from rt_seg.msg import FrameTiming
 from rt_seg.recordings.image_messages import (
     ConversionError,
@@ -44,42 +43,18 @@ from rt_seg.ros.node.frame_saver import FrameSaver
 from rt_seg.ros.node.model import EngineSettings, Model, load_model
 from rt_seg.ros.node.outputs import CLASS_SETTINGS, Outputs
 from rt_seg.ros.node.results_thread import ResultsThread
+from rt_seg.ros.node.segmentation_settings import RAW, SegmentationSettings, read_all_settings
 from rt_seg.ros.node.services import Services
-from rt_seg.ros.settings import SettingsError, read_settings
-from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES, Pair
+from rt_seg.ros.synchronizer import EVERY_FRAME, Pair
+from rt_seg.settings import SettingsError
 from rt_seg.sized_segmenter import AUTO, FULL
 
 EXAMPLE = """rosrun rt_seg segmentation_node _bundle:=models/indoor color/image_raw:=/camera/color/image_raw
 
 `roslaunch rt_seg live.launch` starts it with a camera; config/segmentation.yaml explains the parameters."""
 
-OLD_NAMES = {"least_area": "min_area"}
-"""Parameters that had another name in the release before."""
-RAW = "raw"
 RECENT = 300
 """Images whose times of inference the percentiles in the diagnostics are of."""
-
-
-@dataclass(frozen=True)
-class SegmentationSettings:
-    """Private parameters of the node that hold from start to end; config/segmentation.yaml explains them."""
-
-    bundle: str
-    runtime: str = "auto"
-    precision: str = field(default="auto", metadata={"accepted": PRECISIONS})
-    threads: int = field(default=0, metadata={"range": (0, 1024)})
-    input_size: str = AUTO
-    mode: str = field(default=LIVE, metadata={"accepted": MODES})
-    color_transport: str = field(default=RAW, metadata={"accepted": (RAW, "compressed")})
-    depth_transport: str = field(default=RAW, metadata={"accepted": (RAW, "compressedDepth")})
-    use_depth: bool = True
-    slop: float = field(default=0.01, metadata={"range": (0.0, 1.0)})
-    depth_timeout: float = field(default=1.0, metadata={"range": (0.05, 60.0)})
-    target_frame: str = ""
-    save_folder: str = "~/rt_seg_frames"
-    save_limit: int = field(default=2000, metadata={"range": (1, 10**7)})
-    save_interval: float = field(default=5.0, metadata={"range": (0.0, 86400.0)})
-    diagnostic_period: float = field(default=1.0, metadata={"range": (0.1, 60.0)})
 
 
 class _Exchange:
@@ -413,19 +388,6 @@ def engine_settings(settings: SegmentationSettings) -> EngineSettings:
     return EngineSettings(settings.runtime, settings.precision, settings.threads, size)
 
 
-def read_all_settings(parameters: dict, where: str) -> Tuple[SegmentationSettings, AdjustableSettings]:
-    """Both kinds of settings from the node's parameters. Raises SettingsError."""
-    parameters = dict(parameters)
-    for old, new in OLD_NAMES.items():
-        if old in parameters:
-            rospy.logwarn(f"{where}: parameter {old!r} is called {new!r} now; the old name goes with the next release")
-            parameters[new] = parameters.pop(old)
-    return (
-        read_settings(SegmentationSettings, parameters, where, AdjustableSettings),
-        read_settings(AdjustableSettings, parameters, where, SegmentationSettings),
-    )
-
-
 def main() -> int:
     """Run the node; returns the exit code: 0 after a shutdown, 2 when settings or model bundle cannot be used, 1 when
     the ROS master was restarted."""
@@ -433,7 +395,7 @@ def main() -> int:
     rospy.init_node("segmentation")
     master = MasterWatch()
     try:
-        settings, adjustable = read_all_settings(rospy.get_param("~", {}), f"node {rospy.get_name()}")
+        settings, adjustable = read_all_settings(rospy.get_param("~", {}), f"node {rospy.get_name()}", rospy.logwarn)
         model = load_model(settings.bundle, engine_settings(settings))
     except (SettingsError, BundleError) as error:
         rospy.logfatal(str(error))

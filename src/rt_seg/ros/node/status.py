@@ -4,7 +4,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Deque, Dict, List, Optional
 
 import numpy as np
@@ -24,7 +24,7 @@ from rt_seg.ros.camera.start_cameras import read_cameras
 from rt_seg.ros.camera_topics import COLOR, GROUND_TRUTH, GROUND_TRUTH_LABELS, RECEIVE_BUFFER
 from rt_seg.ros.label_messages import labels_of
 from rt_seg.ros.node import diagnostics
-from rt_seg.ros.settings import SettingsError, read_settings
+from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """rosrun rt_seg status _snapshot:=snapshot.png _period:=2
 
@@ -53,7 +53,7 @@ class StatusSettings:
     """
 
     snapshot: str
-    period: float = field(default=1.0, metadata={"range": (0.1, 3600.0)})
+    period: float = setting(1.0, minimum=0.1, maximum=3600.0)
     cameras: str = ""
 
 

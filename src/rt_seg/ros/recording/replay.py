@@ -4,7 +4,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Iterator, Optional, Tuple, Union
 
@@ -26,8 +26,8 @@ from rt_seg.ros.publishing import create_publisher
 from rt_seg.ros.recording.bag_writer import CAMERA
 from rt_seg.ros.recording.demo import demo_recording
 from rt_seg.ros.recording.framesets import MESSAGE_TYPES, Frameset, RecordingError, read_framesets
-from rt_seg.ros.settings import SettingsError, read_settings
 from rt_seg.ros.synchronizer import EVERY_FRAME, LIVE, MODES
+from rt_seg.settings import SettingsError, read_settings, setting
 from rt_seg.simulation.errors import SimulationError
 
 EXAMPLE = """rosrun rt_seg replay _recording:=recordings/demo.bag _loop:=true
@@ -63,16 +63,16 @@ class ReplaySettings:
 
     recording: str
     camera: str = CAMERA
-    rate: float = field(default=30.0, metadata={"range": (0.1, 1000.0)})
+    rate: float = setting(30.0, minimum=0.1, maximum=1000.0)
     loop: bool = False
     clock: bool = False
-    duration: float = field(default=0.0, metadata={"range": (0.0, 1e9)})
-    speed: float = field(default=1.0, metadata={"range": (0.01, 100.0)})
-    mode: str = field(default=LIVE, metadata={"accepted": MODES})
+    duration: float = setting(0.0, minimum=0.0, maximum=1e9)
+    speed: float = setting(1.0, minimum=0.01, maximum=100.0)
+    mode: str = setting(LIVE, accepted=MODES)
     consumer: str = ""
     result: str = ""
-    wait: float = field(default=120.0, metadata={"range": (0.0, 1e6)})
-    linger: float = field(default=3.0, metadata={"range": (0.0, 1e6)})
+    wait: float = setting(120.0, minimum=0.0, maximum=1e6)
+    linger: float = setting(3.0, minimum=0.0, maximum=1e6)
 
 
 class _Prefetch:

@@ -1,0 +1,81 @@
+"""The settings of the node that hold from start to end; adjustable_settings.py has those that change while it runs."""
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Callable, Mapping, Tuple
+
+from rt_seg.engines import PRECISIONS
+from rt_seg.ros.node.adjustable_settings import AdjustableSettings
+from rt_seg.ros.synchronizer import LIVE, MODES
+from rt_seg.settings import keys_of, read_settings, setting
+from rt_seg.sized_segmenter import AUTO
+
+RAW = "raw"
+OLD_NAMES = {"least_area": "min_area"}
+"""Parameters that had another name in the release before."""
+GIVEN_BY_LAUNCH = ("bundle", "mode")
+"""What launch/segmentation.launch sets, and config/segmentation.yaml therefore does not hold."""
+
+
+@dataclass(frozen=True)
+class SegmentationSettings:
+    """Private parameters; config/segmentation.yaml and docs/settings.md are made of them: `make settings`."""
+
+    bundle: str = setting(help_text="folder or name of the model bundle")
+    runtime: str = setting(
+        "auto",
+        "engine of the bundle: auto takes the fastest that this machine can run; or openvino, onnxruntime, litert, "
+        "saved_model, keras",
+    )
+    precision: str = setting(
+        "auto", "numeric precision of what is not quantised: auto takes the faster one", accepted=PRECISIONS
+    )
+    threads: int = setting(0, "CPU threads of the engine; 0 takes all cores", 0, 1024)
+    input_size: str = setting(
+        AUTO, "auto: the largest of the bundle's sizes that keeps the camera's rate (mode live); full; or WIDTHxHEIGHT"
+    )
+    mode: str = setting(
+        LIVE, "live: always the newest image; every_frame: each image in order, none dropped", accepted=MODES
+    )
+    color_transport: str = setting(
+        RAW, "raw, or compressed: JPEG or PNG on color/image_raw/compressed", accepted=(RAW, "compressed")
+    )
+    depth_transport: str = setting(
+        RAW,
+        "raw, or compressedDepth: PNG on aligned_depth_to_color/image_raw/compressedDepth",
+        accepted=(RAW, "compressedDepth"),
+    )
+    use_depth: bool = setting(True, "pair colour with aligned depth; false: RGB only, without waiting for depth")
+    slop: float = setting(
+        0.01, "s; colour and depth belong together up to this difference of stamps (RealSense: equal ones)", 0.0, 1.0
+    )
+    depth_timeout: float = setting(1.0, "s without depth after which the node falls back to RGB only", 0.05, 60.0)
+    target_frame: str = setting(
+        "", "frame of ~objects, by tf2: map or odom for a robot that moves; empty: that of the camera"
+    )
+    save_folder: str = setting("~/rt_seg_frames", "where ~save_frame keeps frames, in the layout of a custom data set")
+    save_limit: int = setting(2000, "MB that save_folder may hold", 1, 10**7)
+    save_interval: float = setting(
+        5.0, "s between two frames that are saved unasked (save_below_confidence)", 0.0, 86400.0
+    )
+    diagnostic_period: float = setting(1.0, "s between messages on /diagnostics", 0.1, 60.0)
+
+
+def read_all_settings(
+    parameters: Mapping[str, Any], where: str, warn: Callable[[str], object] = lambda text: None
+) -> Tuple[SegmentationSettings, AdjustableSettings]:
+    """Both kinds of settings from the node's parameters; `warn` hears of old names. Raises SettingsError."""
+    values = dict(parameters)
+    for old, new in OLD_NAMES.items():
+        if old in values:
+            warn(f"{where}: parameter {old!r} is called {new!r} now; the old name goes with the next release")
+            values[new] = values.pop(old)
+    return (
+        read_settings(SegmentationSettings, values, where, elsewhere=keys_of(AdjustableSettings)),
+        read_settings(AdjustableSettings, values, where, elsewhere=keys_of(SegmentationSettings)),
+    )
+
+
+def adjustable_from(values: Mapping[str, Any]) -> AdjustableSettings:
+    """The settings of a dynamic_reconfigure configuration, which has checked their types and ranges."""
+    return AdjustableSettings(**{entry.name: values[entry.name] for entry in fields(AdjustableSettings)})
