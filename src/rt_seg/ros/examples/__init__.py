@@ -1,0 +1,1 @@
+"""Small nodes that make something of the results: how one reads them, and what one can do with them."""

@@ -1,0 +1,86 @@
+"""Says stop while something of a class is too near, or nothing is known: std_msgs/Bool on ~stop, also for a relay.
+
+Reads ~statistics of the segmentation node. No message for `timeout` seconds counts as too near.
+"""
+from __future__ import annotations
+
+import math
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Optional
+
+import rospy
+from std_msgs.msg import Bool
+
+from rt_seg.command_line import BAD_INPUT, node_arguments
+from rt_seg.msg import ClassStatistics
+from rt_seg.products.class_filter import split_names
+from rt_seg.settings import SettingsError, read_settings
+
+EXAMPLE = """
+  rosrun rt_seg stop_zone _classes:=person _stop_at:=1.0 statistics:=/segmentation/statistics
+"""
+
+
+@dataclass(frozen=True)
+class StopZoneSettings:
+    """Private parameters of the node."""
+
+    classes: str = field(default="", metadata={"help": "names that stop the robot, comma-separated; empty: all"})
+    stop_at: float = field(default=0.8, metadata={"range": (0.05, 50.0), "help": "metres; nearer is too near"})
+    go_at: float = field(default=1.0, metadata={"range": (0.05, 50.0), "help": "metres from which it goes on"})
+    min_share: float = field(
+        default=0.001, metadata={"range": (0.0, 1.0), "help": "of the pixels that a class must have"}
+    )
+    timeout: float = field(default=0.5, metadata={"range": (0.05, 60.0), "help": "seconds without a result: stop"})
+
+
+class StopZone:
+    """The decision, without ROS's clockwork: `update` takes results, `stop` answers at any time."""
+
+    def __init__(self, settings: StopZoneSettings) -> None:
+        self._settings = settings
+        self._classes = split_names(settings.classes)
+        self._too_near = True
+        self._last: Optional[float] = None
+        self._lock = threading.Lock()
+
+    def update(self, message: ClassStatistics, now: float) -> None:
+        """Take in the statistics of an image at `now`, seconds of any clock that only goes on."""
+        nearest = min(
+            (entry.depth_nearest for entry in message.classes
+             if (not self._classes or entry.class_name in self._classes)
+             and entry.pixel_share >= self._settings.min_share and not math.isnan(entry.depth_nearest)),
+            default=math.inf,
+        )  # fmt: skip
+        with self._lock:
+            self._last = now
+            # Between the two distances it stays as it is.
+            if nearest < self._settings.stop_at:
+                self._too_near = True
+            elif nearest >= self._settings.go_at:
+                self._too_near = False
+
+    def stop(self, now: float) -> bool:
+        """Whether to stand: something is too near, or nothing is known."""
+        with self._lock:
+            return self._last is None or now - self._last > self._settings.timeout or self._too_near
+
+
+def main() -> int:
+    """Run the node; returns the exit code."""
+    node_arguments("stop_zone", __doc__, [StopZoneSettings], EXAMPLE)
+    rospy.init_node("stop_zone")
+    try:
+        settings = read_settings(StopZoneSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
+    except SettingsError as error:
+        rospy.logfatal(str(error))
+        return BAD_INPUT
+    zone = StopZone(settings)
+    publisher = rospy.Publisher("~stop", Bool, queue_size=1, latch=True)
+    rospy.Subscriber("statistics", ClassStatistics, lambda m: zone.update(m, time.monotonic()), queue_size=1)
+    while not rospy.is_shutdown():
+        publisher.publish(Bool(zone.stop(time.monotonic())))
+        time.sleep(0.05)
+    return 0

@@ -1,0 +1,62 @@
+"""What the example nodes make of messages."""
+import math
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import Point, Pose, Quaternion
+from std_msgs.msg import Header
+
+from rt_seg.msg import ClassStatistic, ClassStatistics, SegmentedObject, SegmentedObjects
+from rt_seg.ros.examples.follow_object import Follower, FollowObjectSettings
+from rt_seg.ros.examples.grasp_candidates import GraspCandidatesSettings, candidates
+from rt_seg.ros.examples.stop_zone import StopZone, StopZoneSettings
+
+
+def statistics(**nearest):
+    return ClassStatistics(Header(), [ClassStatistic(1, name, 0.1, 1.0, z, z) for name, z in nearest.items()])
+
+
+def test_the_zone_stops_for_its_classes_goes_on_later_than_it_stops_and_stops_when_nothing_comes():
+    zone = StopZone(StopZoneSettings(classes="person", stop_at=0.8, go_at=1.0, timeout=0.5))
+    assert zone.stop(0.0)
+    answers = []
+    for now, message in enumerate((statistics(person=2.0, wall=0.1), statistics(person=0.7), statistics(person=0.9),
+                                   statistics(person=1.1), statistics(person=math.nan), statistics())):  # fmt: skip
+        zone.update(message, float(now))
+        answers.append(zone.stop(now + 0.1))
+    assert answers == [False, True, True, False, False, False]
+    assert zone.stop(5.6)
+
+
+def tracked(track, z, name="person", x=0.0):
+    return SegmentedObject(class_name=name, track_id=track, track_position=Point(x, 0.0, z))
+
+
+def test_it_follows_the_nearest_and_stays_with_it_and_stands_when_it_is_gone():
+    follower = Follower(FollowObjectSettings(distance=1.0))
+    assert follower.velocities(0.0) == (0.0, 0.0)
+    follower.update(SegmentedObjects(Header(), [tracked(1, 5.0), tracked(2, 3.0, x=1.0), tracked(3, 0.5, "dog")]), 0.0)
+    speed, turn = follower.velocities(0.1)
+    assert speed > 0 > turn
+    follower.update(SegmentedObjects(Header(), [tracked(1, 0.3, x=-1.0), tracked(2, 3.0, x=1.0)]), 0.2)
+    assert follower.velocities(0.3)[1] < 0  # still the second, though the first is nearer now
+    follower.update(SegmentedObjects(Header(), [tracked(1, 0.3, x=-1.0)]), 0.4)
+    assert follower.velocities(0.5)[1] < 0
+    assert follower.velocities(0.9) == (0.0, 0.0)
+    follower.update(SegmentedObjects(Header(), [tracked(1, 3.0, x=-1.0)]), 1.0)
+    assert follower.velocities(1.1)[1] > 0
+
+
+def test_candidates_point_at_the_objects_of_the_class_nearest_first():
+    flip = Quaternion(1.0, 0.0, 0.0, 0.0)  # half a turn about x: the normal points at the camera
+    objects = [
+        SegmentedObject(class_name=name, has_pose=posed, pose=Pose(Point(0.1, 0.0, z), flip))
+        for name, z, posed in (("hole", 2.0, True), ("hole", 1.0, True), ("peg", 0.5, True), ("hole", 0.2, False))
+    ]
+    at, before = candidates(SegmentedObjects(Header(frame_id="optical"), objects), GraspCandidatesSettings())
+    assert at.header.frame_id == "optical"
+    assert [pose.position.z for pose in at.poses] == [1.0, 2.0]
+    assert [pose.position.z for pose in before.poses] == pytest.approx([0.9, 1.9])
+    q = at.poses[0].orientation
+    z_axis = (2 * (q.x * q.z + q.w * q.y), 2 * (q.y * q.z - q.w * q.x), 1 - 2 * (q.x**2 + q.y**2))
+    np.testing.assert_allclose(z_axis, (0, 0, 1), atol=1e-9)
