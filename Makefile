@@ -38,7 +38,7 @@ settings:
 	@.venv/bin/python make/settings.py
 
 clean:
-	rm -rf .setup .venv .workspace recordings/demo.bag .pytest_cache .ruff_cache
+	rm -rf .setup .venv .workspace recordings/demo.bag .pytest_cache .ruff_cache .hypothesis
 
 #| make live       install what is missing, build, and segment a stream: the demo recording, or a camera
 #| make test       install what tests need as well, build, and run lint, unit tests and rostests (FAST=1: without the slow ones)

@@ -144,12 +144,19 @@ def test_byte_order_marks_are_read(cvat, encoding):
         b'<annotations><image id="0" name="a.png" width="w" height="48"/></annotations>',
         b'<annotations><image id="0" name="a.png" width="0" height="48"/></annotations>',
         b'<annotations><image id="0" name="a.png" width="64"/></annotations>',
-        b'<annotations><image id="0" name="a.png"/><image id="0" name="b.png"/></annotations>',
         b'<annotations><image id="0" name="a.png"/><image id="1" name="a.png"/></annotations>',
     ],
 )  # fmt: skip
 def test_what_is_no_file_of_cvat_is_refused(cvat, content):
     cvat(content).refused("a.png" if b'id="1"' in content else "a.xml")
+
+
+def test_ids_of_images_mean_something_to_tracks_alone(cvat):
+    second = IMAGE.format('<box label="x" xtl="1" ytl="1" xbr="9" ybr="9"/>').replace("a.png", "b.png")
+    found = cvat(IMAGE.format("") + second, ["a.png", "b.png"])  # tasks of a project may count from 0 each
+    np.testing.assert_array_equal(found.pixels("x", "b"), box(1, 1, 9, 9))
+    track = '<track id="0" label="x"><box frame="0" xtl="1" ytl="1" xbr="9" ybr="9"/></track>'
+    cvat(IMAGE.format("") + second + track, ["a.png", "b.png"], output="no").refused("b.png has the id 0", "a.png")
 
 
 # Video

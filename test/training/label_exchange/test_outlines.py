@@ -26,7 +26,7 @@ def inside(ring: list[tuple[float, float]], x: Fraction, y: Fraction) -> bool:
 
 
 @given(rings)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100)
 def test_a_pixel_is_covered_when_its_centre_is_inside(ring):
     half = Fraction(1, 2)
     expected = [[inside(ring, column + half, row + half) for column in range(9)] for row in range(7)]
@@ -34,7 +34,7 @@ def test_a_pixel_is_covered_when_its_centre_is_inside(ring):
 
 
 @given(masks)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100)
 def test_a_traced_mask_is_covered_again_and_every_pixel_once(mask):
     times = np.zeros(mask.shape, int)
     for polygon in trace(mask):
@@ -43,7 +43,7 @@ def test_a_traced_mask_is_covered_again_and_every_pixel_once(mask):
 
 
 @given(masks)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100)
 def test_the_reader_of_coco_gives_a_traced_mask_back_bit_by_bit(mask):
     coco = pytest.importorskip("pycocotools.mask")
     polygons = [polygon.ravel().astype(float).tolist() for polygon in trace(mask)]
@@ -55,7 +55,7 @@ def test_the_reader_of_coco_gives_a_traced_mask_back_bit_by_bit(mask):
 
 
 @given(masks)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_there_is_a_polygon_for_each_piece_with_corners_at_whole_numbers(mask):
     import cv2
 

@@ -27,7 +27,7 @@ masks = st.tuples(st.integers(1, 12), st.integers(1, 12)).flatmap(
 
 @pytest.mark.parametrize("form", FORMATS)
 @given(masks, st.lists(names, min_size=3, max_size=3, unique=True), file_names, st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20)
 def test_a_mask_comes_back_bit_by_bit(form, mask, classes, file_name, zipped):
     if form == "voc":  # labelmap.txt separates by colons, and # begins a comment
         classes = [f"c{number}{name}".replace(":", "").strip() for number, name in enumerate(classes)]
@@ -50,7 +50,7 @@ def test_a_mask_comes_back_bit_by_bit(form, mask, classes, file_name, zipped):
 
 @pytest.mark.parametrize("form", FORMATS)
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_objects_lie_over_each_other_as_they_were_listed(form, data):
     """The classes that are found without a labels file are those of the set, in its order."""
     count = data.draw(st.integers(1, 4))

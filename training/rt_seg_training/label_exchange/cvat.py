@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from rt_seg_training.label_exchange.annotations import (
 from rt_seg_training.label_exchange.cvat_tracks import frames_of_tracks
 from rt_seg_training.label_exchange.file_values import MAX_PIXELS, class_name, image_size, parsed, shown, text, whole
 from rt_seg_training.label_exchange.run_lengths import checked_runs
-from rt_seg_training.label_exchange.shapes import Bitmap, Ellipse, Outline, Shape
+from rt_seg_training.label_exchange.shapes import Bitmap, Ellipse, Outline, Shape, turned
 
 FILE = "annotations.xml"
 WITH_AREA = ("polygon", "box", "ellipse", "mask")
@@ -64,12 +65,6 @@ def _points(found: str, place: str) -> np.ndarray:
             raise ExchangeError(f"{place}: corner {position} is {shown(corner)}; expected x,y")
         points.append([parsed(value, f"{place}: corner {position}") for value in values])
     return np.array(points, np.float64)
-
-
-def turned(points: np.ndarray, center: np.ndarray, degrees: float) -> np.ndarray:
-    """(N, 2) points (x, y) turned clockwise around a centre; y points down."""
-    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return (points - center) @ np.array([[cos, sin], [-sin, cos]]) + center
 
 
 def _mask(shape: ElementTree.Element, place: str) -> Bitmap:
@@ -118,16 +113,19 @@ def _region(shape: ElementTree.Element, name: str, place: str, reading: Reading)
     return Region(name, (found,), place)
 
 
-def _label(element: ElementTree.Element, place: str, reading: Reading) -> str:
-    return class_name(element.attrib.get("label"), f"{place}: 'label'", reading.remarks)
-
-
 def _z_order(shape: ElementTree.Element, place: str) -> int:
     return whole(_value(shape, "z_order", place, 0.0), f"{place}: 'z_order'")
 
 
-def _ordered(regions: list[tuple[int, Region]]) -> tuple[Region, ...]:
-    return tuple(region for _, region in sorted(regions, key=lambda entry: entry[0]))
+@dataclass
+class _Frame:
+    """An image of the file, or (`number` of `count`) a frame of its video; regions with their z_order."""
+
+    name: str
+    size: tuple[int, int] | None
+    regions: list[tuple[int, Region]] = field(default_factory=list)
+    position: tuple[int, int] | None = None
+    of_video: bool = False
 
 
 def read(path: Path, reading: Reading) -> LabelFile:
@@ -143,45 +141,74 @@ def read(path: Path, reading: Reading) -> LabelFile:
         class_name(label.findtext("name"), f"{file}: meta: label {position}", reading.remarks)
         for position, label in enumerate(labels)
     ]
-    images: dict[int, tuple[str, tuple[int, int] | None]] = {}
-    regions: dict[int, list[tuple[int, Region]]] = {}
-    for position, image in enumerate(root.iterfind("image")):
-        place = f"{file}: image {position}"
-        name = text(image.attrib.get("name"), f"{place}: 'name'")
-        height, width = (
-            None if image.attrib.get(key) is None else parsed(image.attrib[key], f"{place}: {key!r}")
-            for key in ("height", "width")
-        )
-        size = image_size(height, width, f"{place} {name!r}")
-        number = whole(parsed(image.attrib.get("id", str(position)), f"{place}: 'id'"), f"{place}: 'id'")
-        if number in images:
-            raise ExchangeError(f"{place}: {name!r} has the id {number}, which is that of {images[number][0]!r}, too")
-        images[number] = (name, size)
-        regions[number] = []
-        for order, shape in enumerate(image):
-            where = f"{file}: {name} has a {shape.tag} ({order})"
-            if shape.attrib.get("outside") == "1":
-                reading.remarks.add("shapes are outside (outside=1) and not painted", where)
-                continue
-            if shape.tag == "tag":
-                reading.remarks.add("tags of whole images are no regions", where)
-                continue
-            region = _region(shape, _label(shape, where, reading), where, reading)
-            if region is not None:
-                regions[number].append((_z_order(shape, where), region))
+    images = [_image(image, file, position, reading) for position, image in enumerate(root.iterfind("image"))]
     tracks = list(root.iterfind("track"))
-    video_size, count = _video(root, file) if tracks else (None, None)
-    known = set(images)
+    frames = _with_tracks(images, tracks, root, file, reading) if tracks else [frame for _, frame in images]
+    if not frames:
+        raise ExchangeError(f"{file}: has neither <image> nor <track>: no labels of CVAT for images or for video")
+    annotated = []
+    for frame in frames:
+        if not frame.regions:
+            reading.remarks.add("images have no region and are background altogether", f"{file}: {frame.name}")
+        # The order of the file within one z_order: sorting keeps it.
+        regions = tuple(region for _, region in sorted(frame.regions, key=lambda entry: entry[0]))
+        annotated.append(
+            Annotated(
+                frame.name, frame.size, regions, any_suffix=frame.of_video, position=frame.position, place=str(file)
+            )
+        )
+    return LabelFile(annotated, names)
+
+
+def _image(image: ElementTree.Element, file: Path, position: int, reading: Reading) -> tuple[int, _Frame]:
+    """The id of an image, and what it holds. Raises ExchangeError."""
+    place = f"{file}: image {position}"
+    name = text(image.attrib.get("name"), f"{place}: 'name'")
+    height, width = (
+        None if image.attrib.get(key) is None else parsed(image.attrib[key], f"{place}: {key!r}")
+        for key in ("height", "width")
+    )
+    number = whole(parsed(image.attrib.get("id", str(position)), f"{place}: 'id'"), f"{place}: 'id'")
+    frame = _Frame(name, image_size(height, width, f"{place} {name!r}"))
+    for order, shape in enumerate(image):
+        where = f"{file}: {name} has a {shape.tag} ({order})"
+        if shape.attrib.get("outside") == "1":
+            reading.remarks.add("shapes are outside (outside=1) and not painted", where)
+            continue
+        if shape.tag == "tag":
+            reading.remarks.add("tags of whole images are no regions", where)
+            continue
+        label = class_name(shape.attrib.get("label"), f"{where}: 'label'", reading.remarks)
+        region = _region(shape, label, where, reading)
+        if region is not None:
+            frame.regions.append((_z_order(shape, where), region))
+    return number, frame
+
+
+def _with_tracks(
+    images: list[tuple[int, _Frame]],
+    tracks: list[ElementTree.Element],
+    root: ElementTree.Element,
+    file: Path,
+    reading: Reading,
+) -> list[_Frame]:
+    """The images with what tracks show in them or, where there are none, the frames of the video that show any."""
+    frames: dict[int, _Frame] = {}
+    for number, image in images:
+        if frames.setdefault(number, image) is not image:
+            other = frames[number].name
+            raise ExchangeError(f"{file}: {image.name} has the id {number}, which is that of {other}, too")
+    size, count = _video(root, file)
     done: dict[int, tuple[ElementTree.Element, int, Region | None]] = {}
-    for visible in frames_of_tracks(tracks, file, max(images) + 1 if images else count, reading) if tracks else ():
+    for visible in frames_of_tracks(tracks, file, max(frames) + 1 if images else count, reading):
         place = f"{file}: track {visible.track}, frame {visible.frame}"
-        if known and visible.frame not in known:
+        if images and visible.frame not in frames:
             if visible.listed:
                 raise ExchangeError(f"{place}: there is no <image> with that id")
             continue
-        if visible.frame not in images:
-            images[visible.frame] = (f"frame_{visible.frame:06d}", video_size)
-            regions[visible.frame] = []
+        if visible.frame not in frames:
+            position = None if count is None else (visible.frame, count)
+            frames[visible.frame] = _Frame(f"frame_{visible.frame:06d}", size, [], position, of_video=True)
         # What stays as it is in many frames is read once; the element is kept, so that its id stays its own.
         if id(visible.shape) not in done:
             name = class_name(visible.label, f"{file}: track {visible.track}: 'label'", reading.remarks)
@@ -189,25 +216,11 @@ def read(path: Path, reading: Reading) -> LabelFile:
             done[id(visible.shape)] = (visible.shape, order, _region(visible.shape, name, place, reading))
         _, order, region = done[id(visible.shape)]
         if region is not None:
-            regions[visible.frame].append((order, region))
-    if count is not None and not known and len(images) < count:
-        nothing = f"{file}: {len(images)} of {count} frames show one"
-        reading.remarks.add("frames of the video show no track and are left out", nothing, count - len(images))
-    if not images:
-        raise ExchangeError(f"{file}: has neither <image> nor <track>: no labels of CVAT for images or for video")
-    frames = []
-    for number in sorted(images) if tracks else images:
-        name, size = images[number]
-        if not regions[number]:
-            reading.remarks.add("images have no region and are background altogether", f"{file}: {name}")
-        named = number in known
-        frames.append(
-            Annotated(
-                name, size, _ordered(regions[number]), any_suffix=not named,
-                position=None if named or count is None else (number, count), place=str(file),
-            )  # fmt: skip
-        )
-    return LabelFile(frames, names)
+            frames[visible.frame].regions.append((order, region))
+    if count is not None and not images and len(frames) < count:
+        nothing = f"{file}: {len(frames)} of {count} frames show one"
+        reading.remarks.add("frames of the video show no track and are left out", nothing, count - len(frames))
+    return [frames[number] for number in sorted(frames)]
 
 
 def _video(root: ElementTree.Element, file: Path) -> tuple[tuple[int, int] | None, int | None]:

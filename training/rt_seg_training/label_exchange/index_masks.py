@@ -21,10 +21,10 @@ from rt_seg_training.label_exchange.annotations import (
     Region,
     is_background,
 )
+from rt_seg_training.label_exchange.class_files import class_number, read_class_file
 from rt_seg_training.label_exchange.file_values import class_name, read_text, shown
 from rt_seg_training.label_exchange.image_names import files_below, split_of
 from rt_seg_training.label_exchange.shapes import ValueIn
-from rt_seg_training.label_exchange.yolo import class_number, read_class_file
 
 IGNORED = 255
 ROBOFLOW_CLASSES = "_classes.csv"

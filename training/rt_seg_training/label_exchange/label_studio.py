@@ -15,7 +15,6 @@ from rt_seg_training.label_exchange.annotations import (
     Reading,
     Region,
 )
-from rt_seg_training.label_exchange.cvat import turned
 from rt_seg_training.label_exchange.file_values import (
     class_name,
     corners,
@@ -28,7 +27,7 @@ from rt_seg_training.label_exchange.file_values import (
     shown,
     text,
 )
-from rt_seg_training.label_exchange.shapes import Bitmap, Ellipse, Outline, Shape
+from rt_seg_training.label_exchange.shapes import Bitmap, Ellipse, Outline, Shape, turned
 
 PROGRAM = "Label Studio"
 NAMES = {

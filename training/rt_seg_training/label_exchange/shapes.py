@@ -26,6 +26,12 @@ class Shape(Protocol):
         ...
 
 
+def turned(points: np.ndarray, center: np.ndarray, degrees: float) -> np.ndarray:
+    """(N, 2) points (x, y) turned clockwise around a centre; y points down."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return (points - center) @ np.array([[cos, sin], [-sin, cos]]) + center
+
+
 @dataclass(frozen=True)
 class Outline:
     """Rings of (N, 2) float64 corners (x, y), together by the even-odd rule: a ring in a ring is a hole.

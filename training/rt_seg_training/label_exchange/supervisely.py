@@ -29,7 +29,7 @@ from rt_seg_training.label_exchange.file_values import (
     whole,
 )
 from rt_seg_training.label_exchange.image_names import files_below, split_of
-from rt_seg_training.label_exchange.labelme import decoded_png, from_base64
+from rt_seg_training.label_exchange.png_masks import decoded_png, from_base64
 from rt_seg_training.label_exchange.shapes import Bitmap, Outline, Shape
 
 PROGRAM = "Supervisely"
