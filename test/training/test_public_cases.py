@@ -13,8 +13,12 @@ import numpy as np
 import pytest
 from imported_labels import box, caller
 from PIL import Image
+from rosbags.rosbag1 import Reader, Writer
+from rosbags.typesys import Stores, get_typestore
 
 from rt_seg.labels import load_labels
+from rt_seg_training.commands.lint_dataset import main as lint_dataset
+from rt_seg_training.commands.predict import main as predict
 from rt_seg_training.datasets.custom.custom_source import read_custom
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.linting import check_source
@@ -212,3 +216,94 @@ def test_palette_order(given, tmp_path):
     (tmp_path / "labels.yaml").write_bytes((given / "data" / "labels.yaml").read_bytes())
     with pytest.raises(DatasetError, match=r"im_0000.png: its palette shows 0 \(background\) in the colour of cup, 1 "):
         check_source(read_custom(tmp_path))
+
+
+def test_binary_0_255(tmp_path, capsys):
+    """Before: refused with "were the objects labelled?", and not a word of 255."""
+    for part in ("rgb", "gt"):
+        (tmp_path / part).mkdir()
+    for number in range(0, 120, 20):
+        cv2.imwrite(str(tmp_path / "rgb" / f"im_{number:04}.png"), np.full((48, 64, 3), number, np.uint8))
+        cv2.imwrite(str(tmp_path / "gt" / f"im_{number:04}.png"), 255 * box(10, 10, 30, 40).astype(np.uint8))
+    classes = "[{id: 0, name: background, color: [0, 0, 0]}, {id: 1, name: cup, color: [255, 0, 0]}]"
+    (tmp_path / "labels.yaml").write_text(f"ignore_id: 255\nclasses: {classes}\n")
+    assert lint_dataset(["custom", str(tmp_path)]) == 1
+    printed = capsys.readouterr().out
+    assert "255, which means ignore" in printed and "If that is cup, say --foreground 255" in printed
+    assert lint_dataset(["custom", str(tmp_path), "--foreground", "255", "--judge", "none"]) == 0
+    pixels = sum(check_source(read_custom(tmp_path, foreground=255)).pixels.values())
+    assert (pixels[1], pixels[255]) == (6 * 20 * 30, 0)
+
+
+# Recordings and pictures for predict
+
+STORE = get_typestore(Stores.ROS1_NOETIC)
+IMAGE = "sensor_msgs/msg/Image"
+COLOR, DEPTH = "/camera/color/image_raw", "/camera/aligned_depth_to_color/image_raw"
+
+
+def write_bag(path: Path, stamps: list[float], bigendian: bool = False) -> Path:
+    """A bag of a frame of colour and depth every 1/6 s, of these stamps in seconds."""
+    with Writer(path) as writer:
+        connections = [writer.add_connection(topic, IMAGE, typestore=STORE) for topic in (COLOR, DEPTH)]
+        for number, seconds in enumerate(stamps):
+            random = np.random.default_rng(number)
+            color = cv2.resize(random.integers(0, 256, (6, 8, 3), np.uint8), (64, 48))
+            depth = np.linspace(400, 3000 + 900 * number, 48 * 64).reshape(48, 64).astype(np.uint16)
+            time = STORE.types["builtin_interfaces/msg/Time"](int(seconds), round(seconds % 1 * 1e9))
+            header = STORE.types["std_msgs/msg/Header"](number, time, "camera")
+            depth = depth.byteswap() if bigendian else depth
+            for connection, pixels, encoding in zip(connections, (color, depth), ("rgb8", "16UC1")):
+                data = pixels.reshape(-1).view(np.uint8)
+                message = STORE.types[IMAGE](header, 48, 64, encoding, int(bigendian), len(data) // 48, data)
+                recorded = 10**9 + number * 10**9 // 6
+                writer.write(connection, recorded, STORE.serialize_ros1(message, IMAGE))
+    return path
+
+
+def masks_of(path: Path) -> list[bytes]:
+    """The masks that predict put into a bag."""
+    with Reader(path) as reader:
+        messages = [(c.topic, STORE.deserialize_ros1(data, c.msgtype)) for c, _, data in reader.messages()
+                    if c.topic == "/segmentation/mask"]  # fmt: skip
+    return [message.data.tobytes() for _, message in messages]
+
+
+def test_predict_bigendian_depth(tmp_path):
+    """Before: the bytes of each reading were swapped, and nearly all pixels of the mask were others."""
+    for name, bigendian in (("little", False), ("big", True)):
+        write_bag(tmp_path / f"{name}.bag", [1.0, 1.2], bigendian)
+    bags = [str(tmp_path / f"{name}.bag") for name in ("little", "big")]
+    assert predict(["indoor", *bags, "--output", str(tmp_path / "out")]) == 0
+    little, big = (masks_of(tmp_path / "out" / f"{name}_segmented.bag") for name in ("little", "big"))
+    assert little == big and len(little) == 2
+
+
+def test_zero_stamps(tmp_path, capsys):
+    """Before: all images got the first depth, capture kept one image, and neither said so."""
+    write_bag(tmp_path / "right.bag", [1.0, 1.0 + 1 / 6])
+    write_bag(tmp_path / "zero.bag", [0.0, 0.0])
+    bags = [str(tmp_path / f"{name}.bag") for name in ("right", "zero")]
+    assert predict(["indoor", *bags, "--output", str(tmp_path / "out")]) == 0
+    assert "zero.bag: 2 images have no stamp (0)" in capsys.readouterr().err
+    right, zero = (masks_of(tmp_path / "out" / f"{name}_segmented.bag") for name in ("right", "zero"))
+    assert right == zero and right[0] != right[1]
+
+
+def test_bag_unindexed(tmp_path, capsys):
+    """Before: "cannot be played: Unindexed bag. Make a recording with make_recording"."""
+    data = write_bag(tmp_path / "whole.bag", [1.0, 1.2]).read_bytes()
+    (tmp_path / "cut.bag").write_bytes(data[: len(data) // 2])
+    assert predict(["tabletop", str(tmp_path / "cut.bag"), "--output", str(tmp_path / "out")]) != 0
+    assert f"'rosbag reindex {tmp_path / 'cut.bag'}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_predict_truncated_jpeg(tmp_path, capsys, suffix):
+    """Before: the mask of a half decoded image, exit 0, not a word."""
+    image = cv2.resize(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), (640, 480))
+    data = cv2.imencode(suffix, image)[1].tobytes()
+    (tmp_path / f"cut{suffix}").write_bytes(data[: len(data) // 2])
+    assert predict(["tabletop", str(tmp_path / f"cut{suffix}"), "--output", str(tmp_path / "out")]) == 1
+    assert f"cut{suffix}: cannot be read as an image" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("cut_*"))
