@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     import numpy as np
 
     from rt_seg.bundle import BundleError, load_bundle
-    from rt_seg.segmenter import Segmenter
+    from rt_seg.segmenter import load_segmenter
 
     try:
         bundles = [load_bundle(folder) for folder in (options.bundle, options.baseline)]
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
             if bundle.input.with_depth != wanted:
                 words = "no depth; name one that takes it" if wanted else "depth; name one of RGB only"
                 raise BundleError(f"{bundle.folder}: takes {words}")
-        deep, flat = (Segmenter(bundle, "auto", options.threads, options.precision) for bundle in bundles)
+        deep, flat = (load_segmenter(bundle, "auto", options.threads, options.precision) for bundle in bundles)
     except BundleError as error:
         print(f"depth: {error}", file=sys.stderr)
         return 2

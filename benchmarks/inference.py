@@ -98,9 +98,9 @@ def first_mask(folder: Path, runtime: str, precision: str) -> None:
 
         keras.saving.load_model(str(bundle.engine("keras").path), compile=False).predict(black[np.newaxis], verbose=0)
     else:
-        from rt_seg.segmenter import Segmenter
+        from rt_seg.segmenter import load_segmenter
 
-        Segmenter(bundle, runtime, precision=precision).segment(black)
+        load_segmenter(bundle, runtime, precision=precision).segment(black)
     # Field 22: the start of the process in clock ticks since that of the machine.
     fields = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
@@ -151,7 +151,7 @@ def ways_of(network, bundles: list, runtimes: list[str]) -> list[Way]:
     import tensorflow as tf
 
     from rt_seg.engines.openvino import matrix_units
-    from rt_seg.segmenter import Segmenter
+    from rt_seg.segmenter import load_segmenter
     from rt_seg_training.input_pipeline.batches import normalize
     from rt_seg_training.nets.normalization import normalization_of
 
@@ -179,7 +179,7 @@ def ways_of(network, bundles: list, runtimes: list[str]) -> list[Way]:
             both = entry.runtime == "openvino" and matrix_units()
             for precision in ("bf16", "f32") if both else ("auto",):
                 if entry.runtime in runtimes:
-                    segmenter = Segmenter(bundle, entry.runtime, precision=precision)
+                    segmenter = load_segmenter(bundle, entry.runtime, precision=precision)
                     segmenters.append(segmenter)
                     start = (str(bundle.folder), entry.runtime, precision)
                     ways.append(Way(segmenter.description, lambda image, one=segmenter: one.segment(image).mask, start))

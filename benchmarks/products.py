@@ -38,12 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
     from rt_seg.products.point_cloud import Rays, label_points
     from rt_seg.products.smoothing import TemporalSmoother
     from rt_seg.products.statistics import class_statistics
-    from rt_seg.segmenter import Segmenter
+    from rt_seg.segmenter import load_segmenter
     from rt_seg.simulation.recording import simulate_scene
 
     try:
         bundle = load_bundle(options.bundle)
-        segmenter = Segmenter(bundle)
+        segmenter = load_segmenter(bundle)
     except BundleError as error:
         print(f"products: {error}", file=sys.stderr)
         return 2

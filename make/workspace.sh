@@ -12,6 +12,7 @@ build_workspace() {
     local inputs
     mkdir -p recordings
     mapfile -t inputs < <(find package.xml CMakeLists.txt setup.py cmake msg srv cfg src/rt_seg/ros/node/adjustable_settings.py \
+        src/rt_seg/setting_field.py \
         -type f | sort)
     step build "build the catkin workspace" \
         "$(fingerprint "${inputs[@]}") $(package_entries; ls scripts training) $REPOSITORY $NOETIC" "$SETUP_FILE" run_cmake

@@ -7,8 +7,8 @@ from typing import Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-from rt_seg.bundle import Bundle
-from rt_seg.engines import create_engine
+from rt_seg.bundle import Bundle, InputSpec
+from rt_seg.engines import Engine, create_engine
 from rt_seg.engines.class_id_head import class_ids, confidences, probabilities
 
 
@@ -49,21 +49,15 @@ def network_depth(depth: np.ndarray, height: int, width: int, limits: Tuple[floa
 
 
 class Segmenter:
-    """Runs one model bundle. The live node and `evaluate` both use it, so their masks are bit-identical.
+    """Runs one network: a bundle's (`load_segmenter`), or that of any other engine.
 
-    Example:
-        >>> segmenter = Segmenter(load_bundle("tabletop"))
-        >>> found = segmenter.segment(np.zeros((480, 640, 3), np.uint8), confidence=True)
-        >>> found.mask.shape, found.mask.dtype.name, found.confidence.dtype.name
-        ((480, 640), 'uint8', 'float32')
-        >>> segmenter.bundle.labels.names[found.mask[240, 320]]
-        'background'
+    The live node, `predict`, `evaluate` and the checks of `export` all use it, so their masks are bit-identical.
     """
 
-    def __init__(self, bundle: Bundle, runtime: str = "auto", threads: int = 0, precision: str = "auto"):
-        """Load the bundle's network; see `rt_seg.engines.create_engine` for the arguments and errors."""
-        self.bundle = bundle
-        self._engine = create_engine(bundle, runtime, threads, precision)
+    def __init__(self, spec: InputSpec, engine: Engine) -> None:
+        """`spec` is what the network of the `engine` takes."""
+        self.spec = spec
+        self._engine = engine
 
     @property
     def runtime(self) -> str:
@@ -95,7 +89,7 @@ class Segmenter:
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise ValueError(f"image of shape {rgb.shape} and type {rgb.dtype}; accepted: (height, width, 3) uint8 RGB")
         height, width = rgb.shape[:2]
-        spec = self.bundle.input
+        spec = self.spec
         if depth is not None:
             depth = self._network_depth(depth, height, width)
         logits = self._engine.logits(resize_image(rgb, spec.height, spec.width), depth)
@@ -107,7 +101,7 @@ class Segmenter:
         )
 
     def _network_depth(self, depth: np.ndarray, height: int, width: int) -> Optional[np.ndarray]:
-        spec = self.bundle.input
+        spec = self.spec
         if spec.depth_range is None:
             return None
         if depth.shape != (height, width):
@@ -117,3 +111,15 @@ class Segmenter:
     def close(self) -> None:
         """Release the network."""
         self._engine.close()
+
+
+def load_segmenter(bundle: Bundle, runtime: str = "auto", threads: int = 0, precision: str = "auto") -> Segmenter:
+    """The segmenter of a bundle; see `rt_seg.engines.create_engine` for the arguments and errors.
+
+    Example:
+        >>> segmenter = load_segmenter(load_bundle("tabletop"))
+        >>> found = segmenter.segment(np.zeros((480, 640, 3), np.uint8), confidence=True)
+        >>> found.mask.shape, found.mask.dtype.name, found.confidence.dtype.name
+        ((480, 640), 'uint8', 'float32')
+    """
+    return Segmenter(bundle.input, create_engine(bundle, runtime, threads, precision))

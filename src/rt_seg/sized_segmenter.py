@@ -91,7 +91,7 @@ class SizedSegmenter:
         return segmenter
 
     def _run_once(self, segmenter: Segmenter) -> None:
-        spec = segmenter.bundle.input
+        spec = segmenter.spec
         depth = np.zeros((spec.height, spec.width), np.uint16) if spec.with_depth else None
         segmenter.segment(np.zeros((spec.height, spec.width, 3), np.uint8), self._confidence, depth)
 
@@ -126,7 +126,7 @@ class SizedSegmenter:
     @property
     def input_size(self) -> Size:
         """Height and width of the input in use, pixels."""
-        spec = self._segmenter.bundle.input
+        spec = self._segmenter.spec
         return spec.height, spec.width
 
     @property

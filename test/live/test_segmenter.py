@@ -7,7 +7,7 @@ import openvino
 import pytest
 
 from rt_seg.bundle import BundleError, load_bundle
-from rt_seg.segmenter import Segmenter
+from rt_seg.segmenter import load_segmenter
 
 BUNDLE = Path(__file__).parents[2] / "models" / "tabletop"
 
@@ -19,7 +19,7 @@ def bundle():
 
 @pytest.fixture(scope="module")
 def segmenter(bundle):
-    segmenter = Segmenter(bundle, precision="f32")
+    segmenter = load_segmenter(bundle, precision="f32")
     yield segmenter
     segmenter.close()
 
@@ -85,7 +85,7 @@ def test_confidence_is_the_softmax_of_the_class_in_the_mask_and_leaves_the_mask_
 
 def test_the_same_image_gives_the_same_mask_in_another_segmenter(bundle, segmenter):
     image = _image(480, 640, seed=3)
-    other = Segmenter(bundle, precision="f32")
+    other = load_segmenter(bundle, precision="f32")
     np.testing.assert_array_equal(segmenter.segment(image).mask, other.segment(image).mask)
     other.close()
 
@@ -107,6 +107,6 @@ def test_other_arrays_are_refused_with_their_shape_and_type(segmenter, image):
 
 def test_unknown_runtime_and_precision_are_refused(bundle):
     with pytest.raises(BundleError, match="runtime 'cuda' is not known; accepted: auto, openvino"):
-        Segmenter(bundle, runtime="cuda")
+        load_segmenter(bundle, runtime="cuda")
     with pytest.raises(BundleError, match="precision 'int4' is not known"):
-        Segmenter(bundle, precision="int4")
+        load_segmenter(bundle, precision="int4")

@@ -10,7 +10,7 @@ from color_bundle import DEPTH_RANGE, HEIGHT, WIDTH, write_color_bundle  # noqa:
 
 from rt_seg.bundle import BundleError, load_bundle
 from rt_seg.engines import create_engine
-from rt_seg.segmenter import Segmenter, network_depth
+from rt_seg.segmenter import load_segmenter, network_depth
 
 GREEN = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 GREEN[..., 1] = 200
@@ -23,7 +23,7 @@ def bundle(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def segmenter(bundle):
-    segmenter = Segmenter(bundle, precision="f32")
+    segmenter = load_segmenter(bundle, precision="f32")
     yield segmenter
     segmenter.close()
 
@@ -90,7 +90,7 @@ def test_other_depth_is_refused_in_words(segmenter, depth, words):
 
 
 def test_a_network_of_colour_does_not_look_at_depth(tmp_path):
-    segmenter = Segmenter(load_bundle(write_color_bundle(tmp_path / "color")), precision="f32")
+    segmenter = load_segmenter(load_bundle(write_color_bundle(tmp_path / "color")), precision="f32")
     assert (segmenter.segment(GREEN, depth=_steps(np.uint16)).mask == 1).all()
     segmenter.close()
 

@@ -8,7 +8,7 @@ import pytest
 from color_bundle import HEIGHT, WIDTH, write_color_bundle
 
 from rt_seg.bundle import BundleError, load_bundle, write_bundle
-from rt_seg.segmenter import Segmenter
+from rt_seg.segmenter import load_segmenter
 from rt_seg.sized_segmenter import SizedSegmenter, parse_size
 
 HALF = (32, 48)
@@ -17,7 +17,7 @@ BRIGHT = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np
 
 
 def make(bundle):
-    return Segmenter(bundle, threads=1)
+    return load_segmenter(bundle, threads=1)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from rt_seg.bundle import load_bundle
 from rt_seg.class_tables import kimera_table
 from rt_seg.msg import ChannelInfo, LabelInfo
 from rt_seg.ros.conversions import camera_info_message, image_message
-from rt_seg.segmenter import Segmenter
+from rt_seg.segmenter import load_segmenter
 from rt_seg.simulation.recording import simulate_scene
 
 FRAME = "camera_color_optical_frame"
@@ -124,7 +124,7 @@ class ConsumersTest(unittest.TestCase):
         self.assertEqual((found["camera_info"].width, found["camera_info"].height), (image.width, image.height))
         channels = BRIDGE.imgmsg_to_cv2(image, desired_encoding="passthrough")
         ids = [self.labels.names.index(name) for name in ("hole", "peg")]
-        expected = Segmenter(self.bundle).segment(self.frame.color, classes=range(len(self.labels))).probabilities
+        expected = load_segmenter(self.bundle).segment(self.frame.color, classes=range(len(self.labels))).probabilities
         np.testing.assert_array_equal(channels, expected[..., ids])
         np.testing.assert_allclose(expected.sum(-1), 1.0, atol=1e-5)
         mask = packed(found["mask"])

@@ -18,7 +18,7 @@ from rt_seg.products.point_cloud import SURE_POINT, Rays, label_points
 from rt_seg.products.statistics import class_statistics
 from rt_seg.recordings.image_messages import mask_from_message
 from rt_seg.ros.conversions import camera_info_message, image_message
-from rt_seg.segmenter import Segmenter
+from rt_seg.segmenter import load_segmenter
 from rt_seg.simulation.recording import simulate_scene
 
 FRAME = "camera_color_optical_frame"
@@ -98,7 +98,7 @@ class ProductsTest(unittest.TestCase):
         mask = mask_from_message(self.received["mask"])
         labels = self.bundle.labels
         confidence = np.frombuffer(self.received["confidence"].data, np.float32).reshape(480, 640)
-        segmenter = Segmenter(self.bundle)
+        segmenter = load_segmenter(self.bundle)
         np.testing.assert_array_equal(confidence, segmenter.segment(self.frame.color, confidence=True).confidence)
         expected = find_objects(mask, labels, 150, self.metres, self.rays, confidence, frozenset({"hole"}))
         objects = self.received["objects"]

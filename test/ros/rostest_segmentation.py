@@ -20,7 +20,7 @@ from rt_seg.bundle import load_bundle
 from rt_seg.msg import LabelInfo
 from rt_seg.recordings.image_messages import mask_from_message
 from rt_seg.ros.conversions import image_message
-from rt_seg.segmenter import Segmenter
+from rt_seg.segmenter import load_segmenter
 
 FRAME = "camera_color_optical_frame"
 TIMEOUT = 30.0
@@ -64,7 +64,7 @@ class SegmentationTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.bundle = load_bundle(rospy.get_param("~bundle"))
-        cls.segmenter = Segmenter(cls.bundle)
+        cls.segmenter = load_segmenter(cls.bundle)
         cls.color = rospy.Publisher("/camera/color/image_raw", Image, queue_size=10)
         cls.depth = rospy.Publisher("/camera/aligned_depth_to_color/image_raw", Image, queue_size=10)
         cls.info = rospy.Publisher("/camera/color/camera_info", CameraInfo, queue_size=10)

@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 from rt_seg.labels import Label, LabelSet
-from rt_seg.segmenter import Segmentation
+from rt_seg.segmenter import Segmentation, load_segmenter
 from rt_seg_training.commands.evaluate import label_difference, main, write_mask, write_scores
 from rt_seg_training.evaluation.evaluation import evaluate_segmenter
 from rt_seg_training.runs.run_folder import RunFolder
@@ -138,7 +138,6 @@ def build_lamps(tmp_path, labels, splits="train: [a]\nvalidation: [b, c]", masks
 
 def test_command_scores_a_bundle_with_the_masks_of_the_live_segmenter(tmp_path, bundle, capsys):
     from rt_seg.bundle import load_bundle
-    from rt_seg.segmenter import Segmenter
 
     source = build_lamps(tmp_path, LABELS)
     output = tmp_path / "output"
@@ -149,7 +148,7 @@ def test_command_scores_a_bundle_with_the_masks_of_the_live_segmenter(tmp_path, 
     assert "no test-time augmentation" in printed
     assert "What this model was trained on is not recorded" in printed
 
-    segmenter = Segmenter(load_bundle(bundle), precision="f32")
+    segmenter = load_segmenter(load_bundle(bundle), precision="f32")
     matrix = np.zeros((2, 3), int)
     for name in ("b", "c"):
         mask = segmenter.segment(np.asarray(Image.open(source / "rgb" / f"{name}.png"))).mask

@@ -152,7 +152,7 @@ def test_an_empty_scene_shows_the_object(captures, tmp_path):
 
 def test_a_model_proposes_its_own_objects(tmp_path):
     from rt_seg.bundle import load_bundle
-    from rt_seg.segmenter import Segmenter
+    from rt_seg.segmenter import load_segmenter
     from rt_seg.simulation import simulate_scene
 
     frame = simulate_scene(3)
@@ -161,7 +161,7 @@ def test_a_model_proposes_its_own_objects(tmp_path):
     bundle = ROOT / "models" / "tabletop"
     command = [str(tmp_path), "--auto", "bundle", "--bundle", str(bundle), "--refine", "0", "--at-border"]
     assert main([*command, "--objects", "0", "--min-area", "0.0001"]) == 0
-    found = Segmenter(load_bundle(bundle)).segment(frame.color).mask
+    found = load_segmenter(load_bundle(bundle)).segment(frame.color).mask
     (mask,) = _masks(tmp_path)
     assert _iou(mask > 0, (found != 0) & (found != 255)) > 0.9
 

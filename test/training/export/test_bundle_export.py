@@ -9,7 +9,7 @@ import pytest
 from rt_seg.bundle import TrainingData, load_bundle
 from rt_seg.confusion import confusion_matrix, mean_iou
 from rt_seg.labels import labels_from_dict
-from rt_seg.segmenter import Segmenter, resize_image
+from rt_seg.segmenter import load_segmenter, resize_image
 from rt_seg_training.commands import export as export_command
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.datasets.labelled_frame import LabelledFrame
@@ -77,7 +77,7 @@ def test_f32_bundle_computes_what_keras_computes_up_to_the_mask(run, tmp_path, i
     names = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "litert": "LiteRT", "saved_model": "TensorFlow",
              "keras": "Keras"}  # fmt: skip
     for runtime, name in names.items():
-        segmenter = Segmenter(bundle, runtime=runtime, precision="f32")
+        segmenter = load_segmenter(bundle, runtime=runtime, precision="f32")
         assert segmenter.description.startswith(name)
         assert (segmenter.segment(images[0]).mask == expected).mean() > 0.999
         segmenter.close()
@@ -96,7 +96,7 @@ def test_int8_bundle_is_a_quarter_of_the_size_and_says_what_it_loses(run, tmp_pa
     assert scores["OpenVINO f32"].value == pytest.approx(1, abs=1e-3)
     assert 0.1 < scores["OpenVINO int8"].value < 1
     assert scores["OpenVINO int8"].data == "probe validation" and scores["OpenVINO int8"].frames == 3
-    segmenter = Segmenter(load_bundle(tmp_path / "probe"), precision="f32")
+    segmenter = load_segmenter(load_bundle(tmp_path / "probe"), precision="f32")
     matrix = sum(confusion_matrix(frame.mask, segmenter.segment(frame.color).mask, 3) for frame in validation)
     assert scores["OpenVINO int8"].value == pytest.approx(mean_iou(matrix), abs=1e-4)
     assert load_bundle(tmp_path / "probe").training == TrainingData("probe", "train")
@@ -104,7 +104,7 @@ def test_int8_bundle_is_a_quarter_of_the_size_and_says_what_it_loses(run, tmp_pa
     bundle = load_bundle(tmp_path / "probe")
     assert bundle.engines[0].precision == "int8"
     assert (tmp_path / "probe" / "model.bin").stat().st_size < 7e6
-    assert Segmenter(bundle).segment(images[0]).mask.shape == (96, 128)
+    assert load_segmenter(bundle).segment(images[0]).mask.shape == (96, 128)
 
 
 def test_int8_that_loses_too_much_is_refused_with_both_scores(run, tmp_path, images, validation):
@@ -191,7 +191,7 @@ def test_every_form_of_a_network_with_depth_computes_what_keras_computes_with_it
     difference = np.abs(network_of(bundle)(inputs) - expected).max()
     assert difference < 5e-3 * np.abs(expected).max(), "the weights that training starts from are not those exported"
     for runtime in ("openvino", *exporting.ALSO):
-        segmenter = Segmenter(bundle, runtime=runtime, precision="f32")
+        segmenter = load_segmenter(bundle, runtime=runtime, precision="f32")
         assert (segmenter.segment(frame.color, depth=frame.depth).mask == frame.mask).mean() > 0.999, runtime
         assert (segmenter.segment(frame.color).mask == alone).mean() > 0.999, runtime
         segmenter.close()
@@ -222,7 +222,7 @@ def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
         waiting += [value.get_node() for value in operation.input_values()]
     assert {"Log", "AvgPool"} < before and "FakeQuantize" not in before
     assert sum(operation.get_type_name() == "FakeQuantize" for operation in network.get_ops()) > 50
-    assert Segmenter(load_bundle(tmp_path / "probe")).segment(depth_frames[0].color).mask.shape == (128, 192)
+    assert load_segmenter(load_bundle(tmp_path / "probe")).segment(depth_frames[0].color).mask.shape == (128, 192)
 
 
 def test_where_int8_loses_too_much_the_part_that_loses_most_stays_exact(
@@ -280,7 +280,7 @@ def test_where_int8_loses_too_much_auto_ships_f16_half_the_size_with_the_same_cl
     bundle = load_bundle(tmp_path / "probe")
     assert bundle.engines[0].precision == "f16"
     assert 10e6 < (tmp_path / "probe" / "model.bin").stat().st_size < 13e6
-    assert Segmenter(bundle, precision="f32").description.endswith("f32 with f16 weights on CPU")
+    assert load_segmenter(bundle, precision="f32").description.endswith("f32 with f16 weights on CPU")
 
 
 def test_a_failed_parity_writes_nothing_and_keeps_the_older_bundle(run, tmp_path, images, monkeypatch):

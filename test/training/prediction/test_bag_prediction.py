@@ -100,14 +100,14 @@ def test_ros_itself_reads_the_new_bag(bag, tmp_path):
 
 def test_the_command_segments_a_bag_as_the_segmenter_does_and_leaves_it_alone_the_next_time(bag, tmp_path, capsys):
     from rt_seg.bundle import load_bundle
-    from rt_seg.segmenter import Segmenter
+    from rt_seg.segmenter import load_segmenter
 
     bundle = Path(__file__).parents[3] / "models" / "tabletop"
     arguments = [str(bundle), str(bag), "--output", str(tmp_path / "out")]
     assert predict_command.main(arguments) == 0
     assert "1 made, 0 were there" in capsys.readouterr().out
     masks = [e for e in _read(tmp_path / "out" / "drive_segmented.bag") if e[0] == MASK_TOPIC]
-    segmenter = Segmenter(load_bundle(bundle))
+    segmenter = load_segmenter(load_bundle(bundle))
     for number, entry in enumerate(masks):
         mask = STORE.deserialize_ros1(entry[4], IMAGE).data.reshape(24, 32)
         np.testing.assert_array_equal(mask, segmenter.segment(_picture(number)).mask)

@@ -7,7 +7,7 @@ import pytest
 from color_bundle import write_color_bundle  # noqa: E402
 
 from rt_seg.bundle import load_bundle
-from rt_seg.segmenter import Segmenter
+from rt_seg.segmenter import load_segmenter
 from rt_seg_training.commands import predict as predict_command
 from rt_seg_training.prediction import prediction
 
@@ -38,7 +38,7 @@ def test_masks_are_the_segmenters_and_files_keep_their_place_in_the_folder(photo
     made = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
     assert made == ["a_mask.png", "a_overlay.jpg", "deep/b_mask.png", "deep/b_overlay.jpg", "predictions.jsonl"]
     mask = cv2.imread(str(output / "a_mask.png"), cv2.IMREAD_UNCHANGED)
-    expected = Segmenter(load_bundle(BUNDLE)).segment(cv2.cvtColor(_picture(1), cv2.COLOR_BGR2RGB)).mask
+    expected = load_segmenter(load_bundle(BUNDLE)).segment(cv2.cvtColor(_picture(1), cv2.COLOR_BGR2RGB)).mask
     np.testing.assert_array_equal(mask, expected)
     assert "2 made, 0 were there, 0 failed" in capsys.readouterr().out
 

@@ -12,7 +12,7 @@ import yaml
 
 from rt_seg.bundle import load_bundle
 from rt_seg.labels import labels_from_dict, load_labels
-from rt_seg.segmenter import Segmenter
+from rt_seg.segmenter import load_segmenter
 from rt_seg_training.commands.build_dataset import main as build_dataset
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration, load_configuration
 from rt_seg_training.datasets.errors import DatasetError
@@ -123,7 +123,7 @@ def test_another_net_with_one_sigmoid_channel_learns_the_bars_and_is_exported(da
     assert training_run.TrainingRun(configuration, dataset).train()["validation_mean_iou"] > 0.8
     images = [example["image"] for example in dataset.examples("train").as_numpy_iterator()]
     exporting.export_bundle(tmp_path / "run", tmp_path / "bundle", "bars", "1.0.0", "MIT", images, precision="f32")
-    segmenter = Segmenter(load_bundle(tmp_path / "bundle"), precision="f32")
+    segmenter = load_segmenter(load_bundle(tmp_path / "bundle"), precision="f32")
     for example in dataset.examples("validation").as_numpy_iterator():
         assert (segmenter.segment(example["image"]).mask == example["label"][..., 0]).mean() > 0.9
 

@@ -2,29 +2,29 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-import shlex
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rt_seg.atomic_file import write_atomically
-from rt_seg.bundle import BundleError, Score, TrainingData, load_bundle, write_bundle
+from rt_seg.bundle import BundleError
 from rt_seg.command_line import command_parser, notice
-from rt_seg.labels import LabelSet
-from rt_seg.settings import plain_values
+from rt_seg.labels import LabelError
 from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
-from rt_seg_training.evaluation.depth_faults import FAULTS, with_fault
-from rt_seg_training.evaluation.evaluation import AnySegmenter, Evaluation, EvaluationError, evaluate_segmenter
+from rt_seg_training.evaluation.depth_faults import FAULTS
+from rt_seg_training.evaluation.evaluated_model import EvaluatedModel, open_bundle, open_run
+from rt_seg_training.evaluation.evaluation import EvaluationError
 from rt_seg_training.evaluation.flicker import Flicker, measure_flicker
-
-if TYPE_CHECKING:
-    from rt_seg_training.datasets.loading import DataSet
+from rt_seg_training.evaluation.protocol import (
+    default_split,
+    evaluate_on,
+    protocol_line,
+    record_score,
+    score_warnings,
+    write_scores,
+)
 
 SCORES, REPORT, HISTORY = "scores.json", "report.html", "history.csv"
 
@@ -40,176 +40,7 @@ training and the worst frames. No test-time augmentation: the node does none eit
 that of the data set."""
 
 
-@dataclass
-class _Model:
-    """What is evaluated: the segmenter, its labels, and what the protocol says of it."""
-
-    segmenter: AnySegmenter
-    labels: LabelSet
-    name: str
-    """As in messages: bundle 'camvid'."""
-    argument: str
-    """As on the command line."""
-    input_size: tuple[int, int]
-    trained_on: TrainingData | None
-    with_depth: bool = False
-    """Whether it gets the depth of the frames."""
-    depth_fault: str | None = None
-    """Of depth_faults.FAULTS: what is done to that depth."""
-
-
-def label_difference(ours: LabelSet, theirs: LabelSet, our_name: str, their_name: str) -> str | None:
-    """The first difference of two label sets in words, or None if they mean the same.
-
-    Colours are only for the eye, and each set of masks has its own ignore_id: they may differ.
-    """
-    for mine, other in zip(ours.labels, theirs.labels):
-        if mine.name != other.name:
-            return f"name of class {mine.id} is {mine.name!r} in {our_name}, but {other.name!r} in {their_name}"
-    if len(ours) != len(theirs):
-        longer, longer_name = (ours, our_name) if len(ours) > len(theirs) else (theirs, their_name)
-        extra = ", ".join(longer.names[min(len(ours), len(theirs)) :])
-        return f"{our_name} has {len(ours)} classes and {their_name} {len(theirs)}; only {longer_name} has {extra}"
-    return None
-
-
-def _default_split(dataset: DataSet, wanted: str) -> str:
-    """`wanted` where the set has it; else its test split, or the only one. Raises EvaluationError."""
-    present = [split for split in dataset.splits if dataset.splits[split]]
-    for split in (wanted, "test"):
-        if split in present:
-            return split
-    if len(present) == 1:
-        return present[0]
-    raise EvaluationError(
-        f"data set {dataset.name!r} has no split {wanted!r}; choose one of {', '.join(present)} with --split"
-    )
-
-
-def write_mask(path: Path, mask: np.ndarray) -> None:
-    """Write a mask, uint8 (H,W) ids, as a grey PNG; atomic."""
-    import cv2
-
-    write_atomically(path, cv2.imencode(".png", mask)[1].tobytes())
-
-
-def _open_bundle(folder: Path, threads: int, precision: str) -> _Model:
-    from rt_seg.segmenter import Segmenter
-
-    bundle = load_bundle(folder)
-    return _Model(
-        Segmenter(bundle, threads=threads, precision=precision),
-        bundle.labels,
-        f"bundle {bundle.name!r} {bundle.version}",
-        bundle.name,
-        (bundle.input.width, bundle.input.height),
-        bundle.training,
-        bundle.input.with_depth,
-    )
-
-
-def _open_run(folder: Path) -> _Model:
-    from rt_seg_training.evaluation.keras_segmenter import KerasSegmenter
-    from rt_seg_training.export.model_card import training_data
-    from rt_seg_training.runs.run_folder import RunFolderError
-
-    try:
-        segmenter = KerasSegmenter(folder)
-    except RunFolderError as error:
-        raise EvaluationError(str(error)) from error
-    settings = segmenter.configuration
-    return _Model(
-        segmenter,
-        segmenter.labels,
-        f"run {folder.resolve().name!r}",
-        f"--run runs/{folder.resolve().name}",
-        (settings.width, settings.height),
-        training_data(settings),
-        segmenter.with_depth,
-    )
-
-
-def _warnings(trained_on: TrainingData | None, dataset: DataSet, split: str) -> list[str]:
-    """What a reader of the score should know: whether it may be of frames that were trained on."""
-    if trained_on is None:
-        return ["What this model was trained on is not recorded in its manifest; its model card may say it."]
-    from rt_seg_training.datasets.loading import split_names
-
-    if trained_on.dataset.rpartition("/")[2] != dataset.name.rpartition("/")[2]:
-        return []
-    both = sorted({*split_names(split)} & {*split_names(trained_on.split)})
-    if not both:
-        return []
-    return [
-        f"Trained and scored on frames of {dataset.name} {', '.join(both)} (trained on {trained_on.split}, scored "
-        f"on {split}): unless these are disjoint slices, the score says nothing about new frames."
-    ]
-
-
-def evaluate(
-    model: _Model, dataset: DataSet, split: str, predictions: Path | None = None
-) -> tuple[Evaluation, dict[str, Any]]:
-    """Run a model over a split of a data set, with a progress bar; returns the results and the protocol.
-
-    `predictions`: folder for each mask as `<name>.png`, or None. Raises DatasetError for an unknown split and
-    EvaluationError when the labels of the two differ, or the network needs depth and the set has none.
-    """
-    frames = dataset.count(split)
-    difference = label_difference(model.labels, dataset.labels, model.name, f"data set {dataset.name!r}")
-    if difference is not None:
-        raise EvaluationError(
-            f"labels differ: {difference}. Evaluate on a data set with the model's labels, or train on this one."
-        )
-    if model.with_depth and "depth" not in dataset.builder.info.features:
-        raise EvaluationError(
-            f"{model.name} takes depth, and data set {dataset.name!r} has none; build it with depth/, or score the "
-            "model on RGB only with --without-depth"
-        )
-
-    import tensorflow_datasets as tfds
-
-    from rt_seg.progress import progress
-
-    sizes = set()
-
-    def stream():
-        for example in tfds.as_numpy(dataset.examples(split, depth=model.with_depth)):
-            sizes.add(example["image"].shape[1::-1])
-            if model.depth_fault is not None:
-                depth, name = example["depth"][..., 0], example["name"].decode("utf-8")
-                example = {**example, "depth": with_fault(model.depth_fault, depth, example["image"], name)}
-            yield example
-
-    result = evaluate_segmenter(
-        model.segmenter,
-        progress(stream(), total=frames, desc="evaluating", unit="frame", leave=False),
-        # Of the set: the pixels to ignore are those of its own id.
-        dataset.labels,
-        None if predictions is None else lambda name, mask: write_mask(predictions / f"{name}.png", mask),
-        model.with_depth,
-    )
-    protocol = {
-        "model": model.name,
-        "engine": model.segmenter.description,
-        "input_size": list(model.input_size),
-        "input": "colour and depth" if model.with_depth else "colour",
-        "depth_fault": model.depth_fault,
-        "trained_on": plain_values(model.trained_on) if model.trained_on else "not recorded",
-        "dataset": dataset.name,
-        "split": split,
-        "frames": result.scores.frames,
-        "frame_sizes": sorted(map(list, sizes)),
-        "test_time_augmentation": "none",
-        "metric": "one confusion matrix over all pixels, ignored pixels left out, at the size of the labels",
-        "source_digest": dataset.source_digest,
-        "labels_fingerprint": model.labels.fingerprint,
-        "command": f"rosrun rt_seg evaluate {model.argument} --dataset {shlex.quote(dataset.name)} "
-        f"--split {shlex.quote(split)}",
-    }
-    return result, protocol
-
-
-def _flicker(model: _Model, recording: Path) -> Flicker:
+def _flicker(model: EvaluatedModel, recording: Path) -> Flicker:
     """Flicker of the masks of a recording, a bag or a folder. Raises EvaluationError naming it."""
     from rt_seg.progress import progress
 
@@ -231,42 +62,6 @@ def _recorded_frames(recording: Path, with_depth: bool) -> Iterator[tuple[np.nda
             yield from bag_frames(recording, with_depth)
     except (BagError, FolderError) as error:
         raise EvaluationError(str(error)) from error
-
-
-def protocol_line(protocol: Mapping[str, Any]) -> str:
-    """The protocol in one line of text."""
-    sizes = ", ".join(f"{width}x{height}" for width, height in protocol["frame_sizes"])
-    trained = protocol["trained_on"]
-    if isinstance(trained, Mapping):
-        trained = f"{trained['dataset']} {trained['split']}"
-    return (
-        f"protocol: {protocol['dataset']} {protocol['split']}, {protocol['frames']} frames of {sizes}; "
-        f"{protocol['model']} at {protocol['input_size'][0]}x{protocol['input_size'][1]}"
-        f"{' with depth' if 'depth' in protocol['input'] else ''}"
-        f"{' (' + protocol['depth_fault'] + ')' if protocol['depth_fault'] else ''}, {protocol['engine']}; "
-        f"trained on {trained}; one confusion matrix, no test-time augmentation"
-    )
-
-
-def write_scores(path: Path, result: Evaluation, protocol: Mapping[str, Any]) -> None:
-    """Write results and `protocol` (plain values) as JSON; atomic."""
-    text = json.dumps({"protocol": dict(protocol), **result.to_dict()}, indent=1, ensure_ascii=False)
-    write_atomically(path, (text + "\n").encode("utf-8"))
-
-
-def record_score(folder: Path, result: Evaluation, protocol: Mapping[str, Any], data: str) -> None:
-    """Write the mean IoU into `scores` of the bundle's manifest, atomically, in place of an older one on `data`."""
-    bundle = load_bundle(folder)
-    score = Score(
-        metric="mean_iou",
-        value=round(float(result.scores.mean_iou), 4),
-        data=data,
-        frames=int(result.scores.frames),
-        engine=protocol["engine"],
-        command=protocol["command"],
-    )
-    kept = tuple(other for other in bundle.scores if other.data != data)
-    write_bundle(dataclasses.replace(bundle, scores=(*kept, score)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -319,7 +114,6 @@ def main(arguments: list[str] | None = None) -> int:
         options.bundle = options.bundle_option
     quiet_tensorflow()
 
-    from rt_seg.labels import LabelError
     from rt_seg_training.datasets.errors import DatasetError
 
     try:
@@ -328,12 +122,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.run is not None and options.record is not None:
             raise EvaluationError("--record writes into a bundle's manifest, and --run has none; export the run first")
         if options.bundle is not None:
-            model = _open_bundle(options.bundle, options.threads, options.precision)
-            folder = model.segmenter.bundle.folder
+            model = open_bundle(options.bundle, options.threads, options.precision)
             name, usual = options.dataset, "validation"
         else:
-            model, folder = _open_run(options.run), options.run
-            settings = model.segmenter.configuration
+            model, settings = open_run(options.run)
             name, usual = options.dataset or settings.dataset, settings.validation_split
         if options.without_depth:
             if not model.with_depth:
@@ -353,21 +145,21 @@ def main(arguments: list[str] | None = None) -> int:
         from rt_seg_training.datasets.loading import load_dataset
 
         dataset = load_dataset(name, options.data_dir)
-        split = options.split or (_default_split(dataset, usual) if usual.isidentifier() else usual)
+        split = options.split or (default_split(dataset, usual) if usual.isidentifier() else usual)
         predictions = options.output / "predictions" if options.save_predictions else None
-        result, protocol = evaluate(model, dataset, split, predictions)
-        warnings = _warnings(model.trained_on, dataset, split)
+        result, protocol = evaluate_on(model, dataset, split, predictions)
+        warnings = score_warnings(model.trained_on, dataset, split)
         print(result.table())
         print(protocol_line(protocol))
         for warning in warnings:
             print(f"note: {warning}")
         if options.record is not None:
-            record_score(folder, result, protocol, options.record)
+            record_score(model.folder, result, protocol, options.record)
         if options.output is not None:
             from rt_seg_training.evaluation.report import html_report
 
             write_scores(options.output / SCORES, result, protocol)
-            history = folder / HISTORY if (folder / HISTORY).is_file() else None
+            history = model.folder / HISTORY if (model.folder / HISTORY).is_file() else None
             title = f"{protocol['model']} on {dataset.name} {split}"
             page = html_report(result, title, protocol, warnings, history)
             write_atomically(options.output / REPORT, page.encode("utf-8"))

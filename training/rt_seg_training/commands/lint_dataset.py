@@ -117,7 +117,7 @@ def load_judge(name: str, source: Source) -> tuple[str, Judge] | None:
     that has all the classes of the set, None without any. Raises BundleError and DatasetError."""
     from rt_seg.bundle import BundleError, load_bundle
     from rt_seg.model_home import known_bundles
-    from rt_seg.segmenter import Segmenter
+    from rt_seg.segmenter import load_segmenter
 
     wanted = source.labels.names
     if name == "auto":
@@ -136,7 +136,7 @@ def load_judge(name: str, source: Source) -> tuple[str, Judge] | None:
                 f"--judge {name}: does not know the classes {', '.join(missing)}; it has "
                 f"{', '.join(bundle.labels.names)}. Name a model of this set's classes, such as one trained on it"
             )
-    segmenter = Segmenter(bundle)
+    segmenter = load_segmenter(bundle)
     classes = [bundle.labels.names.index(label) for label in wanted]
 
     def judge(image: np.ndarray, depth: np.ndarray | None) -> np.ndarray:

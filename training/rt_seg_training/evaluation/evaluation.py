@@ -5,13 +5,13 @@ import heapq
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from rt_seg import confusion
 from rt_seg.labels import LabelSet
-from rt_seg.segmenter import Segmentation
+from rt_seg.segmenter import Segmenter
 from rt_seg_training.evaluation.boundary_iou import BoundaryCounts
 from rt_seg_training.evaluation.calibration import Calibration
 from rt_seg_training.evaluation.metrics import Scores
@@ -24,14 +24,6 @@ PERCENTILES = (50, 95, 99)
 
 class EvaluationError(ValueError):
     """A segmenter and a data set do not fit each other, or the results cannot be written as asked."""
-
-
-class AnySegmenter(Protocol):
-    """What is evaluated: rt_seg.segmenter.Segmenter, or anything that answers as it does."""
-
-    def segment(self, rgb: np.ndarray, confidence: bool = False, **depth: np.ndarray) -> Segmentation:
-        """The mask of an image, uint8 (H, W, 3) RGB, at its size, with confidence if wanted; a segmenter that is given
-        depth takes it as `depth`, uint16 (H, W) millimetres."""
 
 
 @dataclass(frozen=True, order=True)
@@ -113,7 +105,7 @@ def _percent(value: float, unit: str = " %") -> str:
 
 
 def evaluate_segmenter(
-    segmenter: AnySegmenter,
+    segmenter: Segmenter,
     examples: Iterable[Mapping[str, Any]],
     labels: LabelSet,
     on_prediction: Callable[[str, np.ndarray], None] | None = None,

@@ -311,7 +311,7 @@ def _check_head(bundle_folder: Path, feed: list[np.ndarray]) -> None:
     """Run the bundle as the live node will, at twice the input size, to prove that it loads and answers."""
     height, width = feed[0].shape[1:3]
     picture, *depth = [np.repeat(np.repeat(array[0], 2, axis=0), 2, axis=1) for array in feed]
-    segmenter = Segmenter(load_bundle(bundle_folder))
+    segmenter = load_segmenter(load_bundle(bundle_folder))
     mask = segmenter.segment(picture, depth=depth[0][..., 0] if depth else None).mask
     segmenter.close()
     if mask.shape != (2 * height, 2 * width):

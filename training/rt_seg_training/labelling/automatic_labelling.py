@@ -72,14 +72,14 @@ def by_bundle(folder: Path, settings: StandingOutSettings) -> Method:
     """Label what a model takes for any class but its first. Raises BundleError when it cannot be used."""
     from rt_seg.bundle import load_bundle
     from rt_seg.labels import UNLABELLED
-    from rt_seg.segmenter import Segmenter
+    from rt_seg.segmenter import load_segmenter
     from rt_seg_training.datasets.images import read_depth
     from rt_seg_training.labelling.depth_plane import chosen_regions
 
-    segmenter = Segmenter(load_bundle(folder))
+    segmenter = load_segmenter(load_bundle(folder))
 
     def label(capture: Capture, color: np.ndarray) -> np.ndarray:
-        takes_depth = segmenter.bundle.input.with_depth and capture.depth is not None
+        takes_depth = segmenter.spec.with_depth and capture.depth is not None
         mask = segmenter.segment(color, depth=read_depth(capture.depth, color.shape) if takes_depth else None).mask
         return chosen_regions((mask != 0) & (mask != UNLABELLED), settings)
 

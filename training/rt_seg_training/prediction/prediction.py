@@ -155,7 +155,7 @@ class Predictor:
     def __init__(self, bundle_folder: Path, alpha: float, head: str | None = None) -> None:
         from rt_seg.bundle import load_bundle
         from rt_seg.products.overlay import Palette
-        from rt_seg.segmenter import Segmenter
+        from rt_seg.segmenter import load_segmenter
 
         bundle = load_bundle(bundle_folder)
         if head == "binary" and len(bundle.labels) != 2:
@@ -164,7 +164,7 @@ class Predictor:
                 "binary_predict is for 2; use semantic_predict"
             )
         self.bundle = bundle
-        self.segmenter = Segmenter(bundle)
+        self.segmenter = load_segmenter(bundle)
         self.with_depth = bundle.input.with_depth
         self.without_depth = 0
         self.palette = Palette(bundle.labels)

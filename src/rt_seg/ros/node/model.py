@@ -8,7 +8,7 @@ import numpy as np
 
 from rt_seg.bundle import Bundle, BundleError, load_bundle
 from rt_seg.ros.caller_folder import caller_bundle
-from rt_seg.segmenter import Segmenter
+from rt_seg.segmenter import Segmenter, load_segmenter
 from rt_seg.sized_segmenter import FULL, SizedSegmenter
 
 
@@ -50,7 +50,7 @@ def load_model(
     bundle = load_bundle(caller_bundle(text))
 
     def make(sized: Bundle) -> Segmenter:
-        return Segmenter(sized, settings.runtime, settings.threads, settings.precision)
+        return load_segmenter(sized, settings.runtime, settings.threads, settings.precision)
 
     try:
         segmenter = SizedSegmenter(bundle, make, settings.input_size, confidence)
