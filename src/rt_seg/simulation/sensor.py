@@ -1,9 +1,6 @@
 """Sensor model of a RealSense D435: what noise, holes and processing make of perfect colour and depth.
 
-Depth noise: for a stereo camera the error of depth grows with its square,
-    sigma = depth**2 * subpixel / (focal * baseline),
-J. Sweetser and A. Grunnet-Jepsen, "BKMs for Tuning Intel RealSense D4xx Depth Cameras" (Intel, section "Depth RMS
-error"); also Keselman et al., "Intel RealSense Stereoscopic Depth Cameras", CVPR Workshops 2017, arXiv:1705.05548.
+The noise of depth and its source: rt_seg.cameras.d435.
 """
 from __future__ import annotations
 
@@ -13,21 +10,10 @@ from typing import Tuple
 import cv2
 import numpy as np
 
+from rt_seg.cameras.d435 import BASELINE, FOCAL_RATIO, MAXIMUM_DEPTH, MINIMUM_DEPTH, SUBPIXEL
 from rt_seg.cameras.frame import Intrinsics
 from rt_seg.setting_field import setting
 from rt_seg.simulation.value_ranges import Range
-
-BASELINE = 0.050
-"""Distance between the two infrared imagers of a D435, metres (Intel RealSense D400 series data sheet)."""
-
-FOCAL_RATIO = 0.62
-"""Focal length of the infrared imagers in pixels over that of the colour camera, at equal image width."""
-
-SUBPIXEL = 0.08
-"""Matching error of the stereo algorithm, pixels; the value Intel gives for a well textured, well lit target."""
-
-MINIMUM_DEPTH, MAXIMUM_DEPTH = 0.28, 6.0
-"""Range in which depth is measured, metres."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from rt_seg.cameras.d435 import BASELINE, FOCAL_RATIO, SUBPIXEL
 from rt_seg.cameras.frame import Intrinsics
-from rt_seg.simulation.sensor import BASELINE, FOCAL_RATIO, SUBPIXEL, measure_color, measure_depth, random_sensor
+from rt_seg.simulation.sensor import measure_color, measure_depth, random_sensor
 
 INTRINSICS = Intrinsics(640, 480, 615.0, 615.0, 319.5, 239.5)
 SENSOR = dataclasses.replace(random_sensor(np.random.default_rng(0)), subpixel=SUBPIXEL)

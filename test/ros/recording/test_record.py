@@ -2,6 +2,8 @@
 import argparse
 from pathlib import Path
 
+import pytest
+
 from rt_seg.ros.recording.record import command, main
 
 
@@ -33,3 +35,10 @@ def test_what_is_there_already_is_not_overwritten(tmp_path, capsys):
 def test_a_disk_that_is_full_already_is_named_before_anything_starts(tmp_path, capsys):
     assert main([str(tmp_path / "kitchen"), "--free", "1000000000"]) == 2
     assert "MB are free in" in capsys.readouterr().err
+
+
+def test_a_recording_cannot_end_after_a_time_and_be_split(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["recordings/kitchen", "--seconds", "60", "--split-size", "1000"])
+    assert ended.value.code == 2
+    assert "--seconds makes one bag, and --split-size many" in capsys.readouterr().err

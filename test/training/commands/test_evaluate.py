@@ -16,8 +16,9 @@ from PIL import Image
 
 from rt_seg.labels import Label, LabelSet
 from rt_seg.segmenter import Segmentation, load_segmenter
-from rt_seg_training.commands.evaluate import label_difference, main, write_mask, write_scores
+from rt_seg_training.commands.evaluate import main
 from rt_seg_training.evaluation.evaluation import evaluate_segmenter
+from rt_seg_training.evaluation.protocol import label_difference, write_mask, write_scores
 from rt_seg_training.runs.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -7,6 +7,7 @@ import pytest
 
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.optimization.optimizers import RectifiedAdam, build_optimizer, copy_averaged_weights
+from rt_seg_training.optimization.training_step import compile_step
 
 CONFIGURATION = TrainingConfiguration(
     dataset="x", train_split="train", validation_split="validation", height=64, width=64, crop_height=64,
@@ -126,3 +127,16 @@ def test_the_encoder_moves_at_its_share_of_the_learning_rate(name):
     for part in ("kernel", "bias"):
         assert moved[f"encoder_dense/{part}"] == pytest.approx(0.25 * moved[f"head/{part}"], rel=1e-4)
         assert moved[f"head/{part}"] > 0.01
+
+
+def test_compiling_the_step_leaves_the_optimizer_as_it_was_however_often():
+    configuration = dataclasses.replace(CONFIGURATION, optimizer="sgd", gradient_clip_norm=2.0)
+
+    class TwoReplicas:
+        num_replicas_in_sync = 2
+
+    model = _model()
+    model.compile(build_optimizer(configuration, model.trainable_variables))
+    for _ in range(2):
+        compile_step(model, keras.losses.MeanSquaredError(), [1.0], TwoReplicas())
+    assert model.optimizer.global_clipnorm == 2.0

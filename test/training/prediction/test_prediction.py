@@ -123,6 +123,23 @@ def test_a_cameras_video_plays_at_the_pace_of_its_frames_and_ctrl_c_keeps_it(tmp
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["camera0_masks", "camera0_overlay.mp4"]
 
 
+def test_what_breaks_off_the_video_of_a_camera_leaves_no_finished_video_and_names_what_there_is(tmp_path):
+    predict = prediction.Predictor(BUNDLE, 0.5)
+
+    def frames():
+        for number in range(3):
+            yield cv2.cvtColor(_picture(number), cv2.COLOR_BGR2RGB), None
+        raise OSError("the camera is gone")
+
+    target = tmp_path / "camera0"
+    clock = iter([0.0, 0.1, 0.2, 0.3]).__next__
+    with pytest.raises(prediction.PredictionError, match="is gone; the video up to there, 3 frames, is ") as caught:
+        prediction.record_camera(frames(), target, predict, False, clock)
+    (kept,) = tmp_path.glob("camera0*")
+    assert kept.name == "camera0_overlay_interrupted.mp4" and kept.name in str(caught.value)
+    assert cv2.VideoCapture(str(kept)).get(cv2.CAP_PROP_FRAME_COUNT) >= 3
+
+
 @pytest.fixture
 def deep(tmp_path):
     """A bundle that takes depth: nearer than 1 m is class 0, farther class 2, and without depth green is class 1."""

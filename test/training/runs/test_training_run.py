@@ -90,6 +90,7 @@ def test_an_interrupted_run_goes_on_where_it_was_and_writes_all_that_export_need
     assert list(RunFolder(run).tensorboard.glob("events.*"))
     assert json.loads(RunFolder(run).result.read_text()) == result
     assert load_labels(RunFolder(run).labels) == dataset.labels
+    assert RunFolder(run).labels.read_text().startswith("ignore_id: 255\nclasses:")
     assert load_configuration(RunFolder(run).configuration) == configuration
     build_net("unet_mobilenet_v3", 64, 64, 2, auxiliary_head=True).load_weights(RunFolder(run).weights)
 

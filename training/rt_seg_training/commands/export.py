@@ -100,9 +100,10 @@ def main(arguments: list[str] | None = None) -> int:
     from rt_seg_training.datasets.errors import DatasetError
     from rt_seg_training.export.accuracy_guard import disjoint_frames
     from rt_seg_training.export.bundle_export import ExportError, export_bundle
-    from rt_seg_training.export.model_card import model_card, training_data
+    from rt_seg_training.export.model_card import model_card
     from rt_seg_training.export.smaller_inputs import usual_sizes
     from rt_seg_training.nets.registry import DEPTH_NETS
+    from rt_seg_training.runs.provenance import training_data
 
     try:
         run = options.run

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from rt_seg.cameras.d435 import COLOR_FOCAL_LENGTH
 from rt_seg.cameras.frame import Intrinsics
 from rt_seg.simulation.sensor import measure_depth, random_sensor
 
@@ -17,8 +18,6 @@ HOLE_SHARE = 0.3
 """Share of the pixels of each frame without a reading that `holes` adds."""
 HOLE_CELLS = 16
 """Across the width of a frame: holes are about as wide as one of them."""
-FOCAL_LENGTH = 0.9
-"""Of the width of the frame, for `d435`; see nets.depth_fusion."""
 
 
 def _with_holes(depth: np.ndarray, color: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -30,7 +29,7 @@ def _with_holes(depth: np.ndarray, color: np.ndarray, random: np.random.Generato
 
 def _of_a_d435(depth: np.ndarray, color: np.ndarray, random: np.random.Generator) -> np.ndarray:
     height, width = depth.shape
-    focal = FOCAL_LENGTH * width
+    focal = COLOR_FOCAL_LENGTH * width
     intrinsics = Intrinsics(width, height, focal, focal, width / 2, height / 2)
     # Without a reading there is nothing to measure; far away is out of the range, as in the sensor model.
     metres = np.where(depth == 0, 60.0, depth / 1000.0).astype(np.float32)

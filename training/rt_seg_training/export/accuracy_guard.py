@@ -1,14 +1,14 @@
 """What quantisation costs, measured on labelled frames that it was not calibrated with."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rt_seg.confusion import confusion_matrix, mean_iou
-from rt_seg.engines.class_id_head import class_ids
 from rt_seg.labels import LabelSet
+from rt_seg.segmenter import Segmenter
 from rt_seg_training.datasets.labelled_frame import LabelledFrame
 
 LOSS_LIMIT = 0.003
@@ -23,17 +23,15 @@ class FormScore:
     mean_iou: float
 
 
-def score_logits(
-    form: str,
-    logits_of: Callable[[LabelledFrame], np.ndarray],
-    frames: Sequence[LabelledFrame],
-    labels: LabelSet,
+def score_segmenter(
+    form: str, segmenter: Segmenter, frames: Sequence[LabelledFrame], labels: LabelSet, with_depth: bool = True
 ) -> FormScore:
-    """Score a network on frames of any size as the live node would run it; `logits_of` gives float32 (h, w, C)."""
+    """Score a network on frames of any size as the live node would run it; releases the network."""
     matrix = np.zeros((len(labels), len(labels) + 1), np.int64)
     for frame in frames:
-        mask = class_ids(logits_of(frame), *frame.mask.shape)
+        mask = segmenter.segment(frame.color, depth=frame.depth if with_depth else None).mask
         matrix += confusion_matrix(frame.mask, mask, len(labels), labels.ignore_id)
+    segmenter.close()
     return FormScore(form, mean_iou(matrix))
 
 

@@ -21,16 +21,16 @@ from rt_seg.bundle import (
     load_bundle,
     write_bundle,
 )
-from rt_seg.engines import create_engine
+from rt_seg.engines import Engine, create_engine
 from rt_seg.labels import LabelSet
-from rt_seg.segmenter import Segmenter
+from rt_seg.segmenter import Segmenter, load_segmenter
 from rt_seg_training.datasets.labelled_frame import LabelledFrame
-from rt_seg_training.export.accuracy_guard import FormScore, is_accepted, loss_words, score_logits
+from rt_seg_training.export.accuracy_guard import FormScore, is_accepted, loss_words, score_segmenter
 from rt_seg_training.export.deployment_formats import write_keras, write_litert, write_onnx
-from rt_seg_training.export.deployment_inputs import feed, input_spec
-from rt_seg_training.export.openvino_network import ExactRuns, by_sensitivity, deployment_network, quantize
+from rt_seg_training.export.deployment_inputs import feed
+from rt_seg_training.export.openvino_network import ExactEngine, by_sensitivity, deployment_network, quantize
 from rt_seg_training.export.smaller_inputs import add_smaller_networks
-from rt_seg_training.nets.normalization import Normalization, normalization_of
+from rt_seg_training.runs.network_engine import NetworkEngine, input_spec
 from rt_seg_training.runs.run_folder import RunFolder, RunFolderError
 from rt_seg_training.runs.training_weights import TrainingWeightsError, write_training_weights
 
@@ -64,19 +64,13 @@ class Parity:
     pixel_agreement: float
 
 
-def _keras_logits(call: Callable, feeds: list[list[np.ndarray]], normalization: Normalization) -> np.ndarray:
-    """What a network of normalised inputs makes of the arrays that a deployed one takes, (n, h, w, C)."""
-    import keras
-
-    from rt_seg_training.input_pipeline.batches import normalize
-
-    inputs = [[normalize(rgb, normalization), *map(keras.ops.convert_to_tensor, depth)] for rgb, *depth in feeds]
-    return np.concatenate([call(arrays if len(arrays) > 1 else arrays[0]) for arrays in inputs])
-
-
-def _logits(network, feeds: list[list[np.ndarray]]) -> np.ndarray:
-    run = ExactRuns(network)
-    return np.concatenate([run(feed) for feed in feeds])
+def _logits(engine: Engine, feeds: list[list[np.ndarray]]) -> np.ndarray:
+    """What a network makes of images of its size, (n, h, w, C)."""
+    try:
+        pictures = [[array[0] for array in feed] for feed in feeds]
+        return np.stack([engine.logits(rgb, *(depth[..., 0] for depth in more)).copy() for rgb, *more in pictures])
+    finally:
+        engine.close()
 
 
 def _compare(form: str, reference: np.ndarray, logits: np.ndarray) -> Parity:
@@ -158,20 +152,19 @@ def export_bundle(
     output.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
-        normalization = normalization_of(model.name)
-        reference = _keras_logits(lambda inputs: model(inputs, training=False), pictures, normalization)
+        reference = _logits(NetworkEngine.of_model(model), pictures)
         saved_folder = staging / "saved_model"
         model.export(str(saved_folder), verbose=False)
-        parities = [_compare("SavedModel", reference, _saved_model_logits(saved_folder, pictures, normalization))]
+        parities = [_compare("SavedModel", reference, _saved_model_logits(saved_folder, spec, pictures))]
         network = deployment_network(model, saved_folder)
-        parities.append(_compare("OpenVINO f32", reference, _logits(network, pictures)))
+        parities.append(_compare("OpenVINO f32", reference, _logits(ExactEngine(network, spec), pictures)))
         for parity in parities:
             _require_parity(parity)
         chosen, network, scores, note, kept = _choose(network, precision, pictures, validation, labels, spec)
         openvino.save_model(network, str(staging / "model.xml"), compress_to_fp16=chosen == "f16")
         if chosen != "f32":
             stored = openvino.Core().read_model(str(staging / "model.xml"))
-            parities.append(_compare(f"OpenVINO {chosen}", reference, _logits(stored, pictures)))
+            parities.append(_compare(f"OpenVINO {chosen}", reference, _logits(ExactEngine(stored, spec), pictures)))
         if training_weights:
             try:
                 write_training_weights(model, staging, configuration.head)
@@ -205,7 +198,7 @@ def export_bundle(
             Bundle(staging, name, version, spec, labels, tuple(engines), license_text, tuple(recorded), training)
         )
         for runtime in files:
-            parity = _compare(runtime, reference, _engine_logits(staging, runtime, pictures))
+            parity = _compare(runtime, reference, _logits(create_engine(load_bundle(staging), runtime), pictures))
             _require_parity(parity)
             # Before the form that the live node takes, which stays the last.
             parities.insert(len(parities) - 1, parity)
@@ -238,12 +231,7 @@ def _choose(
     """
 
     def score(form: str, network, with_depth: bool = True) -> FormScore:
-        run = ExactRuns(network)
-
-        def logits(frame: LabelledFrame) -> np.ndarray:
-            return run(feed(spec, frame.color, frame.depth if with_depth else None))[0]
-
-        return score_logits(form, logits, validation, labels)
+        return score_segmenter(form, Segmenter(spec, ExactEngine(network, spec)), validation, labels, with_depth)
 
     def with_loss_of_depth(scores: list[FormScore], network) -> list[FormScore]:
         if not spec.with_depth or not validation:
@@ -283,14 +271,6 @@ def _choose(
     return "f16", exact, scores, note, []
 
 
-def _engine_logits(bundle_folder: Path, runtime: str, feeds: list[list[np.ndarray]]) -> np.ndarray:
-    engine = create_engine(load_bundle(bundle_folder), runtime)
-    pictures = [[array[0] for array in arrays] for arrays in feeds]
-    logits = np.stack([engine.logits(rgb, *(depth[..., 0] for depth in more)) for rgb, *more in pictures])
-    engine.close()
-    return logits
-
-
 def _require_parity(parity: Parity) -> None:
     if parity.logit_difference > LOGIT_TOLERANCE or parity.pixel_agreement < 1 - PARITY_MISMATCH_LIMIT:
         raise ExportError(
@@ -300,11 +280,11 @@ def _require_parity(parity: Parity) -> None:
         )
 
 
-def _saved_model_logits(folder: Path, feeds: list[list[np.ndarray]], normalization: Normalization) -> np.ndarray:
+def _saved_model_logits(folder: Path, spec: InputSpec, feeds: list[list[np.ndarray]]) -> np.ndarray:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))  # its weights live as long as it does
-    return _keras_logits(loaded.serve, feeds, normalization)
+    return _logits(NetworkEngine(loaded.serve, spec), feeds)
 
 
 def _check_head(bundle_folder: Path, feed: list[np.ndarray]) -> None:

@@ -1,4 +1,4 @@
-"""What a deployed network takes: its input, and the arrays that are made of a frame."""
+"""What a deployed network is fed: the arrays that are made of a frame."""
 from __future__ import annotations
 
 import numpy as np
@@ -6,17 +6,6 @@ import numpy as np
 from rt_seg.bundle import InputSpec
 from rt_seg.engines.network_inputs import NetworkInputs
 from rt_seg.segmenter import network_depth, resize_image
-from rt_seg_training.nets.normalization import normalization_of
-
-
-def input_spec(model) -> InputSpec:
-    """What the deployed form of a Keras model takes."""
-    from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
-
-    height, width = model.inputs[0].shape[1:3]
-    if len(model.inputs) == 1:
-        return InputSpec(height, width, "rgb", *normalization_of(model.name))
-    return InputSpec(height, width, "rgbd", *normalization_of(model.name), DEPTH_RANGE)
 
 
 def feed(spec: InputSpec, image: np.ndarray, depth: np.ndarray | None) -> list[np.ndarray]:

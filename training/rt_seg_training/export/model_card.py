@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from rt_seg_training.configuration import IMAGENET, RANDOM
 from rt_seg_training.runs.provenance import public_place
 
 if TYPE_CHECKING:

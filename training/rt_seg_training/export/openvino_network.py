@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_seg.bundle import InputSpec
+from rt_seg.engines.network_inputs import NetworkInputs
 from rt_seg_training.nets.normalization import normalization_of
 
 QUANTIZED_KINDS = (
@@ -93,8 +95,8 @@ def segments(network, count: int) -> list[list[str]]:
 def by_sensitivity(network, feeds: Sequence[list[np.ndarray]], count: int) -> list[list[str]]:
     """The `segments`, that first whose exact computation alone brings the int8 logits nearest to the exact ones."""
     def logits(some) -> np.ndarray:
-        run = ExactRuns(some)
-        return np.concatenate([run(feed) for feed in feeds])
+        run = _compiled_exactly(some)
+        return np.concatenate([run(feed)[0] for feed in feeds])
 
     reference = logits(network)
     parts = segments(network, count)
@@ -102,14 +104,25 @@ def by_sensitivity(network, feeds: Sequence[list[np.ndarray]], count: int) -> li
     return [parts[index] for index in np.argsort(errors, kind="stable")]
 
 
-class ExactRuns:
-    """An OpenVINO network on the CPU in f32, whatever the machine prefers: for comparison."""
+def _compiled_exactly(network):
+    """The network on the CPU in f32, whatever the machine prefers: a function of the arrays of its inputs."""
+    import openvino
 
-    def __init__(self, network) -> None:
-        import openvino
+    return openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
-        self._compiled = openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
-    def __call__(self, feed: list[np.ndarray]) -> np.ndarray:
-        """Logits (1, h, w, C) of the arrays of its inputs."""
-        return self._compiled(feed)[0]
+class ExactEngine:
+    """An OpenVINO network on the CPU in f32, whatever the machine prefers; see rt_seg.engines.Engine."""
+
+    def __init__(self, network, spec: InputSpec) -> None:
+        self.description = "OpenVINO f32 on CPU"
+        self._inputs = NetworkInputs(spec)
+        self._compiled = _compiled_exactly(network)
+
+    def logits(self, rgb: np.ndarray, depth: np.ndarray | None = None) -> np.ndarray:
+        """Logits, float32 (h, w, C), of an RGB image and its depth of the network's size."""
+        return self._compiled(self._inputs.arrays(rgb, depth))[0][0]
+
+    def close(self) -> None:
+        """Release the compiled network."""
+        self._compiled = None

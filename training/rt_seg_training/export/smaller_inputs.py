@@ -10,11 +10,13 @@ import numpy as np
 
 from rt_seg.bundle import SmallerNetwork
 from rt_seg.labels import LabelSet
+from rt_seg.segmenter import Segmenter
 from rt_seg_training.datasets.labelled_frame import LabelledFrame
-from rt_seg_training.export.accuracy_guard import FormScore, score_logits
-from rt_seg_training.export.deployment_inputs import feed, input_spec
-from rt_seg_training.export.openvino_network import ExactRuns, deployment_network, quantize
+from rt_seg_training.export.accuracy_guard import FormScore, score_segmenter
+from rt_seg_training.export.deployment_inputs import feed
+from rt_seg_training.export.openvino_network import ExactEngine, deployment_network, quantize
 from rt_seg_training.export.shared_weights import save_with_weights_of
+from rt_seg_training.runs.network_engine import input_spec
 from rt_seg_training.runs.run_folder import RunFolder
 
 SHARES = (0.75, 0.5)
@@ -81,10 +83,6 @@ def add_smaller_networks(
         save_with_weights_of(staging / "model.xml", network, staging / name, precision == "f16")
         networks.append(SmallerNetwork(height, width, name))
         if validation:
-            run_network = ExactRuns(network)
-
-            def logits(frame: LabelledFrame, spec=spec, run_network=run_network) -> np.ndarray:
-                return run_network(feed(spec, frame.color, frame.depth))[0]
-
-            scores.append(score_logits(f"OpenVINO {precision} {width}x{height}", logits, validation, labels))
+            segmenter = Segmenter(spec, ExactEngine(network, spec))
+            scores.append(score_segmenter(f"OpenVINO {precision} {width}x{height}", segmenter, validation, labels))
     return tuple(networks), scores

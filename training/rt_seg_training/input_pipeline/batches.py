@@ -20,8 +20,12 @@ def normalize(image: tf.Tensor, normalization: Normalization = IMAGENET_STATISTI
     return (tf.cast(image, tf.float32) / 255.0 - normalization.mean) / normalization.std
 
 
-def resize_image(image: tf.Tensor, size) -> tf.Tensor:
-    """(H, W, 3) to float32 (*size, 3): bilinear, with a wider kernel when shrinking so that nothing aliases."""
+def resize_antialiased(image: tf.Tensor, size) -> tf.Tensor:
+    """(H, W, 3) to float32 (*size, 3): bilinear, with a wider kernel when shrinking so that nothing aliases.
+
+    Crops of any scale are learnt from with it. The live node shrinks by areas (rt_seg.segmenter.resize_image), whose
+    values differ by some levels where an image is shrunk; `evaluate` scores with that, the validation with this.
+    """
     return tf.image.resize(image, size, method="bilinear", antialias=True)
 
 
@@ -76,7 +80,7 @@ def random_crop(image, label, configuration: TrainingConfiguration, ignore_id: i
     if depth is not None:
         depth = depth[top : top + window[0], left : left + window[1]]
         depth = tf.ensure_shape(resize_depth(depth, crop), (*crop, 1)) / scale
-    image = tf.ensure_shape(resize_image(tf.cast(image, tf.float32), crop), (*crop, 3))
+    image = tf.ensure_shape(resize_antialiased(tf.cast(image, tf.float32), crop), (*crop, 3))
     return image, tf.ensure_shape(resize_label(label, crop), (*crop, 1)), depth
 
 
@@ -163,7 +167,7 @@ def validation_batches(examples: tf.data.Dataset, configuration: TrainingConfigu
     size = (configuration.height, configuration.width)
 
     def prepare(example):
-        image = normalize(resize_image(example["image"], size), normalization_of(configuration.net))
+        image = normalize(resize_antialiased(example["image"], size), normalization_of(configuration.net))
         if configuration.net in DEPTH_NETS:
             return (image, resize_depth(metres(example["depth"]), size)), example["label"]
         return image, example["label"]

@@ -1,23 +1,19 @@
 """What a RealSense does to depth, imitated on the depth of training images, which other sensors made or filled.
 
-The noise of stereo depth grows with its square (see rt_seg.simulation.sensor, whose model this is in tf.data); edges
-are ragged and lost, a band beside near things is hidden from the second imager, patches without texture have no
-reading.
+The noise of stereo depth grows with its square: rt_seg.simulation.sensor, whose model this is in tf.data, by the same
+numbers (rt_seg.cameras.d435). Edges are ragged and lost, a band beside near things is hidden from the second imager,
+patches without texture have no reading.
 """
 from __future__ import annotations
 
 import tensorflow as tf
 
-NOISE_MAXIMUM = 0.004
-"""Largest standard deviation of depth over its square, 1/m: 0.1 pixel of matching error of a D435 at 640 pixels."""
+from rt_seg.cameras.d435 import FOCAL_BASELINE, LARGEST_NOISE, REFERENCE_WIDTH
+
 STEP_MAXIMUM = 0.02
 """Largest step of quantised depth, metres."""
 HOLE_SHARE_MAXIMUM = 0.35
 """Largest share of an image that patches without reading cover, about."""
-SHADOW_FOCAL_BASELINE = 19.0
-"""Focal length times baseline of a D435 at 640 pixels of width, pixel · metre: disparity = this / depth."""
-REFERENCE_WIDTH = 640
-"""Pixels; SHADOW_FOCAL_BASELINE shrinks with narrower images."""
 
 
 def coarse_noise(shape, cell: int, seed) -> tf.Tensor:
@@ -44,7 +40,7 @@ def imitate_realsense(depth: tf.Tensor, seed) -> tf.Tensor:
     strength = tf.random.stateless_uniform((5,), seeds[0])
 
     error = 0.8 * coarse_noise(shape, 6, seeds[1]) + 0.6 * coarse_noise(shape, 2, seeds[2])
-    measured = z + NOISE_MAXIMUM * strength[0] * tf.square(z) * error
+    measured = z + LARGEST_NOISE * strength[0] * tf.square(z) * error
     step = 0.001 + (STEP_MAXIMUM - 0.001) * tf.square(strength[1])
     measured = step * tf.round(measured / step)
 
@@ -56,7 +52,7 @@ def imitate_realsense(depth: tf.Tensor, seed) -> tf.Tensor:
     ragged = coarse_noise(shape, 4, seeds[3]) > 2.0 - 3.0 * strength[2]
     lost = tf.logical_and(tf.nn.max_pool2d(edge, 3, 1, "SAME")[0, ..., 0] > 0, ragged)
 
-    disparity = tf.math.divide_no_nan(SHADOW_FOCAL_BASELINE * width / REFERENCE_WIDTH * strength[3], z)
+    disparity = tf.math.divide_no_nan(FOCAL_BASELINE * width / REFERENCE_WIDTH * strength[3], z)
     for pixels in (1, 2, 3, 5, 8, 12):
         lost = tf.logical_or(lost, _shifted_left(disparity, pixels) - disparity >= float(pixels))
 

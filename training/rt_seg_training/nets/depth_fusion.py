@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import keras
 
+from rt_seg.cameras.d435 import COLOR_FOCAL_LENGTH
+
 DEPTH_RANGE = (0.2, 10.0)
 """Metres; what is nearer or farther is no reading."""
 DEPTH_MEAN, DEPTH_STD = 2.7, 1.4
@@ -20,8 +22,6 @@ SLANT_CELL = 4
 """Pixels: the slants are of the mean depth of such cells, for the depth of a camera is too rough for a slope."""
 SLANT_REACH = 1 / 20
 """Of the width of the image: the distance over which a slant is measured, about."""
-FOCAL_LENGTH = 0.9
-"""Of the width of the image: about that of Kinect and RealSense. Another one only makes surfaces look steeper."""
 
 
 def slants(depth, reading):
@@ -29,8 +29,9 @@ def slants(depth, reading):
 
     `depth`: (B, H, W, 1) float32, more than 0 where `reading` is 1 and not 0. The slope is that of the logarithm of
     depth over the tangent of the angle of sight, so it tells the same of near and far, and of any size of image; the
-    slant is slope / sqrt(1 + slope²). A wall seen face on has 0, floors and tables below the camera nearly -1
-    downwards, ceilings nearly 1. A network would have to look at depth widely before it saw as much.
+    slant is slope / sqrt(1 + slope²). Another focal length than a D435's only makes surfaces look steeper. A wall seen
+    face on has 0, floors and tables below the camera nearly -1 downwards, ceilings nearly 1. A network would have to
+    look at depth widely before it saw as much.
     """
     height, width = depth.shape[1:3]
     logarithm = keras.ops.log(keras.ops.maximum(depth, 1e-3)) * reading
@@ -43,8 +44,8 @@ def slants(depth, reading):
     mean, known = (keras.ops.pad(x, [[0, 0], [reach, reach], [reach, reach], [0, 0]]) for x in (mean, known))
 
     def between(after, before):
-        # By the nominal reach, not the rounded one: then crops of an image tell the same as the whole of it.
-        slope = FOCAL_LENGTH / SLANT_REACH * (mean[after] - mean[before]) * known[after] * known[before]
+        # By the nominal reach, not the rounded one: then crops of a image tell the same as the whole of it.
+        slope = COLOR_FOCAL_LENGTH / SLANT_REACH * (mean[after] - mean[before]) * known[after] * known[before]
         return slope / keras.ops.sqrt(1.0 + keras.ops.square(slope))
 
     inner_rows, inner_columns = slice(reach, reach + rows), slice(reach, reach + columns)

@@ -255,8 +255,8 @@ def record_camera(
 
     `frames`: (H, W, 3) uint8 RGB, each with its depth or None.
 
-    A frame is repeated until the next has come, at CAMERA_RATE by `clock`, in seconds. Ctrl-C ends the video, which is
-    kept. Raises PredictionError.
+    A frame is repeated until the next has come, at CAMERA_RATE by `clock`, in seconds. Ctrl-C ends the video. After any
+    other interruption what there is of it is kept as `target`_overlay_interrupted.mp4, which PredictionError names.
     """
     import cv2
 
@@ -277,10 +277,16 @@ def record_camera(
                 _write(_append(target, "_masks") / f"{number:06d}.png", mask)
     except KeyboardInterrupt:
         pass
-    finally:
-        if writer is not None:
-            writer.release()
-            os.replace(temporary, result)
+    except Exception as error:
+        if writer is None:
+            raise
+        writer.release()
+        partial = _append(target, "_overlay_interrupted.mp4")
+        os.replace(temporary, partial)
+        raise PredictionError(f"{error}; the video up to there, {number + 1} frames, is {partial}") from error
+    if writer is not None:
+        writer.release()
+        os.replace(temporary, result)
 
 
 def predict_camera(task: Task, predict: Predictor, masks: bool, frames: int) -> None:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
 from rt_seg.progress import progress_bar
-from rt_seg_training.input_pipeline.batches import resize_image
+from rt_seg_training.input_pipeline.batches import resize_antialiased
 from rt_seg_training.nets.normalization import Normalization
 
 PANEL_COUNT = 3
@@ -122,7 +122,7 @@ def panels(
         mask = predict(inputs, tf.constant(size)).numpy()[0]
         image = inputs[0] if isinstance(inputs, tuple) else inputs
         image = 255.0 * (image[0] * normalization.std + normalization.mean)
-        image = tf.cast(tf.clip_by_value(tf.round(resize_image(image, size)), 0, 255), tf.uint8).numpy()
+        image = tf.cast(tf.clip_by_value(tf.round(resize_antialiased(image, size)), 0, 255), tf.uint8).numpy()
         pictures.append(np.concatenate([image, table[label.numpy()[0, ..., 0]], table[mask]], axis=1))
     return pictures
 

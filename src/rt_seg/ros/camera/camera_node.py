@@ -95,8 +95,19 @@ def _open_realsense(settings: CameraSettings, reset_first: bool) -> Any:
 
 def run(settings: CameraSettings, open_source: Callable[[CameraSettings, bool], Any] = open_source) -> None:
     """Publish until the node is shut down, or a file has ended. Raises CameraSettingError."""
-    publisher = CameraPublisher(settings.camera)
     diagnostics = CameraDiagnostics(settings.camera)
+    try:
+        _publish(settings, open_source, CameraPublisher(settings.camera), diagnostics)
+    finally:
+        diagnostics.stop()
+
+
+def _publish(
+    settings: CameraSettings,
+    open_source: Callable[[CameraSettings, bool], Any],
+    publisher: CameraPublisher,
+    diagnostics: CameraDiagnostics,
+) -> None:
     reset_first = settings.initial_reset
     while not rospy.is_shutdown():
         source = None
@@ -127,7 +138,6 @@ def run(settings: CameraSettings, open_source: Callable[[CameraSettings, bool], 
             if source is not None:
                 source.close()
         rospy.rostime.wallsleep(RETRY)
-    diagnostics.stop()
 
 
 def main() -> int:

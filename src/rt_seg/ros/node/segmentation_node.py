@@ -41,6 +41,7 @@ from rt_seg.ros.node.frame_products import Inputs
 from rt_seg.ros.node.frame_requests import FrameRequests
 from rt_seg.ros.node.frame_saver import FrameSaver
 from rt_seg.ros.node.model import EngineSettings, Model, load_model
+from rt_seg.ros.node.model_exchange import ModelExchange
 from rt_seg.ros.node.outputs import CLASS_SETTINGS, Outputs
 from rt_seg.ros.node.results_thread import ResultsThread
 from rt_seg.ros.node.segmentation_settings import RAW, SegmentationSettings, read_all_settings
@@ -55,14 +56,8 @@ EXAMPLE = """rosrun rt_seg segmentation_node _bundle:=models/indoor color/image_
 
 RECENT = 300
 """Images whose times of inference the percentiles in the diagnostics are of."""
-
-
-class _Exchange:
-    """A model that waits to be taken over by the worker."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self.done = threading.Event()
+TAKE_OVER_PATIENCE = 30.0
+"""Seconds that the service of load_model waits for the worker."""
 
 
 class SegmentationNode:
@@ -73,7 +68,7 @@ class SegmentationNode:
         self._settings = settings
         self._keeps_all = settings.mode == EVERY_FRAME
         self._model = model
-        self._exchange: Optional[_Exchange] = None
+        self._exchange = ModelExchange()
         self._loading = threading.Lock()
         self._queue = FrameQueue(settings.mode, settings.use_depth, settings.slop, settings.depth_timeout)
         self._outputs = Outputs(
@@ -178,30 +173,28 @@ class SegmentationNode:
         """Exchange the model; returns its title. Runs in the thread of a service. Raises BundleError."""
         with self._loading:
             engine = engine_settings(self._settings)
-            exchange = _Exchange(load_model(text, engine, self._last_rgb, self._outputs.wants_confidence))
-            self._exchange = exchange
+            model = load_model(text, engine, self._last_rgb, self._outputs.wants_confidence)
             # Longer than any image takes: the worker is always about to look.
-            if not exchange.done.wait(30.0) and self._exchange is exchange:
-                self._exchange = None
-                exchange.model.segmenter.close()
-                raise BundleError(f"{exchange.model.title} is loaded, but the node did not take it over within 30 s")
-            return exchange.model.title
+            if not self._exchange.offer(model, TAKE_OVER_PATIENCE):
+                model.segmenter.close()
+                raise BundleError(
+                    f"{model.title} is loaded, but the node did not take it over within {TAKE_OVER_PATIENCE:.0f} s"
+                )
+            return model.title
 
     def _take_over(self) -> None:
         """Exchange the model between two images, when one waits."""
-        exchange = self._exchange
-        if exchange is None:
-            return
-        self._exchange = None
-        self._results.wait()  # which are of the classes of the model before
-        previous, self._model = self._model, exchange.model
-        self._outputs.use_model(exchange.model.bundle)
-        self._inferences.clear()
-        previous.segmenter.close()
-        exchange.done.set()
+        with self._exchange.taken() as model:
+            if model is None:
+                return
+            self._results.wait()  # which are of the classes of the model before
+            previous, self._model = self._model, model
+            self._outputs.use_model(model.bundle)
+            self._inferences.clear()
+            previous.segmenter.close()
         # For the node that takes this one's place, should it be killed.
-        rospy.set_param("~bundle", str(self._model.bundle.folder))
-        rospy.loginfo(f"model {self._model.title} from {self._model.bundle.folder}")
+        rospy.set_param("~bundle", str(model.bundle.folder))
+        rospy.loginfo(f"model {model.title} from {model.bundle.folder}")
 
     def _is_too_soon(self) -> bool:
         """Whether ~maximum_rate leaves this image out. In every_frame mode it never does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Callable
 
 import rospy
-from std_srvs.srv import SetBool, SetBoolResponse, Trigger, TriggerResponse
+from std_srvs.srv import SetBool, SetBoolRequest, SetBoolResponse, Trigger, TriggerRequest, TriggerResponse
 
 from rt_seg.bundle import BundleError
 from rt_seg.msg import SegmentedObjects
@@ -12,7 +12,14 @@ from rt_seg.products.frame_folder import FrameFolderError
 from rt_seg.ros.node.frame_requests import FrameRequests
 from rt_seg.ros.node.frame_saver import FrameSaver
 from rt_seg.ros.node.messages import objects_message
-from rt_seg.srv import GetObjects, GetObjectsResponse, LoadModel, LoadModelResponse
+from rt_seg.srv import (
+    GetObjects,
+    GetObjectsRequest,
+    GetObjectsResponse,
+    LoadModel,
+    LoadModelRequest,
+    LoadModelResponse,
+)
 
 PATIENCE = 5.0
 """Seconds that a service waits for an image."""
@@ -51,18 +58,18 @@ class Services:
         for service in self._services:
             service.shutdown()
 
-    def _on_enable(self, request: SetBool) -> SetBoolResponse:
+    def _on_enable(self, request: SetBoolRequest) -> SetBoolResponse:
         self._enable(request.data)
         return SetBoolResponse(True, "segmenting" if request.data else "idle until enabled again")
 
-    def _on_get_objects(self, request: GetObjects) -> GetObjectsResponse:
+    def _on_get_objects(self, request: GetObjectsRequest) -> GetObjectsResponse:
         answer = self._requests.next_frame(PATIENCE)
         found = None if answer is None else answer[1].objects
         if answer is None or found is None:
             return GetObjectsResponse(False, self._no_image, SegmentedObjects())
         return GetObjectsResponse(True, "", objects_message(found, answer[1].labels))
 
-    def _on_save_frame(self, request: Trigger) -> TriggerResponse:
+    def _on_save_frame(self, request: TriggerRequest) -> TriggerResponse:
         answer = self._requests.next_frame(PATIENCE)
         if answer is None:
             return TriggerResponse(False, self._no_image)
@@ -71,7 +78,7 @@ class Services:
         except FrameFolderError as error:
             return TriggerResponse(False, str(error))
 
-    def _on_load_model(self, request: LoadModel) -> LoadModelResponse:
+    def _on_load_model(self, request: LoadModelRequest) -> LoadModelResponse:
         try:
             return LoadModelResponse(True, self._load(request.bundle))
         except BundleError as error:

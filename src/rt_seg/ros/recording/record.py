@@ -14,11 +14,15 @@ from rt_seg.ros.camera_topics import COLOR, COLOR_COMPRESSED, COLOR_INFO, DEPTH,
 
 EXAMPLE = """
   rosrun rt_seg record recordings/kitchen
-  rosrun rt_seg record recordings/kitchen --split-size 1000 --compression lz4
+  rosrun rt_seg record recordings/kitchen --split-size 1000 --compression lz4    # bags of 1000 MB, until Ctrl-C
+  rosrun rt_seg record recordings/kitchen --seconds 60
   rosrun rt_seg record recordings/kitchen --format mcap      # for viewers of MCAP
   rosrun rt_seg record recordings/long --compressed         # JPEG and PNG: a tenth of the room
 
 Play it, all its parts, with: roslaunch rt_seg live.launch recording:=$PWD/recordings/kitchen"""
+
+SPLIT_SIZE = 2000
+"""Megabytes of a bag."""
 
 
 def topics(camera: str, compressed: bool) -> List[str]:
@@ -32,8 +36,9 @@ def command(options: argparse.Namespace) -> List[str]:
     # rosbag's recorder itself: the command `rosbag record` does not know --min-space.
     arguments = ["rosrun", "rosbag", "record", "--tcpnodelay", f"--output-name={options.output}"]
     arguments.append(f"--min-space={options.free}M")
-    # rosbag splits at a duration, instead of ending at it, when it is told to split.
-    arguments += [f"--duration={options.seconds}"] if options.seconds else ["--split", f"--size={options.split_size}"]
+    # rosbag splits at a duration, instead of ending at it, when it is told to split: it cannot do both.
+    size = options.split_size or SPLIT_SIZE
+    arguments += [f"--duration={options.seconds}"] if options.seconds else ["--split", f"--size={size}"]
     if options.compression != "none":
         arguments.append(f"--{options.compression}")
     return arguments + topics(options.camera.strip("/"), options.compressed)
@@ -46,8 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("output", type=Path, help="bags to write, without ending: OUTPUT_0.bag, OUTPUT_1.bag …, "
                         "or with --seconds OUTPUT.bag")  # fmt: skip
     parser.add_argument("--camera", default="camera", help="namespace of the camera's topics (default: camera)")
-    parser.add_argument("--seconds", type=int, default=0, help="end after this time (default: Ctrl-C ends)")
-    parser.add_argument("--split-size", type=int, default=2000, help="megabytes of a bag (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=0, help="one bag that ends after this time (default: Ctrl-C)")
+    parser.add_argument("--split-size", type=int, help=f"megabytes of a bag (default: {SPLIT_SIZE})")
     parser.add_argument("--free", type=int, default=1000, help="end when fewer MB are free (default: %(default)s)")
     parser.add_argument("--compression", choices=("none", "lz4", "bz2"), default="none",
                         help="of the bag; lz4 takes little time (default: none)")  # fmt: skip
@@ -60,7 +65,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Check what is in the way, then become rosbag; returns 2 when something is."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.seconds and options.split_size:
+        parser.error("--seconds makes one bag, and --split-size many: give one of them")
     folder, name = options.output.parent, options.output.name
     numbered = re.compile(re.escape(name) + r"(_\d+)?\.(bag(\.active)?|mcap)")
     present = sorted(path for path in folder.glob("*") if numbered.fullmatch(path.name))
