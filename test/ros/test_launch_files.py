@@ -113,9 +113,9 @@ def test_the_driver_gets_only_arguments_that_it_declares(tmp_path):
 
 def test_the_arguments_of_the_camera_are_declared_alike_where_they_are_passed_on():
     launch = Path(__file__).resolve().parents[2] / "launch"
+    roots = [ElementTree.parse(launch / name).getroot() for name in ("live.launch", "camera.launch")]
     live, camera = (
-        {tag.get("name"): (tag.get("default"), tag.get("doc")) for tag in ElementTree.parse(launch / name).getroot().findall("arg")}
-        for name in ("live.launch", "camera.launch")
+        {tag.get("name"): (tag.get("default"), tag.get("doc")) for tag in root.findall("arg")} for root in roots
     )
     own = {"camera", "camera_name", "mode", "consumer", "result", "suffix"}
     passed = set(camera) - own
