@@ -90,7 +90,8 @@ def test_the_curves_end_at_the_step_of_the_last_validation(tmp_path, monkeypatch
 
 def test_the_bar_of_a_resumed_run_counts_the_steps_done_before(monkeypatch):
     output = io.StringIO()
-    monkeypatch.setattr(reports, "progress_bar", lambda **options: tqdm(**{**options, "disable": False, "file": output}))
+    shown = {"disable": False, "file": output}
+    monkeypatch.setattr(reports, "progress_bar", lambda **options: tqdm(**{**options, **shown}))
     bar = reports.ProgressBar(total_steps=1000, first_step=437)
     bar.on_train_begin()
     bar.on_train_batch_end(438, {"loss": 1.0})
