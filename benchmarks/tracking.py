@@ -45,11 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     from rt_seg.bundle import BundleError, load_bundle
     from rt_seg.products import tracking
-    from rt_seg.segmenter import Segmenter
+    from rt_seg.segmenter import load_segmenter
 
     try:
         bundle = load_bundle(options.bundle)
-        segmenter = Segmenter(bundle)
+        segmenter = load_segmenter(bundle)
     except BundleError as error:
         print(f"tracking: {error}", file=sys.stderr)
         return 2

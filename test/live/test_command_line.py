@@ -1,16 +1,17 @@
 """What the tools have in common on the command line."""
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
 from rt_seg.command_line import command_parser, node_arguments, old_spelling
+from rt_seg.setting_field import setting
 
 
 @dataclass(frozen=True)
 class Settings:
     bundle: str
-    rate: float = field(default=1.0, metadata={"range": (0.1, 10.0), "help": "images per second"})
-    mode: str = field(default="live", metadata={"accepted": ("live", "every_frame")})
+    rate: float = setting(1.0, "images per second", 0.1, 10.0)
+    mode: str = setting("live", accepted=("live", "every_frame"))
 
 
 def test_help_ends_with_the_example_under_the_name_that_users_type():
@@ -43,7 +44,7 @@ def test_a_nodes_help_names_its_parameters(capsys):
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert "_bundle  (required)" in text
-    assert "_rate  images per second  (default: 1.0; 0.1 to 10.0)" in text
+    assert "_rate  images per second  (default: 1.0; 0.1 to 10)" in text
     assert "_mode  (default: 'live'; live, every_frame)" in text
 
 

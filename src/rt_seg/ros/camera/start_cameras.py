@@ -111,22 +111,6 @@ def connected_cameras() -> List[CameraEntry]:
     ]
 
 
-def _check_camera(camera: CameraEntry, where: str) -> None:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", camera.name):
-        raise SettingsError(f"{where}: name {shown(camera.name)} is no name of a namespace: letters, digits and _")
-    extrinsic = camera.extrinsic
-    if extrinsic is not None and abs(sum(item * item for item in extrinsic.rotation) - 1.0) > 0.01:
-        raise SettingsError(
-            f"{where}: extrinsic: rotation {list(extrinsic.rotation)} is no unit quaternion x y z w, as [0, 0, 0, 1] is"
-        )
-    for name, value in camera.arguments.items():
-        if name in OWN_ARGUMENTS or not isinstance(value, (str, int, float)):
-            raise SettingsError(
-                f"{where}: arguments: {name}: {shown(value)} cannot be meant; accepted are arguments of camera.launch "
-                f"other than {', '.join(OWN_ARGUMENTS)}, with a text or a number"
-            )
-
-
 def read_cameras(path: Path) -> Sequence[CameraEntry]:
     """The cameras of a YAML file. Raises SettingsError naming file, camera, key and what is accepted."""
     data = read_yaml(path)

@@ -35,8 +35,8 @@ from rt_seg.ros.node.messages import (
     statistics_message,
 )
 from rt_seg.ros.publishing import create_publisher
-from rt_seg.ros.settings import SettingsError
 from rt_seg.segmenter import Segmentation
+from rt_seg.settings import SettingsError
 
 OVERLAY_QUALITY = 80
 """Of the JPEG, for eyes: image_transport's own default."""

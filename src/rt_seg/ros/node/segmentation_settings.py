@@ -1,7 +1,7 @@
 """The settings of the node that hold from start to end; adjustable_settings.py has those that change while it runs."""
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Tuple
 
 from rt_seg.engines import PRECISIONS
@@ -74,8 +74,3 @@ def read_all_settings(
         read_settings(SegmentationSettings, values, where, elsewhere=keys_of(AdjustableSettings)),
         read_settings(AdjustableSettings, values, where, elsewhere=keys_of(SegmentationSettings)),
     )
-
-
-def adjustable_from(values: Mapping[str, Any]) -> AdjustableSettings:
-    """The settings of a dynamic_reconfigure configuration, which has checked their types and ranges."""
-    return AdjustableSettings(**{entry.name: values[entry.name] for entry in fields(AdjustableSettings)})

@@ -8,7 +8,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 import numpy as np
 import rospkg
@@ -21,8 +21,8 @@ from rt_seg.recordings.image_messages import ConversionError, depth_to_metres
 from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera.start_cameras import CameraEntry, read_cameras
 from rt_seg.ros.camera_topics import COLOR, DEPTH
-from rt_seg.ros.settings import SettingsError, read_settings
 from rt_seg.ros.viewer.rviz_config import TEMPLATE_COLOR, Framing, View, configure
+from rt_seg.settings import SettingsError, read_settings
 
 PATIENCE = 20.0
 """Seconds that RViz waits for the first image, which knows the frame."""
@@ -68,7 +68,7 @@ def framing_of(topic: str) -> Optional[Framing]:
     return Framing(middle, max(middle, 0.6 * far))
 
 
-def views_of(settings: RvizSettings, cameras: List[CameraEntry]) -> List[View]:
+def views_of(settings: RvizSettings, cameras: Sequence[CameraEntry]) -> List[View]:
     """What to show: one camera, or those of a file."""
     if not cameras:
         return [View(settings.color_topic, settings.node)]
@@ -99,7 +99,7 @@ def main() -> int:
     os.execv(program, [program, "-d", str(template), *sys.argv[1:]])
 
 
-def _configuration(template: Path, settings: RvizSettings, cameras: List[CameraEntry]) -> dict:
+def _configuration(template: Path, settings: RvizSettings, cameras: Sequence[CameraEntry]) -> dict:
     views = views_of(settings, cameras)
     frame = frame_of(views[0].color_topic, PATIENCE)
     if not frame:
