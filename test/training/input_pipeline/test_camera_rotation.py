@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rt_seg.cameras.d435 import COLOR_FOCAL_LENGTH
 from rt_seg_training.input_pipeline.camera_rotation import rotate_camera, sometimes_rotate_camera
-from rt_seg_training.nets.depth_fusion import FOCAL_LENGTH
 
 HEIGHT, WIDTH = 120, 160
-FOCAL = FOCAL_LENGTH * WIDTH
+FOCAL = COLOR_FOCAL_LENGTH * WIDTH
 GREY = (124, 116, 104)
 
 

@@ -3,8 +3,9 @@ import keras
 import numpy as np
 import pytest
 
+from rt_seg.cameras.d435 import COLOR_FOCAL_LENGTH
 from rt_seg_training.nets.binary_head import BinaryLogits
-from rt_seg_training.nets.depth_fusion import FOCAL_LENGTH, DepthChannels
+from rt_seg_training.nets.depth_fusion import DepthChannels
 from rt_seg_training.nets.registry import DEPTH_NETS, NETS, build_net
 from rt_seg_training.optimization.losses import SegmentationCrossEntropy
 
@@ -128,8 +129,8 @@ def test_depth_of_the_pyramid_begins_by_changing_nothing():
 
 def test_slants_tell_a_floor_from_a_wall_at_any_size_and_distance_and_through_holes():
     for height, width in ((240, 320), (480, 640)):
-        row = (np.arange(height) + 0.5 - height / 2) / (FOCAL_LENGTH * width)
-        column = (np.arange(width) + 0.5 - width / 2) / (FOCAL_LENGTH * width)
+        row = (np.arange(height) + 0.5 - height / 2) / (COLOR_FOCAL_LENGTH * width)
+        column = (np.arange(width) + 0.5 - width / 2) / (COLOR_FOCAL_LENGTH * width)
         below = row[3 * height // 4]
         scenes = {
             "wall": (np.full((height, width), 3.0), 0.0, 0.0),
@@ -140,7 +141,7 @@ def test_slants_tell_a_floor_from_a_wall_at_any_size_and_distance_and_through_ho
             holes = np.random.default_rng(0).random(depth.shape) < 0.3
             depth = np.where(holes | (depth > 9), 0, depth).astype(np.float32)[None, ..., None]
             channels = keras.ops.convert_to_numpy(DepthChannels()(depth))
-            place = channels[0, 3 * height // 4, int(width * (0.5 - 0.3 * FOCAL_LENGTH)), 2:]
+            place = channels[0, 3 * height // 4, int(width * (0.5 - 0.3 * COLOR_FOCAL_LENGTH)), 2:]
             expected = [slope / np.hypot(1, slope) for slope in (right, down)]
             np.testing.assert_allclose(place, expected, atol=0.06, err_msg=f"{name} at {width}x{height}")
 

@@ -9,7 +9,7 @@ import math
 
 import tensorflow as tf
 
-from rt_seg_training.nets.depth_fusion import FOCAL_LENGTH
+from rt_seg.cameras.d435 import COLOR_FOCAL_LENGTH
 
 ROLL_LIMIT = math.radians(40)
 PITCH_LIMIT = math.radians(20)
@@ -45,12 +45,12 @@ def _warp(image: tf.Tensor, homography: tf.Tensor, interpolation: str, fill: flo
 def rotate_camera(image, label, depth, roll, pitch, ignore_id: int, padding_color):
     """The image uint8 (H, W, 3), label uint8 (H, W, 1) and depth float32 (H, W, 1) metres or None of a turned camera.
 
-    The focal length is taken for FOCAL_LENGTH of the width. What was outside the image has the padding colour, the
+    The focal length is COLOR_FOCAL_LENGTH of the width. What was outside the image has the padding colour, the
     label `ignore_id` and no depth.
     """
     height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
     turned = rotation(roll, pitch)
-    focal = FOCAL_LENGTH * width
+    focal = COLOR_FOCAL_LENGTH * width
     x, y, zero, one = (width - 1) / 2, (height - 1) / 2, tf.zeros(()), tf.ones(())
     camera = tf.reshape(tf.stack([focal, zero, x, zero, focal, y, zero, zero, one]), (3, 3))
     homography = camera @ turned @ tf.linalg.inv(camera)
