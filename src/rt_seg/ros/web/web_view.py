@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import rospy
 from aiohttp import web
 
 from rt_seg.command_line import BAD_INPUT, node_arguments
-from rt_seg.ros.settings import SettingsError, read_settings
 from rt_seg.ros.web.ros_robot import RosRobot
+from rt_seg.settings import SettingsError, read_settings, setting
 from rt_seg.web.access import LOOPBACK, Access
 from rt_seg.web.server import LiveView
 
@@ -24,17 +24,17 @@ Then open the address that it prints. `roslaunch rt_seg live.launch viewer:=web`
 class WebSettings:
     """Private parameters."""
 
-    node: str = field(default="/segmentation", metadata={"help": "the segmentation node"})
-    color_topic: str = field(default="/camera/color/image_raw", metadata={"help": "images that it segments"})
-    depth_topic: str = field(
-        default="/camera/aligned_depth_to_color/image_raw", metadata={"help": "depth aligned to them"}
+    node: str = setting("/segmentation", "the segmentation node")
+    color_topic: str = setting("/camera/color/image_raw", "images that it segments")
+    depth_topic: str = setting(
+        "/camera/aligned_depth_to_color/image_raw", "depth aligned to them"
     )
-    host: str = field(
-        default="127.0.0.1", metadata={"help": "address to listen at; 0.0.0.0 for other computers, which need a token"}
+    host: str = setting(
+        "127.0.0.1", "address to listen at; 0.0.0.0 for other computers, which need a token"
     )
-    port: int = field(default=8080, metadata={"range": (1, 65535), "help": "port to listen at"})
-    token: str = field(default="", metadata={"help": "token for other computers; empty makes one"})
-    rate: float = field(default=10.0, metadata={"range": (0.1, 60.0), "help": "images per second of each stream"})
+    port: int = setting(8080, "port to listen at", 1, 65535)
+    token: str = setting("", "token for other computers; empty makes one")
+    rate: float = setting(10.0, "images per second of each stream", 0.1, 60.0)
 
 
 def main() -> int:
