@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ("bundle", "cameras.image_folder", "command_line", "labels", "products.objects", "products.overlay",
-           "products.statistics", "segmenter")  # fmt: skip
+           "products.statistics", "segmenter", "settings")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -141,7 +141,9 @@ def load_judge(name: str, source: Source) -> tuple[str, Judge] | None:
 
     def judge(image: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
         depth = depth if bundle.input.with_depth else None
-        return segmenter.segment(image, depth=depth, classes=classes).probabilities
+        probabilities = segmenter.segment(image, depth=depth, classes=classes).probabilities
+        assert probabilities is not None  # they were asked for
+        return probabilities
 
     return f"{bundle.name} {bundle.version}", judge
 
