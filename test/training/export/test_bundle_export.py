@@ -325,7 +325,7 @@ def test_smaller_inputs_share_the_weights_compute_what_keras_computes_there_and_
     assert bundle.input_sizes("openvino") == ((96, 128), (64, 96))
     score = next(score for score in bundle.scores if score.input_size == (96, 64))
     assert (score.metric, score.frames) == ("mean_iou", len(validation)) and 0.0 <= score.value <= 1.0
-    segmenter = Segmenter(bundle.at_size(64, 96), precision="f32")
+    segmenter = load_segmenter(bundle.at_size(64, 96), precision="f32")
     model, _, _ = RunFolder(run).load(64, 96)
     logits = model(normalize(resize_image(images[0], 64, 96)[np.newaxis]), training=False)
     expected = np.argmax(upsample_logits(logits, (96, 128)), axis=-1)[0]

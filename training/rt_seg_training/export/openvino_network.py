@@ -114,6 +114,8 @@ def _compiled_exactly(network):
 class ExactEngine:
     """An OpenVINO network on the CPU in f32, whatever the machine prefers; see rt_seg.engines.Engine."""
 
+    runtime = "openvino"
+
     def __init__(self, network, spec: InputSpec) -> None:
         self.description = "OpenVINO f32 on CPU"
         self._inputs = NetworkInputs(spec)
