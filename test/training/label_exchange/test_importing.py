@@ -111,6 +111,21 @@ def test_a_class_that_the_set_does_not_have_is_refused(tmp_path, imported):
     assert [file.name for file in (found.output / "gt").iterdir()] == ["a.png"]
 
 
+def test_the_classes_of_a_set_never_change_under_its_masks(tmp_path, imported):
+    imported("coco", coco(tmp_path, "a.png", categories=("x", "y")), ["a.png"])
+    labels = tmp_path / "set" / "labels.yaml"
+    before = labels.read_text() + "# a remark\n"
+    labels.write_text(before)
+    (tmp_path / "other.yaml").write_text(before.replace("name: x", "name: z"))
+    file = coco(tmp_path, "b.png", categories=("x", "y"))
+    found = imported("coco", file, ["b.png"], "--labels", str(tmp_path / "other.yaml"))
+    assert found.status == 2 and "other.yaml: has the classes background, z, y" in found.text
+    assert imported("coco", file, ["b.png"], "--labels", str(labels)).status == 0
+    assert labels.read_text() == before
+    labels.unlink()
+    assert "no labels.yaml" in imported("coco", file, ["b.png"]).text
+
+
 def test_several_files_share_one_list_of_classes(tmp_path, imported):
     files = [
         coco(tmp_path, "a.png", file="train/_annotations.coco.json", categories=("x", "y"), category=2),

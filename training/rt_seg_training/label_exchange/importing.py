@@ -38,8 +38,19 @@ class Imported:
 
 
 def _labels(files: list[LabelFile], output: Path, labels_file: Path | None) -> LabelSet:
-    if labels_file is None and (output / "labels.yaml").is_file():
-        labels_file = output / "labels.yaml"
+    """The classes of a data set: those that it has, else those of a file, else those found. Raises ExchangeError."""
+    there = output / "labels.yaml"
+    if there.is_file():
+        labels = load_labels(there)
+        given = load_labels(labels_file) if labels_file is not None else labels
+        if (given.names, given.ignore_id) != (labels.names, labels.ignore_id):
+            raise ExchangeError(
+                f"{labels_file}: has the classes {', '.join(given.names)}, but the masks that are in {output} mean "
+                f"{', '.join(labels.names)} ({there}); take another --output"
+            )
+        return labels
+    if any((output / "gt").glob("*")):
+        raise ExchangeError(f"{output}: has masks in gt/, but no labels.yaml that says what they mean")
     if labels_file is not None:
         return load_labels(labels_file)
     every = [name for file in files for name in file.names]
@@ -119,7 +130,8 @@ def write_set(
     _check_names(names, list(of_image), output, remarks)
 
     began_empty = not (output / "rgb").is_dir() or images.resolve() == (output / "rgb").resolve()
-    write_labels(output, labels)
+    if not (output / "labels.yaml").is_file():
+        write_labels(output, labels)
     planned = list(zip(names, of_image.items(), sizes))
     for name, (image, frame), size in progress(planned, desc="writing", unit="image", leave=False):
         write_atomically(output / "gt" / f"{name}.png", encode(".png", paint(frame, labels, size, remarks)))
