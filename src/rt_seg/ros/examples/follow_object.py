@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Optional, Tuple
 
 import rospy
@@ -16,7 +16,7 @@ from geometry_msgs.msg import Twist
 from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import SegmentedObjects
 from rt_seg.products.following import FollowSettings, follow
-from rt_seg.settings import SettingsError, read_settings
+from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """
   rosrun rt_seg follow_object _class_name:=person _distance:=1.5 objects:=/segmentation/objects
@@ -27,11 +27,11 @@ EXAMPLE = """
 class FollowObjectSettings:
     """Private parameters of the node."""
 
-    class_name: str = field(default="person", metadata={"help": "class to follow"})
-    distance: float = field(default=1.5, metadata={"range": (0.2, 20.0), "help": "metres to keep"})
-    fastest: float = field(default=0.5, metadata={"range": (0.0, 3.0), "help": "m/s forwards"})
-    fastest_turn: float = field(default=0.8, metadata={"range": (0.0, 6.0), "help": "rad/s"})
-    timeout: float = field(default=0.5, metadata={"range": (0.05, 10.0), "help": "seconds unseen, then stand"})
+    class_name: str = setting("person", "class to follow")
+    distance: float = setting(1.5, "metres to keep", 0.2, 20.0)
+    fastest: float = setting(0.5, "m/s forwards", 0.0, 3.0)
+    fastest_turn: float = setting(0.8, "rad/s", 0.0, 6.0)
+    timeout: float = setting(0.5, "seconds unseen, then stand", 0.05, 10.0)
 
 
 class Follower:

@@ -5,7 +5,7 @@ object's visible surface (of a hole: of its outline); on ~starts are the same po
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import rospy
@@ -17,7 +17,7 @@ from rt_seg.products.approach import approach_of
 from rt_seg.products.objects import SpatialPose
 from rt_seg.ros.node.messages import quaternion
 from rt_seg.ros.node.target_frame import rotation_matrix
-from rt_seg.settings import SettingsError, read_settings
+from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """
   rosrun rt_seg grasp_candidates _class_name:=hole _standoff:=0.1 objects:=/segmentation/objects
@@ -28,11 +28,9 @@ EXAMPLE = """
 class GraspCandidatesSettings:
     """Private parameters of the node."""
 
-    class_name: str = field(default="hole", metadata={"help": "class to come to"})
-    standoff: float = field(default=0.10, metadata={"range": (0.0, 2.0), "help": "metres before the object"})
-    min_depth_share: float = field(
-        default=0.0, metadata={"range": (0.0, 1.0), "help": "of the object's pixels that must have a depth"}
-    )
+    class_name: str = setting("hole", "class to come to")
+    standoff: float = setting(0.10, "metres before the object", 0.0, 2.0)
+    min_depth_share: float = setting(0.0, "of the object's pixels that must have a depth", 0.0, 1.0)
 
 
 def candidates(message: SegmentedObjects, settings: GraspCandidatesSettings) -> "tuple[PoseArray, PoseArray]":

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Optional
 
 import rospy
@@ -16,7 +16,7 @@ from std_msgs.msg import Bool
 from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import ClassStatistics
 from rt_seg.products.class_filter import split_names
-from rt_seg.settings import SettingsError, read_settings
+from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """
   rosrun rt_seg stop_zone _classes:=person _stop_at:=1.0 statistics:=/segmentation/statistics
@@ -27,13 +27,11 @@ EXAMPLE = """
 class StopZoneSettings:
     """Private parameters of the node."""
 
-    classes: str = field(default="", metadata={"help": "names that stop the robot, comma-separated; empty: all"})
-    stop_at: float = field(default=0.8, metadata={"range": (0.05, 50.0), "help": "metres; nearer is too near"})
-    go_at: float = field(default=1.0, metadata={"range": (0.05, 50.0), "help": "metres from which it goes on"})
-    min_share: float = field(
-        default=0.001, metadata={"range": (0.0, 1.0), "help": "of the pixels that a class must have"}
-    )
-    timeout: float = field(default=0.5, metadata={"range": (0.05, 60.0), "help": "seconds without a result: stop"})
+    classes: str = setting("", "names that stop the robot, comma-separated; empty: all")
+    stop_at: float = setting(0.8, "metres; nearer is too near", 0.05, 50.0)
+    go_at: float = setting(1.0, "metres from which it goes on", 0.05, 50.0)
+    min_share: float = setting(0.001, "of the pixels that a class must have", 0.0, 1.0)
+    timeout: float = setting(0.5, "seconds without a result: stop", 0.05, 60.0)
 
 
 class StopZone:
