@@ -1,10 +1,10 @@
 """Checks arguments of live.launch while roslaunch reads the file: before anything starts, with a reason in words."""
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import Dict, List, Optional
 
+from rt_seg.command_line import command_parser
 from rt_seg.ros.caller_folder import caller_folder, caller_path
 
 DEMO = "demo"
@@ -44,10 +44,10 @@ def faults(values: Dict[str, str]) -> List[str]:
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Print the caller's folder; returns 1 after saying on stderr what is wrong."""
-    parser = argparse.ArgumentParser(
-        prog="check_arguments",
+    parser = command_parser(
+        "check_arguments",
         description="Check arguments of live.launch: whether the files are there that they name.",
-        epilog="example: rosrun rt_seg check_arguments camera:=video video:=clip.mp4",
+        example="rosrun rt_seg check_arguments camera:=video video:=clip.mp4",
     )
     parser.add_argument("arguments", nargs="*", metavar="NAME:=VALUE")
     given = dict(entry.split(":=", 1) for entry in parser.parse_args(arguments).arguments if ":=" in entry)

@@ -17,12 +17,17 @@ import yaml
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.recordings.image_messages import ConversionError, depth_to_metres
 from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera.start_cameras import CameraEntry, read_cameras
 from rt_seg.ros.camera_topics import COLOR, DEPTH
 from rt_seg.ros.viewer.rviz_config import TEMPLATE_COLOR, Framing, View, configure
 from rt_seg.settings import SettingsError, read_settings
+
+EXAMPLE = """rosrun rt_seg rviz_view
+
+Usually started by: roslaunch rt_seg live.launch viewer:=rviz"""
 
 PATIENCE = 20.0
 """Seconds that RViz waits for the first image, which knows the frame."""
@@ -77,13 +82,14 @@ def views_of(settings: RvizSettings, cameras: Sequence[CameraEntry]) -> List[Vie
 
 def main() -> int:
     """Write the configuration and become RViz; returns 1 where that cannot be."""
+    node_arguments("rviz_view", __doc__, [RvizSettings], EXAMPLE)
     rospy.init_node("rviz_view", anonymous=True)
     try:
         settings = read_settings(RvizSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
         cameras = read_cameras(caller_path(settings.cameras)) if settings.cameras else []
     except SettingsError as error:
         rospy.logerr(str(error))
-        return 1
+        return BAD_INPUT
     if not os.environ.get("DISPLAY"):
         rospy.logerr("RViz needs a display, and DISPLAY is not set; here viewer:=web shows a page in a browser instead")
         return 1
