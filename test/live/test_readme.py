@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = "make|rosrun|roslaunch|rostopic|tensorboard|export|evaluate"
 
 
 def parts(name):
@@ -17,7 +18,7 @@ def parts(name):
     return {
         "headings": [len(marks) for marks in re.findall(r"^(#+) ", outside, re.MULTILINE)],
         "commands": [line.split("#")[0].rstrip() for block in blocks for line in block.splitlines()],
-        "calls": sorted(set(re.findall(r"`((?:make|rosrun|roslaunch|rostopic|tensorboard|export|evaluate) [^`]*)`", outside))),
+        "calls": sorted(set(re.findall(rf"`((?:{PROGRAMS}) [^`]*)`", outside))),
         "tables": [(row.count("|"), re.sub(r" \(.*", "", row.split("|")[1]).strip() if "`" in row.split("|")[1]
                     or "[" in row.split("|")[1] else "") for row in rows],
         "scores": [figure.findall(row) for row in rows],
