@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from rt_seg.command_line import command_parser, old_spelling
+from rt_seg_training.prediction.bag_workers import Work, predict_bags
 from rt_seg_training.prediction.output_record import OutputRecord, OutputRecordError, description
 from rt_seg_training.prediction.prediction import (
     PredictionError,
@@ -23,6 +24,7 @@ EXAMPLE = """
   rosrun rt_seg predict tabletop photo.jpg --output predictions
   rosrun rt_seg predict tabletop photos/ drive.mp4 --output predictions
   rosrun rt_seg predict tabletop recording.bag
+  rosrun rt_seg predict tabletop bags/ --workers 2 --summary
   rosrun rt_seg predict tabletop 0 --count 300
   rosrun rt_seg predict indoor realsense
 
@@ -46,12 +48,15 @@ def predict_all(
     video_masks: bool,
     topic: str | None = None,
     frames: int = 0,
+    summary: bool = False,
+    work: Work | None = None,
+    workers: int = 1,
 ) -> tuple[int, list[str], list[str]]:
     """Make the results of all tasks; returns how many had theirs already, a message for each that failed, and what
     there is to say of those that did not.
 
     `record`: of the output folder; `topic`: of the colour images in bags, None finds it; `frames` of a camera, 0 until
-    Ctrl-C.
+    Ctrl-C; `summary`: write that of each bag; `work`: of more than one of the `workers` for bags.
     """
     from rt_seg.progress import progress
 
@@ -60,6 +65,23 @@ def predict_all(
     notes: list[str] = []
     pictures = [task for task in tasks if task.kind == "picture"]
     others = [task for task in tasks if task.kind != "picture"]
+    if work is not None and workers > 1:
+        bags = [task for task in tasks if task.kind == "bag"]
+        others = [task for task in others if task.kind != "bag"]
+        waiting = []
+        for task in bags:
+            try:
+                if record.holds(task.result, task.dated):
+                    there += 1
+                else:
+                    record.begin(task.result, task.dated)
+                    waiting.append(task)
+            except OutputRecordError as error:
+                failures.append(str(error))
+        for _, said, failure, without_depth in predict_bags(waiting, work, workers):
+            notes += said
+            failures += [] if failure is None else [failure]
+            predict.without_depth += without_depth
     for task in itertools.chain(progress(pictures, unit="image", disable=len(pictures) < 2), others):
         try:
             if record.holds(task.result, task.dated):
@@ -71,7 +93,7 @@ def predict_all(
             elif task.kind == "video":
                 notes += predict_video(task, predict, video_masks)
             elif task.kind == "bag":
-                notes += predict_bag_file(task, predict, topic)
+                notes += predict_bag_file(task, predict, topic, summary)
             else:
                 predict_camera(task, predict, video_masks, frames)
         except (OutputRecordError, PredictionError) as error:
@@ -109,6 +131,10 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
     parser.add_argument("--video-masks", action="store_true", help="write the mask of each frame of a video too")
     parser.add_argument("--topic", help="colour images of a bag (default: that of a RealSense camera, or the only one)")
     parser.add_argument("--count", type=int, default=0, help="frames to take from a camera (default: until Ctrl-C)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes for bags, each of one thread; "
+                        "a killed one is replaced (default: one, with all cores)")  # fmt: skip
+    parser.add_argument("--summary", action="store_true", help="of each bag: shares of the classes over time, spans of "
+                        "doubt, thumbnails, as JSON, CSV and HTML beside its result")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="overwrite existing results")
     old_spelling(parser, "--frames", "--count")
     options = parser.parse_args(arguments)
@@ -128,6 +154,9 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
             options.video_masks,
             options.topic,
             options.count,
+            options.summary,
+            Work(options.bundle, options.alpha, head, options.topic, options.summary),
+            options.workers,
         )
     except (BundleError, OutputRecordError, PredictionError) as error:
         print(f"{program}: {error}", file=sys.stderr)

@@ -137,6 +137,16 @@ def predict_bag(
     return result
 
 
+def count_images(source: Path, topic: str | None = None) -> int:
+    """How many colour images a bag holds. Raises BagError naming the bag."""
+    try:
+        with open_bag(source) as bag:
+            chosen = color_topic({stream.topic: stream.msgtype for stream in bag.streams}, topic)
+            return sum(stream.msgcount for stream in bag.streams if stream.topic == chosen)
+    except Exception as error:  # said in full where the bag is read
+        raise BagError(f"{source}: {error}") from error
+
+
 def bag_frames(
     source: Path, with_depth: bool = False, topic: str | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:

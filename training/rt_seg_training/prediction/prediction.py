@@ -149,10 +149,11 @@ def _write(path: Path, image: np.ndarray) -> None:
 class Predictor:
     """Masks and overlays by a bundle; with the `head` binary, of two classes only, else PredictionError.
 
-    Attributes: with_depth, whether the bundle takes depth; without_depth, how many images it had to do without.
+    Attributes: with_depth, whether the bundle takes depth; without_depth, how many images it had to do without; judges,
+    whether to compute the mean probability of each image's classes; confidence, that of the last image.
     """
 
-    def __init__(self, bundle_folder: Path, alpha: float, head: str | None = None) -> None:
+    def __init__(self, bundle_folder: Path, alpha: float, head: str | None = None, threads: int = 0) -> None:
         from rt_seg.bundle import load_bundle
         from rt_seg.products.overlay import Palette
         from rt_seg.segmenter import load_segmenter
@@ -169,13 +170,18 @@ class Predictor:
         self.without_depth = 0
         self.palette = Palette(bundle.labels)
         self.alpha = alpha
+        self.judges = False
+        self.confidence = float("nan")
 
     def __call__(self, rgb: np.ndarray, depth: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Mask (H, W) and overlay (H, W, 3) of an image; `depth` as Segmenter takes it."""
         if depth is not None and depth.shape != rgb.shape[:2]:
             depth = None  # not aligned: its pixels are not those of the image
         self.without_depth += self.with_depth and depth is None
-        mask = self.segmenter.segment(rgb, depth=depth).mask
+        segmentation = self.segmenter.segment(rgb, self.judges, depth)
+        mask = segmentation.mask
+        if segmentation.confidence is not None:
+            self.confidence = float(segmentation.confidence.mean())
         return mask, self.palette.blend(rgb, mask, self.alpha)
 
 
@@ -309,17 +315,28 @@ def predict_camera(task: Task, predict: Predictor, masks: bool, frames: int) -> 
         raise PredictionError(str(error)) from error
 
 
-def predict_bag_file(task: Task, predict: Predictor, topic: str | None) -> list[str]:
+def predict_bag_file(task: Task, predict: Predictor, topic: str | None, summary: bool = False) -> list[str]:
     """Make the bag with masks and overlays; see bag_prediction.predict_bag. Returns what there is to say of its images.
 
-    Raises PredictionError.
+    With `summary`, what it shows over time is written beside it, see BagSummary. Raises PredictionError.
     """
-    from rt_seg_training.prediction.bag_prediction import BagError, predict_bag
+    from rt_seg_training.prediction.bag_prediction import BagError, count_images, predict_bag
+    from rt_seg_training.prediction.bag_summary import BagSummary
 
+    watch = None
+    predict.judges = summary
     try:
-        result = predict_bag(task.source, task.result, predict, topic, predict.with_depth)
+        if summary:
+            gathered = BagSummary(task.source.name, predict.bundle.labels, count_images(task.source, topic))
+
+            def watch(time: int, mask: np.ndarray, overlay: np.ndarray) -> None:
+                gathered.add(time, mask, overlay, predict.confidence)
+
+        result = predict_bag(task.source, task.result, predict, topic, predict.with_depth, watch)
     except BagError as error:
         raise PredictionError(str(error)) from error
+    if summary:
+        gathered.write(task.target)
     return [f"{task.source}: {count} images {text}" for text, count in result.notes.items()]
 
 
