@@ -56,7 +56,7 @@ clean:
 #|              realsense_sdk (the same where realsense2_camera is not packaged), webcam, video (ARGS=video:=FILE),
 #|              simulated (a scene rendered live), several (those of config/cameras.yaml),
 #|              none (topics come from elsewhere)
-#|   BUNDLE     model: a folder, or the name of a shipped one or of your own (default: indoor for a RealSense, else tabletop)
+#|   BUNDLE     model: a folder, or the name of a shipped one or of your own (default: things for a RealSense, else tabletop)
 #|   RECORDING  bag, or folder with color/ and depth/ (default: a simulated scene, rendered once)
 #|   LOOP       true or false: begin the recording again at its end (default: true with RViz, else false)
 #|   VIEWER     rviz, status (a line each second) or none (default: rviz where DISPLAY is set, else status)

@@ -23,7 +23,7 @@ case $camera in
     *) stop "CAMERA=$camera is not known; accepted: recording, realsense, realsense_sdk, webcam, video, simulated, several, none" ;;
 esac
 usual=tabletop
-[[ $camera != realsense* ]] || usual=indoor # it takes the depth of the camera, and knows rooms
+[[ $camera != realsense* ]] || usual=things # it takes the depth of the camera, and any table
 bundle=${BUNDLE:-$usual}
 [ -z "${RECORDING:-}" ] || [ -e "$RECORDING" ] || compgen -G "${RECORDING}_*.bag" >/dev/null ||
     stop "RECORDING=$RECORDING: no such file or folder"

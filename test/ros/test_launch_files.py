@@ -61,7 +61,7 @@ def test_the_arguments_choose_the_nodes(camera, viewer, nodes):
 @pytest.mark.parametrize(
     "arguments, bundle",
     [
-        (["camera:=realsense_sdk"], "indoor"),
+        (["camera:=realsense_sdk"], "things"),
         ([], "tabletop"),
         (["camera:=realsense_sdk", "bundle:=/models/mine"], "mine"),
     ],
