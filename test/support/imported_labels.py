@@ -1,6 +1,7 @@
 """Calls import_labels as its command line does, and looks at what it wrote."""
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,11 @@ class Imported:
     def pixels(self, class_name: str, name: str = "a") -> np.ndarray:
         """(H, W) bool: where a mask has a class."""
         return self.mask(name) == load_labels(self.output / "labels.yaml").names.index(class_name)
+
+    def count(self, kind: str) -> int:
+        """How often a kind of remark was made, by the beginning of its line in the summary."""
+        found = re.search(rf"^  {re.escape(kind)}[^\n]*?: (\d+) \(first: ", self.text, re.MULTILINE)
+        return int(found.group(1)) if found else 0
 
     def refused(self, *words: str) -> None:
         """Assert that nothing was written, and that the message has all the words."""

@@ -84,7 +84,7 @@ def test_what_has_no_area_is_refused_or_left_out_when_asked_for(labelme, kind, p
     labelme(content).refused("a.json", "shapes[0] 'x'", "covers no area", "--skip")
     found = labelme(content, ["a.png"], "--skip", output="skipped")
     np.testing.assert_array_equal(found.pixels("y"), box(10, 10, 20, 20))
-    assert "1 regions without an area are left out" in found.text
+    assert found.count("regions without an area are left out") == 1
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_the_path_of_the_image_may_be_of_any_system(labelme, path):
 def test_a_file_that_names_no_image_is_that_of_its_own_name(labelme, path):
     found = labelme(data(shape(), imagePath=path))
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
-    assert "1 files name no image" in found.text
+    assert found.count("files name no image") == 1
 
 
 @pytest.mark.parametrize("change", [{"imagePath": 5}, {"imagePath": []}, {"imageHeight": "48"}, {"imageWidth": 0},

@@ -18,4 +18,4 @@ class Remarks:
 
     def lines(self) -> list[str]:
         """A line for each kind."""
-        return [f"{count} {kind}; first: {self.first[kind]}" for kind, count in self.counts.items()]
+        return [f"{kind}: {count} (first: {self.first[kind]})" for kind, count in self.counts.items()]
