@@ -1,0 +1,55 @@
+"""Stages run in order, are told, stop at a failure, and are not repeated."""
+import json
+
+import pytest
+
+from rt_seg_training.learning.stages import RECORD, Stage, StageError, Stages, clock
+
+
+def program(name: str, code: str, **settings) -> Stage:
+    return Stage(name, ("-c", code), **settings)
+
+
+def run(folder, *stages: Stage) -> list[str]:
+    told: list[str] = []
+    runner = Stages(folder, told.append)
+    for number, stage in enumerate(stages, 1):
+        runner.run(stage, number, len(stages))
+    return told
+
+
+def test_what_is_done_is_not_done_again(tmp_path):
+    count = "open('count', 'a').write('x')".replace("count", str(tmp_path / "count"), 1)
+    first, second = program("one", count), program("two", count)
+    assert run(tmp_path, first, second)[0].startswith("[1/2] one: done in")
+    assert run(tmp_path, first, second) == ["[1/2] one: done before", "[2/2] two: done before"]
+    assert (tmp_path / "count").read_text() == "xx"
+
+
+def test_another_command_is_run_and_all_after_it_again(tmp_path):
+    last = program("last", "pass")
+    run(tmp_path, program("one", "pass"), last)
+    told = run(tmp_path, program("one", "pass # changed"), last)
+    assert all("done in" in line for line in told)
+
+
+def test_a_failure_names_the_stage_its_log_and_its_last_words_and_what_was_done_stays_done(tmp_path):
+    fails = program("train", "import sys; print('step 1'); sys.exit('no more disk')")
+    with pytest.raises(StageError, match=r"train failed \(exit code 1; .*logs/train.log\)\nstep 1\nno more disk"):
+        run(tmp_path, program("one", "pass"), fails)
+    assert list(json.loads((tmp_path / RECORD).read_text())) == ["one"]
+    assert "step 1" in (tmp_path / "logs" / "train.log").read_text()
+
+
+def test_an_exit_code_that_only_tells_of_findings_is_no_failure(tmp_path):
+    assert "done in" in run(tmp_path, program("check", "import sys; sys.exit(1)", tolerated=(1,)))[0]
+
+
+def test_a_stage_that_was_interrupted_is_run_again(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, program("train", "import sys; sys.exit(130)"))
+    assert not (tmp_path / RECORD).exists()
+
+
+def test_seconds_are_told_as_minutes():
+    assert [clock(0.4), clock(65.0), clock(3600.0)] == ["0:00", "1:05", "60:00"]

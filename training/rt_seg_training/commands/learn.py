@@ -1,0 +1,263 @@
+"""The command `learn`: from a recording of an object to a live model, in one call."""
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import re
+import shlex
+import subprocess
+import sys
+import webbrowser
+import zipfile
+from pathlib import Path
+
+from rt_seg.command_line import BAD_INPUT, DONE, FOUND, INTERRUPTED, command_parser
+
+EXAMPLE = """
+  rosrun rt_seg learn my_images --name cup                      # rgb/, gt/, labels.yaml: masks that are there
+  rosrun rt_seg learn recordings/cup.bag --name cup --auto depth   # what stands out from the table
+  rosrun rt_seg learn realsense --name cup --count 40           # films, then opens the labelling window
+
+It says first what it will do and how long that takes on this machine. Ctrl-C stops it at any point; the same command
+resumes. The folder learn_NAME keeps images, masks, the configuration (which `train` accepts), run and report."""
+
+LIVE_SOURCES = ("topics", "realsense", "webcam")
+AUTO = ("depth", "background", "bundle")
+CAPTURE_MINUTES, LABEL_SECONDS, CHECK_SECONDS, BUILD_SECONDS, EXPORT_SECONDS, REPORT_SECONDS = 1.0, 0.5, 10, 15, 90, 30
+"""Expected times of the stages beside training, on a machine like that of docs/speed.md; label: of each frame."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status: 0; 1 when a stage failed, 2 for bad input, 130 after Ctrl-C."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", options.name):
+        parser.error(f"--name {options.name!r}: accepted are a letter, then letters, digits, - and _")
+    if not 0.1 <= options.minutes <= 1440:
+        parser.error(f"--minutes {options.minutes:g}: accepted are 0.1 to 1440")
+    try:
+        return _learn(options)
+    except KeyboardInterrupt:
+        print("learn: interrupted; the same command resumes", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "learn",
+        description="Capture, label, check, train, export and score, with choices that follow from the data and the "
+        "machine, each with its reason. Ends with a report, and the line that starts the model live.",
+        example=EXAMPLE,
+    )
+    parser.add_argument(
+        "source", metavar="SOURCE",
+        help="a labelled folder or zip file (rgb/, gt/, labels.yaml); images, a bag, a video or a recording without "
+        "labels; or a camera: realsense, webcam, topics",
+    )  # fmt: skip
+    parser.add_argument("--name", required=True, help="name of the model, and of the class where there are no labels")
+    parser.add_argument("--auto", choices=AUTO, help="label without a window; see `label_binary --auto`")
+    parser.add_argument("--empty", metavar="IMAGE", help="auto background: image of the empty scene")
+    parser.add_argument("--bundle", metavar="BUNDLE", help="auto bundle: the model that labels")
+    parser.add_argument(
+        "--count", type=int, default=60, help="images to capture from a camera or recording (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="time for the training alone (default: %(default)s)"
+    )
+    parser.add_argument("--license", default="not stated", help="terms of the weights (default: %(default)s)")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="folder for all that is made (default: learn_NAME)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the report")
+    return parser
+
+
+def _learn(options: argparse.Namespace) -> int:
+    from rt_seg_training.learning.stages import StageError, Stages
+
+    work = (options.work or Path(f"learn_{options.name}")).expanduser().resolve()
+    labelled = _is_labelled(Path(options.source).expanduser())
+    if options.source not in LIVE_SOURCES and not Path(options.source).expanduser().exists():
+        print(
+            f"learn: {options.source}: no such file or folder; accepted are a labelled folder, images, a bag, a video, "
+            f"and {', '.join(LIVE_SOURCES)}",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
+    work.mkdir(parents=True, exist_ok=True)
+    stages = Stages(work, lambda text: print(text, flush=True))
+    try:
+        return _run(options, work, labelled, stages)
+    except StageError as error:
+        print(f"learn: {error}", file=sys.stderr)
+        print("learn: mend that, and give the same command again: what is done stays done", file=sys.stderr)
+        return FOUND
+
+
+def _is_labelled(source: Path) -> bool:
+    if source.is_dir():
+        return (source / "labels.yaml").is_file() and (source / "gt").is_dir() and any((source / "gt").iterdir())
+    if not zipfile.is_zipfile(source):
+        return False
+    with zipfile.ZipFile(source) as archive:
+        return any(Path(name).name == "labels.yaml" for name in archive.namelist())
+
+
+def _before_training(options: argparse.Namespace, work: Path, labelled: bool):
+    """The stages from the source to a labelled folder, and that folder."""
+    from rt_seg_training.learning.stages import Stage, tool
+
+    if labelled:
+        return [], Path(options.source).expanduser().resolve()
+    folder = work / "images"
+    source = options.source
+    if source not in LIVE_SOURCES:
+        source = str(Path(source).expanduser().resolve())
+    stages = [
+        Stage(
+            "capture",
+            tool("rt_seg.ros.recording.capture", source, "--output", str(folder), "--count", str(options.count)),
+            interactive=source in LIVE_SOURCES,
+            expected=60 * CAPTURE_MINUTES,
+        )
+    ]
+    label = [str(folder), "--name", options.name]
+    if options.auto:
+        label += ["--auto", options.auto]
+        label += ["--empty", str(Path(options.empty).resolve())] if options.empty else []
+        label += ["--bundle", options.bundle] if options.bundle else []
+    else:
+        label += ["--propagate"]
+    stages.append(
+        Stage(
+            "label", tool("rt_seg_training.commands.label_binary", *label), interactive=not options.auto,
+            expected=LABEL_SECONDS * options.count,
+        )  # fmt: skip
+    )
+    return stages, folder
+
+
+def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int:
+    from rt_seg_training.learning.stages import Stage, clock, tool, total
+
+    first, folder = _before_training(options, work, labelled)
+    count = len(first) + 5
+    what = " → ".join([*(stage.name for stage in first), "check", "build", "train", "export", "report"])
+    expected = total(first) + 60 * options.minutes + CHECK_SECONDS + BUILD_SECONDS + EXPORT_SECONDS + REPORT_SECONDS
+    print(f"{options.name}: {what}; about {clock(expected)} (minutes:seconds). All of it goes to {work}", flush=True)
+    for number, stage in enumerate(first, 1):
+        stages.run(stage, number, count)
+    number = len(first)
+    check = tool("rt_seg_training.commands.lint_dataset", "custom", str(folder), "--html", str(work / "check.html"))
+    stages.run(Stage("check", check, tolerated=(FOUND,), expected=CHECK_SECONDS), number + 1, count)
+    print(f"      what was found: {work / 'logs' / 'check.log'}, {work / 'check.html'}")
+
+    configuration, run, facts = _configure(options, work, folder)
+    data = work / "data"
+    build = tool(
+        "rt_seg_training.commands.build_dataset", "custom", str(folder), "--name", _set_name(options.name),
+        "--data-dir", str(data),
+    )  # fmt: skip
+    stages.run(Stage("build", build, expected=BUILD_SECONDS), number + 2, count)
+    train = tool("rt_seg_training.commands.train", str(configuration), "--data-dir", str(data), "--run", str(run))
+    stages.run(Stage("train", train, expected=60 * options.minutes), number + 3, count)
+
+    from rt_seg.model_home import model_home
+
+    bundle = model_home() / options.name
+    export = tool(
+        "rt_seg_training.commands.export", str(run), "--output", str(bundle), "--name", options.name, "--license",
+        options.license, "--data-dir", str(data),
+    )  # fmt: skip
+    stages.run(Stage("export", export, expected=EXPORT_SECONDS), number + 4, count)
+    split = "validation" if facts.validation else "train"
+    report = work / "report"
+    evaluate = tool(
+        "rt_seg_training.commands.evaluate", str(bundle), "--dataset", _set_name(options.name), "--data-dir",
+        str(data), "--split", split, "--output", str(report), "--save-predictions",
+    )  # fmt: skip
+    stages.run(Stage("report", evaluate, expected=REPORT_SECONDS), number + 5, count)
+    _conclude(options, folder, report, split, facts)
+    return DONE
+
+
+def _set_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9_]", "_", name.lower())
+
+
+def _configure(options: argparse.Namespace, work: Path, folder: Path):
+    """Write the training configuration, with the reasons, and return it, its run folder and the facts."""
+    import yaml
+
+    from rt_seg.atomic_file import write_atomically
+    from rt_seg_training.datasets.errors import DatasetError
+    from rt_seg_training.learning.choices import BATCH, LARGEST_CROP, choose, look_at, network
+    from rt_seg_training.learning.stages import StageError
+
+    try:
+        facts = look_at(str(folder))
+    except DatasetError as error:
+        raise StageError(str(error)) from error
+    path = work / "training.yaml"
+    head = f"# {dataclasses.asdict(facts)} {options.minutes:g}".replace("\n", " ")
+    if not (path.is_file() and path.read_text(encoding="utf-8").startswith(head)):
+        print("      measuring how fast this machine learns ...", flush=True)
+        choices = choose(facts, _speed(network(facts), BATCH, LARGEST_CROP, len(facts.classes)), options.minutes)
+        lines = [head, *(f"# {reason}" for reason in choices.reasons)]
+        settings = {"dataset": _set_name(options.name), **choices.settings}
+        text = "\n".join(lines) + "\n" + yaml.safe_dump(settings, sort_keys=False)
+        write_atomically(path, text.encode("utf-8"))
+    for line in path.read_text(encoding="utf-8").splitlines()[1:]:
+        if line.startswith("# "):
+            print(f"      {line[2:]}")
+    for note in facts.notes:
+        print(f"      {note}")
+    # Other settings get a run of their own: a run that has begun is never overwritten.
+    import hashlib
+
+    return path, work / f"run_{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}", facts
+
+
+def _speed(net: str, batch: int, crop: tuple[int, int], classes: int) -> float:
+    """Images per second, measured in a process of its own: TensorFlow keeps its memory."""
+    from rt_seg_training.learning.stages import StageError
+
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "rt_seg_training.learning.training_speed", net, *map(str, (*crop, batch, classes))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise StageError(f"the speed of training could not be measured:\n{done.stderr[-2000:]}")
+    return float(done.stdout.split()[-1])
+
+
+def _conclude(options: argparse.Namespace, folder: Path, report: Path, split: str, facts) -> None:
+    """Say how good the model is and how sure that is, and how to start it."""
+    import cv2
+
+    from rt_seg.confusion import class_iou, confusion_matrix
+    from rt_seg_training.datasets.custom.custom_source import read_custom
+    from rt_seg_training.datasets.source import read_pair
+    from rt_seg_training.learning.choices import SMALL_VALIDATION
+    from rt_seg_training.learning.confidence_interval import bootstrap_mean_iou
+
+    source = read_custom(folder)
+    matrices = []
+    for pair in source.splits[split]:
+        truth = read_pair(pair, source)[1]
+        mask = cv2.imread(str(report / "predictions" / f"{pair.name}.png"), cv2.IMREAD_UNCHANGED)
+        matrices.append(confusion_matrix(truth, mask, len(source.labels), source.labels.ignore_id))
+    score, low, high = bootstrap_mean_iou(matrices)
+    each = ", ".join(
+        f"{name} {value:.3f}" for name, value in zip(source.labels.names, class_iou(sum(matrices))) if value == value
+    )
+    sure = f"95 % between {low:.3f} and {high:.3f}"
+    print(f"\nmean IoU {score:.3f}, {sure}, on {len(matrices)} frames of {split} ({each})")
+    if split == "train":
+        print("These are frames that the model learned from: the score says nothing about others. Add more frames.")
+    elif len(matrices) < SMALL_VALIDATION:
+        print(f"{len(matrices)} frames are few: take the score as a hint. Neighbours of one recording are alike, too.")
+    page = report / "report.html"
+    print(f"report, with the worst frames: {page}")
+    if os.environ.get("DISPLAY") and not options.no_browser:
+        webbrowser.open(page.as_uri())
+    camera = options.source if options.source in ("realsense", "webcam") else "realsense"
+    print(f"\nlive:  roslaunch rt_seg live.launch camera:={camera} bundle:={shlex.quote(options.name)}")
