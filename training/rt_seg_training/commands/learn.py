@@ -232,6 +232,7 @@ def _speed(net: str, batch: int, crop: tuple[int, int], classes: int) -> float:
 def _conclude(options: argparse.Namespace, folder: Path, report: Path, split: str, facts) -> None:
     """Say how good the model is and how sure that is, and how to start it."""
     import cv2
+    import numpy as np
 
     from rt_seg.confusion import class_iou, confusion_matrix
     from rt_seg_training.datasets.custom.custom_source import read_custom
@@ -246,9 +247,8 @@ def _conclude(options: argparse.Namespace, folder: Path, report: Path, split: st
         mask = cv2.imread(str(report / "predictions" / f"{pair.name}.png"), cv2.IMREAD_UNCHANGED)
         matrices.append(confusion_matrix(truth, mask, len(source.labels), source.labels.ignore_id))
     score, low, high = bootstrap_mean_iou(matrices)
-    each = ", ".join(
-        f"{name} {value:.3f}" for name, value in zip(source.labels.names, class_iou(sum(matrices))) if value == value
-    )
+    classes = zip(source.labels.names, class_iou(np.sum(matrices, axis=0)))
+    each = ", ".join(f"{name} {value:.3f}" for name, value in classes if not np.isnan(value))
     sure = f"95 % between {low:.3f} and {high:.3f}"
     print(f"\nmean IoU {score:.3f}, {sure}, on {len(matrices)} frames of {split} ({each})")
     if split == "train":

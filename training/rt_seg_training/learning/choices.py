@@ -77,7 +77,7 @@ def _smallest_object(source: Source, pairs: Sequence[Any]) -> tuple[float | None
     size = (0, 0)
     for pair in pairs:
         image, mask, *_ = read_pair(pair, source)
-        size = image.shape[:2]
+        size = (image.shape[0], image.shape[1])
         for label in source.labels.labels[1:]:
             area = int(np.count_nonzero(mask == label.id))
             if area:

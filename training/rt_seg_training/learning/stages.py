@@ -93,7 +93,7 @@ class Stages:
         ) as process:
             assert process.stdout is not None
             try:
-                while chunk := process.stdout.read1(65536):
+                while chunk := os.read(process.stdout.fileno(), 65536):
                     file.write(chunk)
                     file.flush()
                     *ended, line = (line + chunk).replace(b"\r", b"\n").split(b"\n")
