@@ -23,6 +23,7 @@ from rt_seg_training.evaluation.protocol import (
     protocol_line,
     record_score,
     score_warnings,
+    training_score,
     write_scores,
 )
 
@@ -149,6 +150,8 @@ def main(arguments: list[str] | None = None) -> int:
         predictions = options.output / "predictions" if options.save_predictions else None
         result, protocol = evaluate_on(model, dataset, split, predictions)
         warnings = score_warnings(model.trained_on, dataset, split)
+        if options.run is not None:
+            warnings += training_score(options.run, dataset, split, result.scores.mean_iou)
         print(result.table())
         print(protocol_line(protocol))
         for warning in warnings:

@@ -167,3 +167,26 @@ def record_score(folder: Path, result: Evaluation, protocol: Mapping[str, Any], 
     )
     kept = tuple(other for other in bundle.scores if other.data != data)
     write_bundle(dataclasses.replace(bundle, scores=(*kept, score)))
+
+
+def training_score(run: Path, dataset: DataSet, split: str, mean_iou: float) -> list[str]:
+    """What a run's own score on this split was, and why it is not quite this one; nothing for another split."""
+    from rt_seg_training.configuration import ConfigurationError, load_configuration
+    from rt_seg_training.runs.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    try:
+        configuration = load_configuration(folder.configuration)
+        theirs = float(json.loads(folder.result.read_text(encoding="utf-8"))["validation_mean_iou"])
+    except (ConfigurationError, OSError, ValueError, KeyError, TypeError):
+        return []
+    same_set = configuration.dataset.rpartition("/")[2] == dataset.name.rpartition("/")[2]
+    if not same_set or configuration.validation_split != split or not np.isfinite(theirs):
+        return []
+    text = f"train said {100 * theirs:.2f} % for these weights and this split, evaluate says {100 * mean_iou:.2f} %"
+    if abs(theirs - mean_iou) < 5e-5:
+        return [f"{text}."]
+    return [
+        f"{text}: train resizes frames and logits by TensorFlow, evaluate by OpenCV as the live node does; both count "
+        "pixels alike. The score of evaluate is the one to report."
+    ]

@@ -5,14 +5,12 @@ No ROS is needed here: rt_seg.recordings.any_bag reads and writes bags of every 
 from __future__ import annotations
 
 import contextlib
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from rosbags.rosbag1 import ReaderError
 from rosbags.typesys import Stores, get_typestore
 
 from rt_seg.progress import progress_bar
@@ -36,6 +34,35 @@ class BagResult:
 
     images: int = 0
     notes: Counter[str] = field(default_factory=Counter)
+
+
+class _Stopped(Exception):
+    """Predicting failed, which is no fault of the bag."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+@contextlib.contextmanager
+def _named(source: Path) -> Iterator[None]:
+    """Raises a BagError that names the bag for whatever reading it raises, a full disk and _Stopped apart."""
+    try:
+        yield
+    except _Stopped as stopped:
+        raise stopped.cause from None
+    except FileNotFoundError as error:
+        raise BagError(f"{source}: no such bag") from error
+    except AnyBagError as error:
+        raise BagError(f"{source}: {error}") from error
+    except BagError as error:
+        raise error if str(error).startswith(str(source)) else BagError(f"{source}: {error}") from error
+    except OSError:
+        raise
+    except Exception as error:
+        # In a damaged bag any number may stand for a size or an id: what the readers then raise is of many kinds.
+        fault = fault_of_bag(source) or f"cannot be read: it is damaged ({type(error).__name__}: {error})"
+        raise BagError(f"{source}: {fault}") from error
 
 
 def color_topic(topics: dict[str, str], wanted: str | None) -> str:
@@ -80,7 +107,7 @@ def predict_bag(
     """
     store = get_typestore(Stores.ROS1_NOETIC)
     result = BagResult()
-    try:
+    with _named(source):
         with contextlib.ExitStack() as more, open_bag(source) as bag:
             topics = {stream.topic: stream.msgtype for stream in bag.streams}
             there = sorted({MASK_TOPIC, OVERLAY_TOPIC} & set(topics))
@@ -108,7 +135,10 @@ def predict_bag(
                     result.notes["have no stamp (0); the time of recording stands for it"] += not stamp
                     if depth_name is not None:
                         depth = depths.at(stamp, time, rgb.shape[1], rgb.shape[0])
-                    mask, overlay = predict(rgb, depth)
+                    try:
+                        mask, overlay = predict(rgb, depth)
+                    except Exception as error:
+                        raise _Stopped(error) from error
                     moment = Moment(head.stamp.sec, head.stamp.nanosec, head.frame_id, head.seq)
                     writer.write_image(MASK_TOPIC, time, moment, mask, "mono8")
                     writer.write_image(OVERLAY_TOPIC, time, moment, overlay, "rgb8")
@@ -123,16 +153,6 @@ def predict_bag(
                     raise BagError(f"{source}: {chosen} holds no image")
             if depth_name is not None:
                 result.notes.update({f"without depth: {text}": count for text, count in depths.refused.items()})
-    except FileNotFoundError as error:
-        raise BagError(f"{source}: no such bag") from error
-    except AnyBagError as error:
-        raise BagError(f"{source}: {error}") from error
-    except (ReaderError, struct.error, AssertionError, KeyError, IndexError, UnicodeDecodeError) as error:
-        # rosbags raises these of damaged records.
-        fault = fault_of_bag(source) or f"cannot be read as a bag of ROS 1: {type(error).__name__}: {error}"
-        raise BagError(f"{source}: {fault}") from error
-    except BagError as error:
-        raise error if str(error).startswith(str(source)) else BagError(f"{source}: {error}") from error
     result.notes = +result.notes
     return result
 
@@ -155,7 +175,7 @@ def bag_frames(
     Images that cannot be decoded are left out. Raises BagError naming the bag.
     """
     store = get_typestore(Stores.ROS1_NOETIC)
-    try:
+    with _named(source):
         with open_bag(source) as bag, open_bag(source) as second:
             topics = {stream.topic: stream.msgtype for stream in bag.streams}
             chosen = color_topic(topics, topic)
@@ -169,12 +189,3 @@ def bag_frames(
                     continue
                 stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
                 yield rgb, depths.at(stamp, time, rgb.shape[1], rgb.shape[0]) if depths is not None else None
-    except FileNotFoundError as error:
-        raise BagError(f"{source}: no such bag") from error
-    except AnyBagError as error:
-        raise BagError(f"{source}: {error}") from error
-    except (ReaderError, struct.error, AssertionError, KeyError, IndexError, UnicodeDecodeError) as error:
-        fault = fault_of_bag(source) or f"cannot be read as a bag of ROS 1: {type(error).__name__}: {error}"
-        raise BagError(f"{source}: {fault}") from error
-    except BagError as error:
-        raise error if str(error).startswith(str(source)) else BagError(f"{source}: {error}") from error

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Hands the readers of data sets, bags and image messages spoilt bytes: they read them or refuse them.
+
+`make fuzz`, or `fuzz_sources.py --seconds 60 zip bag message`. A finding is any other exception, or one that takes more
+than 2 s of the processor or more than 1 GB of memory. The seed of a finding makes its bytes again.
+"""
+from __future__ import annotations
+
+import argparse
+import io
+import random
+import resource
+import struct
+import sys
+import tempfile
+import time
+import traceback
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(REPOSITORY / part) for part in ("src", "training")]
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, depth_to_metres  # noqa: E402
+from rt_seg_training.datasets.custom.custom_source import read_custom  # noqa: E402
+from rt_seg_training.datasets.errors import DatasetError  # noqa: E402
+from rt_seg_training.datasets.source import read_pair  # noqa: E402
+from rt_seg_training.prediction.bag_prediction import BagError, predict_bag  # noqa: E402
+
+LONGEST = 2.0
+MOST_MEMORY = 1 << 30
+COLOR = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8), (0, 0), 2)
+DEPTH = (np.arange(24 * 32).reshape(24, 32) % 5 * 400).astype(np.uint16)
+LABELS = "classes: [{id: 0, name: a, color: [0, 0, 0]}, {id: 1, name: b, color: [9, 9, 9]}]\n"
+
+
+def spoilt(data: bytes, draw: random.Random) -> bytes:
+    """The bytes with some changed, cut out, repeated or cut off."""
+    changed = bytearray(data)
+    for _ in range(draw.choice((1, 1, 2, 5, 20))):
+        if not changed:
+            break
+        place, length = draw.randrange(len(changed)), draw.choice((1, 1, 2, 4, 16, 200))
+        kind = draw.randrange(5)
+        if kind == 0:
+            changed[place : place + length] = draw.randbytes(min(length, len(changed) - place))
+        elif kind == 1:
+            del changed[place : place + length]
+        elif kind == 2:
+            changed[place:place] = changed[place : place + length]
+        elif kind == 3:
+            changed[place : place + 4] = draw.choice((b"\xff" * 4, bytes(4), b"\xff\xff\xff\x7f"))
+        else:
+            del changed[place:]
+    return bytes(changed)
+
+
+def _zip_bytes() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("labels.yaml", LABELS)
+        archive.writestr("splits.yaml", "train: [a1]\nvalidation: [a2]\n")
+        for name in ("a1", "a2"):
+            archive.writestr(f"rgb/{name}.jpg", cv2.imencode(".jpg", COLOR)[1].tobytes())
+            archive.writestr(f"gt/{name}.png", cv2.imencode(".png", (COLOR[..., 0] > 99).astype(np.uint8))[1].tobytes())
+            archive.writestr(f"depth/{name}.png", cv2.imencode(".png", DEPTH)[1].tobytes())
+    return buffer.getvalue()
+
+
+def read_zip(data: bytes, folder: Path) -> None:
+    """All pairs of a data set in a zip file."""
+    (folder / "set.zip").write_bytes(data)
+    source = read_custom(folder / "set.zip")
+    for pairs in source.splits.values():
+        for pair in pairs:
+            read_pair(pair, source)
+
+
+def _bag_bytes() -> bytes:
+    from rosbags.rosbag1 import Writer
+    from rosbags.typesys import Stores, get_typestore
+
+    store = get_typestore(Stores.ROS1_NOETIC)
+    kind = "sensor_msgs/msg/Image"
+    with tempfile.TemporaryDirectory() as folder:
+        with Writer(Path(folder) / "a.bag") as writer:
+            for topic, pixels, encoding in (("/camera/color/image_raw", COLOR, "rgb8"),
+                                            ("/camera/aligned_depth_to_color/image_raw", DEPTH, "16UC1")):  # fmt: skip
+                connection = writer.add_connection(topic, kind, typestore=store)
+                rows = pixels.reshape(24, -1).view(np.uint8)
+                header = store.types["std_msgs/msg/Header"](0, store.types["builtin_interfaces/msg/Time"](1, 0), "c")
+                message = store.types[kind](header, 24, 32, encoding, 0, rows.shape[1], rows.reshape(-1))
+                writer.write(connection, 10**9, store.serialize_ros1(message, kind))
+        return (Path(folder) / "a.bag").read_bytes()
+
+
+def read_bag(data: bytes, folder: Path) -> None:
+    """A bag as predict takes it, with a network that does nothing."""
+    (folder / "a.bag").write_bytes(data)
+
+    def predict(rgb: np.ndarray, depth: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros(rgb.shape[:2], np.uint8), rgb
+
+    predict_bag(folder / "a.bag", folder / "out.bag", predict, with_depth=True)
+
+
+def read_message(data: bytes, folder: Path) -> None:
+    """The first byte chooses the kind of message, the rest is its content."""
+    kind, body = data[0] % 6 if data else 0, data[1:]
+    formats = ("16UC1; compressedDepth rvl", "32FC1; compressedDepth rvl", "16UC1; compressedDepth png")
+    if kind < 3:
+        depth_to_metres(SimpleNamespace(format=formats[kind], data=body))
+    elif kind == 3:
+        color_to_rgb(SimpleNamespace(format="jpeg", data=body))
+    else:
+        sizes = struct.unpack("<4I", body[:16].ljust(16, b"\0"))
+        encoding = ("rgb8", "yuv422", "16UC1", "32FC1", "bayer_rggb8")[sizes[3] % 5]
+        message = SimpleNamespace(encoding=encoding, width=sizes[0] % 2**24, height=sizes[1] % 2**24,
+                                  step=sizes[2], is_bigendian=sizes[3] % 2, data=body[16:])  # fmt: skip
+        (color_to_rgb if kind == 4 else depth_to_metres)(message)
+
+
+def _message_bytes(draw: random.Random) -> bytes:
+    kind = draw.randrange(6)
+    bodies = (
+        bytes(12) + struct.pack("<ii", 32, 24) + draw.randbytes(600),
+        struct.pack("<iff", 0, 1e4, -100.0) + struct.pack("<ii", 32, 24) + draw.randbytes(600),
+        bytes(12) + cv2.imencode(".png", DEPTH)[1].tobytes(),
+        cv2.imencode(draw.choice((".jpg", ".png")), COLOR)[1].tobytes(),
+        struct.pack("<4I", 32, 24, 96, 0) + COLOR.tobytes(),
+        struct.pack("<4I", 32, 24, 64, 2) + DEPTH.tobytes(),
+    )
+    return bytes([kind]) + bodies[kind]
+
+
+READERS: dict[str, tuple[Callable[[bytes, Path], None], type[Exception]]] = {
+    "zip": (read_zip, DatasetError), "bag": (read_bag, BagError), "message": (read_message, ConversionError)
+}  # fmt: skip
+
+
+def fuzz(name: str, seconds: float, seed: int) -> int:
+    """Spoil bytes for a reader for a time; the number of findings."""
+    read, refusal = READERS[name]
+    whole = {"zip": _zip_bytes, "bag": _bag_bytes}.get(name)
+    template = whole() if whole is not None else b""
+    end, results, findings, slowest = time.monotonic() + seconds, Counter[str](), 0, 0.0
+    with tempfile.TemporaryDirectory(prefix="rt_seg_") as folder:
+        while time.monotonic() < end and findings < 5:
+            draw = random.Random(seed)
+            data = spoilt(template or _message_bytes(draw), draw)
+            started = time.process_time()
+            try:
+                read(data, Path(folder))
+                results["read"] += 1
+            except refusal:
+                results["refused"] += 1
+            except Exception as error:
+                findings += 1
+                print(f"{name}: {type(error).__name__}: {str(error)[:200]} (seed {seed})")
+                traceback.print_exc(limit=-5)
+            took = time.process_time() - started
+            slowest = max(slowest, took)
+            if took > LONGEST:
+                findings += 1
+                print(f"{name}: took {took:.1f} s (seed {seed})")
+            seed += 1
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(results.items()))
+    print(f"{name}: {counted}; {findings} findings; slowest {slowest:.2f} s; peak {peak} MB")
+    return findings
+
+
+def main() -> int:
+    """Command line; returns the exit status: 1 for findings."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("readers", nargs="*", metavar="READER", help=f"of {', '.join(READERS)} (default: all)")
+    parser.add_argument("--seconds", type=float, default=60, help="for each reader (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the first bytes (default: %(default)s)")
+    options = parser.parse_args()
+    with open("/proc/self/statm") as statistics:
+        mapped = int(statistics.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + MOST_MEMORY, resource.RLIM_INFINITY))
+    return int(any([fuzz(name, options.seconds, options.seed) for name in options.readers or READERS]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
