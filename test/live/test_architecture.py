@@ -28,6 +28,14 @@ FLOORS = {
 }  # fmt: skip
 """First name below rt_seg → its floor; a module imports from its own floor or below. `floor` places the rest."""
 
+TRAINING_ROOMS = (
+    {"nets", "light_model"}, {"configuration"}, {"datasets"}, {"input_pipeline"}, {"optimization"}, {"runs"},
+    {"evaluation"}, {"export"}, {"prediction"}, {"commands"},
+)  # fmt: skip
+"""The way of a model through the rooms of rt_seg_training; a room imports from those before it. The rooms that make or
+change data sets (offline_augmentation, synthesis, labelling, label_exchange, learning …) stand beside `prediction`."""
+BESIDE = 8
+
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "core", "misc", "tools"}
 
 
@@ -122,6 +130,39 @@ def test_no_module_imports_a_floor_above_it():
         if below("rt_seg", module) and below("rt_seg", target) and floor(target) > floor(module)
     ]
     assert not wrong
+
+
+def training_floor(room: str) -> int:
+    """Floor of a room of rt_seg_training."""
+    return next((floor for floor, rooms in enumerate(TRAINING_ROOMS) if room in rooms), BESIDE)
+
+
+def test_no_room_of_the_training_half_imports_a_floor_above_it():
+    package = "rt_seg_training"
+    wrong = [
+        f"{module} imports {target}"
+        for module, targets in imports_of(package).items()
+        for target in targets
+        if below(package, module) and below(package, target)
+        and training_floor(below(package, target)) > training_floor(below(package, module))
+    ]  # fmt: skip
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", ROOTS)
+def test_rooms_import_each_other_in_no_circle(package):
+    graph: Dict[str, Set[str]] = {}
+    for module, targets in imports_of(package).items():
+        room = below(package, module)
+        if room:
+            rooms = {below(package, target) for target in targets}
+            graph.setdefault(room, set()).update(rooms - {room, ""})
+    left = dict(graph)
+    while left:
+        free = [room for room, targets in left.items() if not targets & set(left)]
+        assert free, f"circle among {sorted(left)}"
+        for room in free:
+            del left[room]
 
 
 @pytest.mark.parametrize("package", ROOTS)

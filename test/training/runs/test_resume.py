@@ -127,7 +127,7 @@ def test_a_full_disk_and_ctrl_c_lose_nothing_that_was_saved(data_dir, uninterrup
     output = _finish(process, status=1)
     assert "checkpoint.npz: cannot be saved: " in output
     assert "what was saved there before is kept" in output
-    assert not list(tmp_path.glob(".unfinished*"))
+    assert not list(tmp_path.glob(".*.part*"))
 
     settings = (*RECIPE, "checkpoint_minutes=60")
     process = _start(tmp_path, data_dir, *settings, "pause=0.5")

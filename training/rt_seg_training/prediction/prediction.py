@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rt_seg.atomic_file import atomic_file, write_atomically
 from rt_seg.natural_order import natural_key
 from rt_seg.recordings.any_bag import METADATA, kind_of_bag
 from rt_seg.recordings.bag_files import fault_of_bag
@@ -140,10 +141,7 @@ def _write(path: Path, image: np.ndarray) -> None:
     import cv2
 
     pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.unfinished")
-    temporary.write_bytes(cv2.imencode(path.suffix, pixels)[1].tobytes())
-    os.replace(temporary, path)
+    write_atomically(path, cv2.imencode(path.suffix, pixels)[1].tobytes())
 
 
 class Predictor:
@@ -222,28 +220,24 @@ def predict_video(task: Task, predict: Predictor, masks: bool) -> list[str]:
     from rt_seg.progress import progress_bar
 
     result = task.result
-    result.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix decides the format, so it stays at the end.
-    temporary = result.with_name(f".unfinished.{result.name}")
     writer: Any = None
     progress: Any = None
-    try:
-        for number, (frame, rate, count) in enumerate(_frames(task.source)):
-            if writer is None:
-                writer = _video_writer(temporary, result, frame, rate)
-                progress = progress_bar(total=count or None, unit="frame", desc=task.source.name)
-            mask, overlay = predict(frame)
-            writer.write(cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
-            if masks:
-                _write(_append(task.target, "_masks") / f"{number:06d}.png", mask)
-            progress.update()
-        writer.release()
-        os.replace(temporary, result)
-    finally:
-        if writer is not None:
-            writer.release()
-            progress.close()
-        temporary.unlink(missing_ok=True)
+    number = count = 0
+    with atomic_file(result, result.suffix) as unfinished:
+        try:
+            for number, (frame, rate, count) in enumerate(_frames(task.source)):
+                if writer is None:
+                    writer = _video_writer(unfinished, result, frame, rate)
+                    progress = progress_bar(total=count or None, unit="frame", desc=task.source.name)
+                mask, overlay = predict(frame)
+                writer.write(cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
+                if masks:
+                    _write(_append(task.target, "_masks") / f"{number:06d}.png", mask)
+                progress.update()
+        finally:
+            if writer is not None:
+                writer.release()
+                progress.close()
     # Some containers only estimate how many frames they hold.
     if count - (number + 1) > max(2, 0.01 * count):
         return [f"{task.source}: only {number + 1} of {count} frames could be decoded"]

@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from rt_seg.atomic_file import atomic_file
 from rt_seg_training.runs.run_folder import RunFolder
 
 
@@ -36,34 +38,24 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     return named | {f"{optimizer}/{index}": variable for index, variable in enumerate(model.optimizer.variables)}
 
 
-def replace_file(path: Path, write) -> None:
-    """Let `write` make a file beside `path`, bring it to the disk, and put it in the place of `path`. Raises OSError.
-
-    Whatever happens, such as a full disk, `path` holds the old content or the new, and no part of the new is left.
-    """
-    temporary = path.with_name(f".unfinished.{path.name}")
+@contextmanager
+def saved_file(path: Path, ending: str = "") -> Iterator[Path]:
+    """As rt_seg.atomic_file.atomic_file; OSError says what is kept."""
     try:
-        write(temporary)
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        with atomic_file(path, ending) as unfinished:
+            yield unfinished
     except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
         reason = getattr(error, "strerror", None) or error
         kept = "what was saved there before is kept" if path.exists() else "nothing was there before"
         raise OSError(f"{path}: cannot be saved: {reason}; {kept}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_checkpoint(run: Path, model: keras.Model, progress: Progress) -> None:
     """Write the state of `model`, its optimizer and the run; atomic. Raises OSError, the old checkpoint is kept."""
     arrays = {name: keras.ops.convert_to_numpy(variable.value) for name, variable in _variables(model).items()}
 
-    def write(path: Path) -> None:
-        with path.open("wb") as stream:
-            np.savez(stream, progress=np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8), **arrays)
-
-    replace_file(RunFolder(run).checkpoint, write)
+    with saved_file(RunFolder(run).checkpoint) as unfinished, unfinished.open("wb") as stream:
+        np.savez(stream, progress=np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8), **arrays)
 
 
 def load_checkpoint(run: Path, model: keras.Model) -> Progress | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import time
 from pathlib import Path
 from typing import Iterator
@@ -32,8 +31,8 @@ from rt_seg_training.runs.checkpoint import (
     CheckpointError,
     Progress,
     load_checkpoint,
-    replace_file,
     save_checkpoint,
+    saved_file,
 )
 from rt_seg_training.runs.distribution import check, create_strategy, describe, from_chief, is_chief
 from rt_seg_training.runs.history import write_history
@@ -329,16 +328,9 @@ def _best(history: list[dict[str, float]], column: str, sign: int) -> int:
 def _replace_weights(model: keras.Model, path: Path) -> None:
     """Save the weights, atomic. Raises OSError."""
 
-    def write(temporary: Path) -> None:
-        # Keras insists on the ending, by which it knows the format.
-        named = temporary.with_name(f"{temporary.name}.weights.h5")
-        try:
-            model.save_weights(named)
-            os.replace(named, temporary)
-        finally:
-            named.unlink(missing_ok=True)
-
-    replace_file(path, write)
+    # Keras insists on the ending, by which it knows the format.
+    with saved_file(path, ".weights.h5") as unfinished:
+        model.save_weights(unfinished)
 
 
 def _save_bad_batch(path: Path, inputs, labels, strategy: tf.distribute.Strategy) -> Path:

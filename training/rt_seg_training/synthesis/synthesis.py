@@ -19,8 +19,10 @@ from typing import Any
 
 import yaml
 
+from rt_seg.atomic_file import atomic_file, write_atomically
 from rt_seg.command_line import BAD_INPUT, FOUND, command_parser, old_spelling
 from rt_seg.labels import LabelError, LabelSet
+from rt_seg.settings import dump_yaml
 from rt_seg.simulation import SCENE_VERSION, SimulationError
 from rt_seg.simulation.classes import tabletop_labels, things_labels
 from rt_seg.simulation.recording import KINDS
@@ -77,19 +79,6 @@ def frame_files(folder: Path, number: int, image_format: str, with_depth: bool) 
     return files
 
 
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write_yaml(path: Path, data: Any) -> None:
-    _write(path, yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=120).encode("utf-8"))
-
-
 def make_frame(folder: Path, number: int, recipe: Recipe, with_depth: bool) -> None:
     """Simulate frame `number` and write its files: rgb, gt (uint8 class ids) and, if wanted, depth (uint16 mm)."""
     import cv2
@@ -103,7 +92,7 @@ def make_frame(folder: Path, number: int, recipe: Recipe, with_depth: bool) -> N
         written, encoded = cv2.imencode(path.suffix, images[kind], options)
         if not written:
             raise SynthesisError(f"{path}: OpenCV could not encode the image")
-        _write(path, encoded.tobytes())
+        write_atomically(path, encoded.tobytes())
 
 
 def _start_worker() -> None:
@@ -185,8 +174,8 @@ def synthesize(
     _check_recipe(folder, recipe)
     for kind in ("rgb", "gt", "depth") if with_depth else ("rgb", "gt"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
-    _write_yaml(folder / RECIPE, recipe.record)
-    _write_yaml(folder / "labels.yaml", recipe.labels.to_dict())
+    write_atomically(folder / RECIPE, dump_yaml(recipe.record))
+    write_atomically(folder / "labels.yaml", dump_yaml(recipe.labels.to_dict()))
 
     todo = [
         (folder, number, recipe, with_depth)
@@ -215,7 +204,8 @@ def synthesize(
     if validation_count:
         stems = [stem(number) for number in range(count)]
         train_count = count - validation_count
-        _write_yaml(folder / "splits.yaml", {"train": stems[:train_count], "validation": stems[train_count:]})
+        splits = {"train": stems[:train_count], "validation": stems[train_count:]}
+        write_atomically(folder / "splits.yaml", dump_yaml(splits))
     return len(todo)
 
 
@@ -230,15 +220,11 @@ def synthesize_archive(archive: Path, count: int, seed: int = 0, image_format: s
     if archive.exists() and not folder.exists():
         _unpack(archive, folder, recipe)
     made = synthesize(folder, count, seed, image_format=image_format, **settings)
-    temporary = archive.with_name(f".{archive.name}.{os.getpid()}.part")
-    try:
-        with zipfile.ZipFile(temporary, "w") as content:  # stored: the images are compressed already
-            for path in sorted(folder.rglob("*")):
-                if path.is_file() and not path.name.startswith("."):
-                    content.write(path, path.relative_to(folder))
-        os.replace(temporary, archive)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # Stored: the images are compressed already.
+    with atomic_file(archive) as unfinished, zipfile.ZipFile(unfinished, "w") as content:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                content.write(path, path.relative_to(folder))
     shutil.rmtree(folder)
     return made
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional, Union
 
@@ -11,6 +10,7 @@ import rosbag
 import rospy
 from std_msgs.msg import Header
 
+from rt_seg.atomic_file import atomic_file
 from rt_seg.cameras.frame import Frame
 from rt_seg.labels import LabelSet
 from rt_seg.recordings.any_bag import Mcap1Writer
@@ -32,21 +32,14 @@ def write_recording(frames: Iterable[Frame], output: Path, labels: Optional[Labe
     frame without depth or ground truth has no messages on those topics. `labels` are those of the ground truth. Raises
     OSError.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
     count = 0
-    try:
-        with contextlib.closing(_open(temporary, output.suffix)) as bag:
-            for count, frame in enumerate(frames, start=1):
-                if count == 1 and labels is not None:
-                    stamp = rospy.Time.from_sec(START + frame.stamp)
-                    message = label_info(labels, Header(stamp=stamp), "ground truth")
-                    bag.write(f"/{CAMERA}/{camera_topics.GROUND_TRUTH_LABELS}", message, stamp)
-                _write_frame(bag, frame, count - 1)
-        os.replace(str(temporary), str(output))
-    finally:
-        if temporary.exists():
-            temporary.unlink()
+    with atomic_file(output) as unfinished, contextlib.closing(_open(unfinished, output.suffix)) as bag:
+        for count, frame in enumerate(frames, start=1):
+            if count == 1 and labels is not None:
+                stamp = rospy.Time.from_sec(START + frame.stamp)
+                message = label_info(labels, Header(stamp=stamp), "ground truth")
+                bag.write(f"/{CAMERA}/{camera_topics.GROUND_TRUTH_LABELS}", message, stamp)
+            _write_frame(bag, frame, count - 1)
     return count
 
 
