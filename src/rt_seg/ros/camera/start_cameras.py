@@ -104,7 +104,7 @@ def connected_cameras() -> List[CameraEntry]:
             name="camera" if number == 1 else f"camera_{number}",
             source=source,
             serial=serial,
-            bundle="indoor" if source == "realsense_sdk" else "tabletop",
+            bundle="things" if source == "realsense_sdk" else "tabletop",
             arguments={"device": device} if device else {},
         )
         for number, (source, serial, device) in enumerate(found, 1)
