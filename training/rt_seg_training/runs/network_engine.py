@@ -33,7 +33,7 @@ class NetworkEngine:
         self.description = f"Keras {name} f32 on TensorFlow {tf.__version__}"
         self._inputs = NetworkInputs(spec)
         self._normalization = Normalization(spec.mean, spec.std)
-        self._logits = tf.function(lambda *inputs: network(inputs if len(inputs) > 1 else inputs[0]))
+        self._logits = tf.function(lambda *inputs: network(list(inputs) if len(inputs) > 1 else inputs[0]))
 
     @classmethod
     def of_model(cls, model: keras.Model, name: str = "") -> NetworkEngine:
