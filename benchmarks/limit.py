@@ -75,7 +75,8 @@ def _probe(quantized: bool):
     import numpy as np
     import openvino
 
-    operations = openvino.opset13
+    # The releases for Python 3.8 have it elsewhere.
+    operations = openvino.opset13 if hasattr(openvino, "opset13") else openvino.runtime.opset13
     image = operations.parameter([1, PROBE_CHANNELS, PROBE_HEIGHT, PROBE_WIDTH], openvino.Type.f32)
     weights = np.random.default_rng(0).normal(size=(PROBE_CHANNELS, PROBE_CHANNELS, 3, 3)).astype(np.float32)
     kernel, planes = operations.constant(weights), image

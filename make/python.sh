@@ -18,6 +18,32 @@ make_environment() {
     "$SYSTEM_PYTHON" -m venv --clear --system-site-packages .venv
 }
 
+# find_python38: prints the Python 3.8 of PATH or of pyenv, the interpreter of ROS Noetic; nothing where there is none.
+find_python38() {
+    local found
+    for found in "$(command -v python3.8 || true)" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.8.*/bin/python3.8; do
+        # A shim of pyenv is there even where no 3.8 is chosen.
+        if [ -x "$found" ] && "$found" -c 'import sys, venv; sys.exit(sys.version_info[:2] != (3, 8))' 2>/dev/null; then
+            echo "$found"
+            return
+        fi
+    done
+}
+
+# prepare_python38 PYTHON: makes .setup/python38 of the requirements of the live half, for `make test`.
+prepare_python38() {
+    step python38 "make .setup/python38 from $1" "$1 $(fingerprint requirements-live.txt requirements-test.txt)" \
+        "$STATE/python38/bin/pytest" make_environment38 "$1"
+}
+
+make_environment38() {
+    local tests
+    "$1" -m venv --clear "$STATE/python38"
+    mapfile -t tests < <(grep -E '^(pytest|pytest-timeout|hypothesis)==' requirements-test.txt)
+    "$STATE/python38/bin/python" -m pip install --no-input --disable-pip-version-check --no-compile \
+        --requirement requirements-live.txt "${tests[@]}"
+}
+
 # install_requirements PART...: each PART names requirements-PART.txt.
 install_requirements() {
     local part file

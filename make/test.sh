@@ -49,6 +49,11 @@ run_pytest() {
     "$PYTHON" -m pytest --junitxml="$RESULTS/$name.xml" -m "$markers$UNHURRIED" "$@"
 }
 
+# The interpreter of ROS Noetic, without ROS on its path.
+run_live38() {
+    env -u PYTHONPATH "$STATE/python38/bin/python" -m pytest --junitxml="$RESULTS/live38.xml" -p no:cacheprovider test/live
+}
+
 # roslaunch checks and rostests, as the package registers them with catkin; each writes its own result file.
 run_registered_tests() {
     local failed=0
@@ -89,6 +94,11 @@ if [ "$WANTED" != lint ]; then
     getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-localhost}
 
     check live "unit tests of the live half" run_pytest live "not ros" test/live
+    older=$(find_python38)
+    if [ -n "$older" ] && [ -z "${FAST:-}" ] && [ "$WANTED" = test ]; then
+        prepare_python38 "$older"
+        check live38 "unit tests of the live half on Python 3.8" run_live38
+    fi
     if [ -n "$training" ]; then
         # Two processes: TensorFlow traces a graph on one core, and each takes up to 2 GB.
         check training "unit tests of the offline half" \

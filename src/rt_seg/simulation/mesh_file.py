@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Dict
 
 import numpy as np
 
@@ -15,8 +16,12 @@ SUFFIXES = (".stl", ".obj")
 MOST_TRIANGLES = 200_000
 """What MuJoCo accepts in an STL file; far more than an image shows."""
 
-MESH_INERTIA = "convex"
-"""The mass of the convex hull serves to let a part fall, and needs no watertight surface."""
+
+def mesh_inertia() -> Dict[str, str]:
+    """The attribute of a mesh by which MuJoCo takes the mass of the convex hull: it serves to let a part fall, and
+    needs no watertight surface. Empty for older releases, that for Python 3.8 among them, which have no choice."""
+    return {"inertia": "convex"} if hasattr(import_mujoco(), "mjtMeshInertia") else {}
+
 
 _STL_TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _CORNER = re.compile(rb"vertex\s+(\S+)\s+(\S+)\s+(\S+)")
@@ -76,8 +81,9 @@ def load_mesh(path: Path) -> MeshFile:
             )
     mujoco = import_mujoco()
     name = f"mesh{suffix}"
+    inertia = " ".join(f'{key}="{value}"' for key, value in mesh_inertia().items())
     description = (
-        f'<mujoco><asset><mesh name="mesh" file="{name}" inertia="{MESH_INERTIA}"/></asset>'
+        f'<mujoco><asset><mesh name="mesh" file="{name}" {inertia}/></asset>'
         '<worldbody><geom type="mesh" mesh="mesh" contype="0" conaffinity="0"/></worldbody></mujoco>'
     )
     try:

@@ -14,7 +14,7 @@ from rt_seg.simulation.camera_path import ClosedPath, View, random_path, random_
 from rt_seg.simulation.classes import class_id
 from rt_seg.simulation.clutter import add_clutter
 from rt_seg.simulation.errors import SimulationError
-from rt_seg.simulation.mesh_file import MESH_INERTIA, load_mesh
+from rt_seg.simulation.mesh_file import load_mesh, mesh_inertia
 from rt_seg.simulation.meshes import ROUND_CORNERS, cup, regular_polygon
 from rt_seg.simulation.renderer import import_mujoco
 from rt_seg.simulation.room import add_lights, add_room
@@ -101,7 +101,8 @@ def _add_mesh_file(asset: ElementTree.Element, assets: Dict[str, bytes], body: B
     name = f"part_{len(assets)}_{len(asset)}"
     assets[f"{name}{mesh.suffix}"] = mesh.data
     factor = numbers([scale * UNITS[body.unit]] * 3)
-    ElementTree.SubElement(asset, "mesh", name=name, file=f"{name}{mesh.suffix}", scale=factor, inertia=MESH_INERTIA)
+    attributes = {"name": name, "file": f"{name}{mesh.suffix}", "scale": factor, **mesh_inertia()}
+    ElementTree.SubElement(asset, "mesh", attributes)
     return {"type": "mesh", "mesh": name}
 
 

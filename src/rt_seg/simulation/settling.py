@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from rt_seg.simulation.mesh_file import MESH_INERTIA, load_mesh
+from rt_seg.simulation.mesh_file import load_mesh, mesh_inertia
 from rt_seg.simulation.random_things import Piece, Thing
 from rt_seg.simulation.renderer import import_mujoco
 from rt_seg.simulation.scene_builder import numbers
@@ -26,10 +26,8 @@ def piece_attributes(piece: Piece, asset: ElementTree.Element, assets: Dict[str,
     if piece.file is not None:
         mesh_file = load_mesh(piece.file)
         assets[f"{name}{mesh_file.suffix}"] = mesh_file.data
-        ElementTree.SubElement(
-            asset, "mesh", name=name, file=f"{name}{mesh_file.suffix}", scale=numbers([piece.scale] * 3),
-            inertia=MESH_INERTIA,
-        )  # fmt: skip
+        given = {"name": name, "file": f"{name}{mesh_file.suffix}", "scale": numbers([piece.scale] * 3)}
+        ElementTree.SubElement(asset, "mesh", {**given, **mesh_inertia()})
         return {"type": "mesh", "mesh": name}
     if piece.mesh is None:
         return {"type": piece.kind, "size": piece.size}
@@ -37,7 +35,7 @@ def piece_attributes(piece: Piece, asset: ElementTree.Element, assets: Dict[str,
     attributes = {"vertex": numbers(mesh.vertices.ravel()), "face": " ".join(map(str, mesh.faces.ravel()))}
     if mesh.normals is not None:
         attributes["normal"] = numbers(mesh.normals.ravel())
-    ElementTree.SubElement(asset, "mesh", {"name": name, "inertia": MESH_INERTIA, **attributes})
+    ElementTree.SubElement(asset, "mesh", {"name": name, **mesh_inertia(), **attributes})
     return {"type": "mesh", "mesh": name}
 
 

@@ -1,5 +1,6 @@
 """The OpenVINO engine's store of compiled networks: it must never change a result nor keep the engine from starting."""
 import dataclasses
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -28,7 +29,9 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def network(tmp_path):
     """File of a 3×3 convolution to four classes."""
-    operations = openvino.opset13
+    # Where the releases for Python 3.8 have it.
+    operations = importlib.import_module("openvino.opset13" if hasattr(openvino, "opset13") else
+                                         "openvino.runtime.opset13")  # fmt: skip
     image = operations.parameter([1, 32, 64, 3], openvino.Type.u8, name="image")
     planes = operations.transpose(operations.convert(image, "f32"), np.array([0, 3, 1, 2]))
     logits = operations.convolution(planes, operations.constant(WEIGHTS), [8, 8], [0, 0], [0, 0], [1, 1])
