@@ -38,7 +38,8 @@ def wavefront(triangles: np.ndarray) -> bytes:
 def test_the_shipped_part_is_what_this_file_makes():
     shipped, made = BRACKET.read_bytes(), binary_stl(bracket())
     assert shipped[:84] == made[:84] and len(shipped) == len(made)
-    numbers = np.dtype([("numbers", "<f4", 12), ("attribute", "<u2")])  # NumPy's releases round the last bit differently
+    # Releases of NumPy round the last bit differently.
+    numbers = np.dtype([("numbers", "<f4", 12), ("attribute", "<u2")])
     np.testing.assert_allclose(np.frombuffer(shipped[84:], numbers)["numbers"],
                                np.frombuffer(made[84:], numbers)["numbers"], atol=1e-5)  # fmt: skip
 
