@@ -93,17 +93,19 @@ if [ "$WANTED" != lint ]; then
     export PYTHONUNBUFFERED=1
     getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-localhost}
 
-    check live "unit tests of the live half" run_pytest live "not ros" test/live
+    # Two processes: much of the time is one thread's, as when TensorFlow traces a graph; each takes up to 2 GB.
+    parallel=()
+    ! "$PYTHON" -c 'import xdist' 2>/dev/null || parallel=(-n 2 --dist loadfile)
+    check live "unit tests of the live half" run_pytest live "not ros" "${parallel[@]}" test/live
     older=$(find_python38)
     if [ -n "$older" ] && [ -z "${FAST:-}" ] && [ "$WANTED" = test ]; then
         prepare_python38 "$older"
         check live38 "unit tests of the live half on Python 3.8" run_live38
     fi
     if [ -n "$training" ]; then
-        # Two processes: TensorFlow traces a graph on one core, and each takes up to 2 GB.
         check training "unit tests of the offline half" \
-            run_pytest training "not rendering" -n 2 --dist loadfile test/training
-        check rendering "unit tests of the offline half that render" run_pytest rendering "rendering" test/training
+            run_pytest training "not rendering" "${parallel[@]}" test/training
+        check rendering "unit tests of the offline half that render" run_pytest rendering "rendering" "${parallel[@]}" test/training
     fi
     # These take rt_seg from the workspace, which has its messages, and need no master.
     check ros "unit tests of the ROS half" run_pytest ros "ros" -o pythonpath=test/support test/ros

@@ -214,6 +214,7 @@ def test_importing_the_live_half_loads_neither_tensorflow_nor_ros():
     assert not loaded_by_importing(names) & {"tensorflow", "keras", "rospy", "rosbag", "sensor_msgs", "rt_seg_training"}
 
 
+@pytest.mark.slow
 def test_importing_the_training_half_loads_no_ros():
     # Not importorskip: TensorFlow in this process makes software OpenGL crash, see make/test.sh.
     if importlib.util.find_spec("tensorflow") is None:

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
+@pytest.mark.slow
 def test_soak_prints_a_row_for_each_interval_and_what_became_of_rate_age_and_memory():
     command = [sys.executable, str(BENCHMARKS / "soak.py"), "--minutes", "0.1", "--interval", "3", "--rate", "5"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -25,6 +28,7 @@ def test_soak_names_a_bundle_that_is_not_there(tmp_path):
     assert "no such model bundle" in result.stderr
 
 
+@pytest.mark.slow
 def test_node_latency_prints_a_row_for_each_set_of_topics_and_one_for_more_images_than_the_node_can_hold():
     command = [sys.executable, str(BENCHMARKS / "node_latency.py"), "--seconds", "3", "--rate", "5"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=240)
@@ -41,6 +45,7 @@ def test_node_latency_prints_a_row_for_each_set_of_topics_and_one_for_more_image
     assert re.search(r"start of the node to its first mask: [\d.]+ s", result.stdout)
 
 
+@pytest.mark.slow
 def test_products_prints_a_row_for_each_product_with_its_share_of_the_networks_time():
     command = [sys.executable, str(BENCHMARKS / "products.py"), "--repeats", "2"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(__file__).parents[2]
 
 pytest.importorskip("catkin_pkg", reason="catkin is not on the Python path")

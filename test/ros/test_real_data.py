@@ -19,6 +19,8 @@ import yaml
 from rt_seg.bundle import load_bundle
 from rt_seg.recordings.image_messages import mask_from_message
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 DATA = Path(os.environ.get("RT_SEG_DATA") or REPOSITORY.parent / "shared" / "data")
 COLOR = "/camera/color/image_raw"

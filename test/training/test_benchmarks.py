@@ -15,6 +15,7 @@ def _load(name):
     return module
 
 
+@pytest.mark.slow
 def test_inference_prints_for_a_size_a_row_of_each_way_with_speed_start_memory_and_equal_classes(
     tmp_path, capsys, monkeypatch
 ):
@@ -58,6 +59,7 @@ def test_ways_take_turns_and_warm_up_runs_are_not_timed():
     assert [len(seconds) for seconds in times.values()] == [2, 2]
 
 
+@pytest.mark.slow
 def test_training_lets_the_ways_take_turns_and_prints_a_ratio_for_each(capsys, monkeypatch):
     training = _load("training")
     monkeypatch.setattr(training, "WAYS", (training.WAYS[0], training.WAYS[2]))

@@ -113,6 +113,7 @@ def test_under_a_cap_of_onednn_the_engine_runs_in_f32_and_says_why():
     assert result.stdout.strip().endswith("int8, rest f32 on CPU (without amx_bf16)")
 
 
+@pytest.mark.slow
 def test_benchmark_of_the_limit_counts_the_multiply_adds_of_the_net_and_prints_its_distance_from_the_floor(capsys):
     path = BUNDLE.parents[1] / "benchmarks" / "limit.py"
     spec = importlib.util.spec_from_file_location("limit", path)

@@ -57,6 +57,7 @@ def small_net(name, height, width, class_count, auxiliary_head=False, head="sema
     return keras.Model([image, depth], keras.layers.Conv2D(class_count, 1, dtype="float32")(features))
 
 
+@pytest.mark.slow
 def test_the_net_with_depth_is_one_key_and_sees_what_colour_does_not_show(data_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "build_net", small_net)
     run, bundle, data = tmp_path / "run", tmp_path / "boxes_bundle", ["--data-dir", str(data_dir)]

@@ -62,6 +62,7 @@ def _export(run, output, images, **options):
     return exporting.export_bundle(run, output, "probe", "1.0.0", "MIT", images, **options).parities
 
 
+@pytest.mark.slow
 def test_f32_bundle_computes_what_keras_computes_up_to_the_mask(run, tmp_path, images):
     parities = _export(run, tmp_path / "probe", images, precision="f32", also=exporting.ALSO)
     assert [parity.form for parity in parities] == ["SavedModel", "onnxruntime", "litert", "keras", "OpenVINO f32"]
@@ -83,6 +84,7 @@ def test_f32_bundle_computes_what_keras_computes_up_to_the_mask(run, tmp_path, i
         segmenter.close()
 
 
+@pytest.mark.slow
 def test_int8_bundle_is_a_quarter_of_the_size_and_says_what_it_loses(run, tmp_path, images, validation, monkeypatch):
     monkeypatch.setattr(accuracy_guard, "LOSS_LIMIT", 0.9)
     (run / "history.csv").write_text("step,loss\n1,2\n")
@@ -107,6 +109,7 @@ def test_int8_bundle_is_a_quarter_of_the_size_and_says_what_it_loses(run, tmp_pa
     assert load_segmenter(bundle).segment(images[0]).mask.shape == (96, 128)
 
 
+@pytest.mark.slow
 def test_int8_that_loses_too_much_is_refused_with_both_scores(run, tmp_path, images, validation):
     words = r"int8 has a mean IoU of \d.* 100.00 % on 3 frames .* accepted 0.3"
     with pytest.raises(exporting.ExportError, match=words):
@@ -169,6 +172,7 @@ def depth_frames(depth_run):
     return frames
 
 
+@pytest.mark.slow
 def test_every_form_of_a_network_with_depth_computes_what_keras_computes_with_it_and_without(
     depth_run, depth_frames, tmp_path
 ):
@@ -197,6 +201,7 @@ def test_every_form_of_a_network_with_depth_computes_what_keras_computes_with_it
         segmenter.close()
 
 
+@pytest.mark.slow
 def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
     depth_run, depth_frames, tmp_path, monkeypatch
 ):
@@ -225,6 +230,7 @@ def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
     assert load_segmenter(load_bundle(tmp_path / "probe")).segment(depth_frames[0].color).mask.shape == (128, 192)
 
 
+@pytest.mark.slow
 def test_where_int8_loses_too_much_the_part_that_loses_most_stays_exact(
     depth_run, depth_frames, tmp_path, monkeypatch
 ):
@@ -250,6 +256,7 @@ def test_a_network_with_depth_is_not_exported_with_pictures_that_have_none(depth
     assert not (tmp_path / "probe").exists()
 
 
+@pytest.mark.slow
 def test_onnx_computes_the_same_at_the_size_of_a_camera(tmp_path):
     """At 480x640 the converter writes scales that ONNX Runtime rounds to another size and refuses."""
     import onnxruntime
@@ -266,6 +273,7 @@ def test_onnx_computes_the_same_at_the_size_of_a_camera(tmp_path):
     assert np.abs(logits - expected).max() < 1e-3 * np.abs(expected).max()
 
 
+@pytest.mark.slow
 def test_where_int8_loses_too_much_auto_ships_f16_half_the_size_with_the_same_classes(
     run, tmp_path, images, validation, monkeypatch
 ):

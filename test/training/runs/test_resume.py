@@ -107,6 +107,7 @@ def uninterrupted(data_dir, tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_the_middle_of_an_epoch_gives_the_weights_of_one_that_was_not(
     data_dir, uninterrupted, tmp_path
 ):
@@ -119,6 +120,7 @@ def test_a_run_killed_in_the_middle_of_an_epoch_gives_the_weights_of_one_that_wa
     _assert_same_run(tmp_path, uninterrupted)
 
 
+@pytest.mark.slow
 def test_a_full_disk_and_ctrl_c_lose_nothing_that_was_saved(data_dir, uninterrupted, tmp_path):
     process = _start(tmp_path, data_dir, *RECIPE, "pause=0.3")
     _wait_for_step(tmp_path, process, 1)
@@ -169,12 +171,14 @@ def _assert_follows(run, single):
     assert distance < 1e-3 * size
 
 
+@pytest.mark.slow
 def test_two_logical_devices_train_as_one(data_dir, single, tmp_path):
     output = _finish(_start(tmp_path, data_dir, *DISTRIBUTED, "distribution=mirrored", "cpus=2"))
     assert "distribution mirrored: 2 replicas, global batch 4 = 2 x 2, learning rate 0.02" in output
     _assert_follows(tmp_path, single)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(data_dir, single, tmp_path):
     ports = []
     for _ in range(2):
