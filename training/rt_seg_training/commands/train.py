@@ -12,6 +12,7 @@ from rt_seg.package_files import names_of
 from rt_seg_training.commands import legacy_flags as original_flags
 from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
 from rt_seg_training.configuration import SHIPPED, ConfigurationError, add_overrides, load_configuration
+from rt_seg_training.runs.allocator import restart_with_tcmalloc
 
 EXAMPLE = """
   rosrun rt_seg train camvid --batch-size 4        # after: rosrun rt_seg build_dataset camvid ~/CamVid
@@ -58,6 +59,8 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
         parser.error(f"--epochs: {epochs} must be at least 1")
     if head is not None:
         options.setdefault("head", head)
+    if arguments is None:  # a program of its own
+        restart_with_tcmalloc()
     quiet_tensorflow()
     from rt_seg_training.datasets.errors import DatasetError
 
