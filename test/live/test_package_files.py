@@ -44,5 +44,5 @@ def test_in_install_space_files_lie_in_share(tmp_path, monkeypatch):
 def test_a_shipped_recipe_is_read_by_its_name_with_its_mesh(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "bracket" in load_recipe(Path("bracket")).labels.names
-    with pytest.raises(SimulationError, match="brackets: cannot read the recipe: .*; shipped are bracket, part_alone"):
+    with pytest.raises(SimulationError, match="brackets: cannot be read: .*; shipped are bracket, part_alone"):
         load_recipe(Path("brackets"))

@@ -1,8 +1,10 @@
 """Sources of data sets: what is paired, how it is split, and what is refused with which message."""
 from __future__ import annotations
 
+import os
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from rt_seg_training.datasets.custom.custom_source import read_custom
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import is_plain_rgb, read_image, read_mask
 from rt_seg_training.datasets.linting import check_source
+from rt_seg_training.datasets.pairing import pair_by_name
 from rt_seg_training.datasets.splitting import BLOCK, group_of, split_a_fifth, split_by_group
 
 LABELS = """ignore_id: 255
@@ -453,3 +456,17 @@ def test_digest_changes_with_pictures_labels_and_splits(folder, tmp_path):
     (folder / "splits.yaml").write_text(f"train: {every!r}")
     digests.append(read_custom(folder).digest)
     assert len(set(digests)) == 4
+
+
+def test_the_real_polehole_set_pairs_by_name_and_its_masks_hold_hole_and_pole():
+    data = Path(os.environ.get("RT_SEG_DATA") or Path(__file__).parents[3].parent / "shared" / "data") / "polehole"
+    if not data.is_dir():
+        pytest.skip(f"real data: {data} is not there; set RT_SEG_DATA")
+    pairs = pair_by_name(data / "rgb", data / "gt")
+    assert len(pairs) == 553
+    numbers = [int(pair.name) for pair in pairs]
+    assert numbers == sorted(numbers)
+    seen = np.zeros(256, np.int64)
+    for pair in pairs[::50]:
+        seen += np.bincount(read_mask(pair.mask).ravel(), minlength=256)
+    assert set(np.flatnonzero(seen)) == {0, 1, 2} and seen[0] > seen[2] > seen[1]
