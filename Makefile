@@ -1,7 +1,7 @@
 # The two commands of rt_seg, `make live` and `make test`, and what belongs to them. make/ holds what they run.
 
 .DEFAULT_GOAL := help
-.PHONY: help live test lint coverage fuzz training docs architecture settings clean
+.PHONY: help live prepare test lint coverage fuzz training docs architecture settings clean
 # Bash, so that `exec` hands Ctrl-C to the very program that runs.
 SHELL := /bin/bash
 
@@ -12,6 +12,9 @@ help:
 
 live:
 	@exec make/live.sh
+
+prepare:
+	@exec make/prepare.sh
 
 test:
 	@exec make/test.sh
@@ -39,9 +42,10 @@ settings:
 	@.venv/bin/python make/settings.py
 
 clean:
-	rm -rf .setup .venv .workspace recordings/demo.bag .pytest_cache .ruff_cache .hypothesis
+	rm -rf build .setup .venv .workspace recordings/demo.bag .pytest_cache .ruff_cache .hypothesis
 
 #| make live       install what is missing, build, and segment a stream: the demo recording, or a camera
+#| make prepare    what `make live` does before it starts anything: install and build
 #| make test       install what tests need as well, build, and run lint, unit tests and rostests (FAST=1: without the slow ones)
 #| make lint       the lint of `make test` alone: style, types, Python 3.8, catkin
 #| make coverage   the unit tests of `make test`, and what share of the statements they run
@@ -60,5 +64,6 @@ clean:
 #|   BUNDLE     model: a folder, or the name of a shipped one or of your own (default: things for a RealSense, else tabletop)
 #|   RECORDING  bag, or folder with color/ and depth/ (default: a simulated scene, rendered once)
 #|   LOOP       true or false: begin the recording again at its end (default: true with RViz, else false)
-#|   VIEWER     rviz, status (a line each second) or none (default: rviz where DISPLAY is set, else status)
+#|   VIEWER     rviz, web (a page in the browser), status (a line each second) or none (default: rviz where DISPLAY is
+#|              set, else web)
 #|   ARGS       more arguments of live.launch; `roslaunch --ros-args rt_seg live.launch` lists them

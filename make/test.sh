@@ -57,12 +57,12 @@ run_live38() {
 # roslaunch checks and rostests, as the package registers them with catkin; each writes its own result file.
 run_registered_tests() {
     local failed=0
-    cmake -DCATKIN_ENABLE_TESTING=ON .workspace/build
-    rm -rf .workspace/build/test_results
+    cmake -DCATKIN_ENABLE_TESTING=ON $WORKSPACE/build
+    rm -rf $WORKSPACE/build/test_results
     "$SYSTEM_PYTHON" make/interruptible.py timeout --kill-after=30 1200 \
-        cmake --build .workspace/build --target "${REGISTERED[@]}" || failed=1
+        cmake --build $WORKSPACE/build --target "${REGISTERED[@]}" || failed=1
     mkdir -p "$RESULTS/rostest"
-    find .workspace/build/test_results \( -name '*.xml' -o -name faults.txt \) -exec cp {} "$RESULTS/rostest" \;
+    find $WORKSPACE/build/test_results \( -name '*.xml' -o -name faults.txt \) -exec cp {} "$RESULTS/rostest" \;
     "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS/rostest" || failed=1
     return $failed
 }
