@@ -1,7 +1,7 @@
 # The two commands of rt_seg, `make live` and `make test`, and what belongs to them. make/ holds what they run.
 
 .DEFAULT_GOAL := help
-.PHONY: help live prepare test lint coverage fuzz training docs architecture settings clean
+.PHONY: help live prepare test lint coverage fuzz training docs architecture settings animation clean
 # Bash, so that `exec` hands Ctrl-C to the very program that runs.
 SHELL := /bin/bash
 
@@ -41,6 +41,9 @@ architecture:
 settings:
 	@.venv/bin/python make/settings.py
 
+animation:
+	@PYTHONPATH=src .venv/bin/python make/animation.py
+
 clean:
 	rm -rf build .setup .venv .workspace recordings/demo.bag .pytest_cache .ruff_cache .hypothesis
 
@@ -54,6 +57,7 @@ clean:
 #| make docs       build the documentation site from docs/ and the docstrings
 #| make architecture  draw the two halves from their imports, and count rooms, floors and arrows
 #| make settings   write config/segmentation.yaml and docs/settings.md from the code that reads the settings
+#| make animation  make docs/live.webp, the animation of the README, with the live view in Chromium
 #| make clean      remove environment, workspace and demo recording; system packages stay
 #|
 #| Variables of `make live`, as in `make live CAMERA=realsense BUNDLE=camvid`:
