@@ -5,6 +5,7 @@ Each run is a process of its own: a kill is one, and TensorFlow's devices are se
 import csv
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -202,3 +203,19 @@ def test_two_processes_train_as_one(data_dir, single, tmp_path):
             process.kill()
     assert all("distribution multi_worker: 2 replicas, global batch 4 = 2 x 2" in output for output in outputs)
     _assert_follows(tmp_path, single)
+
+
+def test_a_finished_run_continues_when_it_is_asked_for_more_steps_and_only_then(data_dir, uninterrupted, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(uninterrupted, run)
+    before = (run / "history.csv").read_text().splitlines()
+    with pytest.raises(AssertionError, match=r"holds a finished run of 6 steps; --steps above 6 continues it"):
+        _finish(_start(run, data_dir, *RECIPE))
+    output = _finish(_start(run, data_dir, *RECIPE, "steps=9"))
+    assert "has finished after 6 steps; continues to 9" in output and "resumes after step 6" in output
+    assert json.loads((run / "result.json").read_text())["steps"] == 9
+    history = (run / "history.csv").read_text().splitlines()
+    assert history[: len(before)] == before and len(history) == len(before) + 1
+    (run / "checkpoint.npz").unlink()
+    with pytest.raises(AssertionError, match="cannot be continued; start another from its weights"):
+        _finish(_start(run, data_dir, *RECIPE, "steps=12"))

@@ -118,6 +118,7 @@ class TrainingRun:
         self._prepare_input()
         self._prepare_model()
         if self._chief:
+            self.folder.result.unlink(missing_ok=True)
             write_labels(self.folder.labels, self.labels)
             self.configuration.save(self.folder.configuration)
         self._prepare_validation()
@@ -132,7 +133,7 @@ class TrainingRun:
         """Raises ConfigurationError before anything is computed or written."""
         path = self.folder.path
         if self.folder.result.exists():
-            raise ConfigurationError(f"run: {path} holds a finished run; name another folder with --run, or delete it")
+            self._check_continuing()
         path.mkdir(parents=True, exist_ok=True)
         check(self.configuration, self._strategy, self._policy)
         print(describe(self.configuration, self._strategy, self._policy))
@@ -141,6 +142,27 @@ class TrainingRun:
                 f"head: binary is for data sets of 2 classes, {self.dataset.name} has {len(self.labels)}; "
                 "choose semantic"
             )
+
+    def _check_continuing(self) -> None:
+        """Raises ConfigurationError unless the finished run there can continue and is asked for more steps."""
+        path = self.folder.path
+        try:
+            done = int(json.loads(self.folder.result.read_text(encoding="utf-8"))["steps"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            text = f"{self.folder.result}: is no result of train ({error}); delete the run"
+            raise ConfigurationError(text) from error
+        if self.configuration.steps <= done:
+            raise ConfigurationError(
+                f"run: {path} holds a finished run of {done} steps; --steps above {done} continues it, --run names "
+                "another folder"
+            )
+        if not self.folder.checkpoint.exists():
+            raise ConfigurationError(
+                f"run: {path} holds a finished run without {self.folder.checkpoint.name}, so it cannot be continued; "
+                f"start another from its weights: --run NEW --initial-weights {path}"
+            )
+        more = f"continues to {self.configuration.steps}, on the learning rate's curve over all of them"
+        print(f"{path}: has finished after {done} steps; {more}")
 
     def _prepare_input(self) -> None:
         split = self.configuration.train_split
@@ -305,7 +327,7 @@ class TrainingRun:
     # Finish.
 
     def _finish(self) -> dict[str, float]:
-        """Writes and returns the result; the checkpoint has served its purpose."""
+        """Writes and returns the result; from the checkpoint the run continues if it is asked for more steps."""
         history = self._progress.history
         best = history[_best(history, "validation_mean_iou", 1)]
         result = {
@@ -316,7 +338,6 @@ class TrainingRun:
         }
         if self._chief:
             write_atomically(self.folder.result, (json.dumps(result, indent=2) + "\n").encode())
-            self.folder.checkpoint.unlink(missing_ok=True)
         return result
 
 
