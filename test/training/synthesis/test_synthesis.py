@@ -15,10 +15,11 @@ import yaml
 from rt_seg.labels import load_labels
 from rt_seg.simulation import simulate_scene
 from rt_seg.simulation.classes import tabletop_labels, things_labels
+from rt_seg_training.commands.synthesize import main
 from rt_seg_training.datasets.custom.custom_source import read_custom
 from rt_seg_training.datasets.linting import check_source
 from rt_seg_training.synthesis import synthesis
-from rt_seg_training.synthesis.synthesis import SynthesisError, main, make_frame, synthesize
+from rt_seg_training.synthesis.synthesis import SynthesisError, make_frame, synthesize
 
 pytestmark = pytest.mark.rendering
 EXECUTABLE = Path(__file__).resolve().parents[3] / "training" / "synthesize"
@@ -177,14 +178,14 @@ def test_another_recipe_and_a_strange_zip_are_not_touched(recipe, capsys):
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(recipe):
     # A limit on the size of files is to a program what a full disk is.
     script = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1)); "
-    script += "from rt_seg_training.synthesis.synthesis import main; sys.exit(main(sys.argv[2:]))"
+    script += "from rt_seg_training.commands.synthesize import main; sys.exit(main(sys.argv[2:]))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     options = ["--recipe", recipe, "--output", recipe.parent / "box.zip", "--count", "2", "--jobs", "1"]
-    for limit, status in (("2000", 1), ("-1", 0)):
+    for limit, status in (("2000", 2), ("-1", 0)):
         done = subprocess.run([sys.executable, "-c", script, limit, *options], env=environment, capture_output=True,
                               text=True, timeout=120)  # fmt: skip
         assert done.returncode == status, done.stderr
-        assert "Traceback" not in done.stderr and not list(recipe.parent.rglob("*.tmp"))
+        assert "Traceback" not in done.stderr and not list(recipe.parent.rglob("*.part"))
     assert "synthesize: [Errno 27] File too large" not in done.stderr
     assert len(read_custom(recipe.parent / "box.zip").splits["train"]) == 2
 

@@ -4,15 +4,12 @@ Frame i is the scene of seed + i and of nothing else, so a data set can be made 
 """
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 import shutil
 import signal
-import sys
 import zipfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +17,10 @@ from typing import Any
 import yaml
 
 from rt_seg.atomic_file import atomic_file, write_atomically
-from rt_seg.command_line import BAD_INPUT, FOUND, command_parser, old_spelling
-from rt_seg.labels import LabelError, LabelSet
+from rt_seg.labels import LabelSet
 from rt_seg.settings import dump_yaml
-from rt_seg.simulation import SCENE_VERSION, SimulationError
+from rt_seg.simulation import SCENE_VERSION
 from rt_seg.simulation.classes import tabletop_labels, things_labels
-from rt_seg.simulation.recording import KINDS
 from rt_seg.simulation.scene_recipe import SceneRecipe
 
 RECIPE = "recipe.yaml"
@@ -242,82 +237,3 @@ def _unpack(archive: Path, folder: Path, recipe: Recipe) -> None:
         raise SynthesisError(f"{archive}: cannot be read as a zip file ({error}). Choose another --output.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = command_parser(
-        "synthesize",
-        description="Make a data set of simulated scenes: rgb/, gt/ (class ids), labels.yaml, splits.yaml. A "
-        "recipe puts your own parts into them. A run that was interrupted resumes where it stopped.",
-        example="  rosrun rt_seg synthesize --count 1500 --seed 0 --output data/tabletop --with-depth\n"
-        "  rosrun rt_seg synthesize --scene things --count 3000 --with-depth --output data/things\n"
-        "  rosrun rt_seg synthesize --recipe bracket --count 600 --output bracket.zip",
-    )
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
-        "--scene", choices=KINDS, default="tabletop", help="tabletop: plates, pegs and blocks; things: things of any "
-        "shape on tables, floors and shelves (default: %(default)s)"
-    )  # fmt: skip
-    what.add_argument(
-        "--recipe", type=Path, metavar="YAML", help="objects (STL, OBJ, shapes) and how they are rendered; "
-        "a file, or the name of a shipped one (bracket, part_alone); config/scenes/bracket.yaml explains itself"
-    )  # fmt: skip
-    cores = len(os.sched_getaffinity(0))
-    parser.add_argument("--output", required=True, type=Path, metavar="PATH", help="folder of the data set, or X.zip")
-    parser.add_argument("--count", type=int, default=1500, help="number of frames (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="frame i shows scene SEED + i (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=cores, help="processes (default: one per core, %(default)s)")
-    parser.add_argument(
-        "--with-depth", action="store_true", help="also write depth/ (16-bit PNG, millimetres, 0 = unknown)"
-    )
-    parser.add_argument(
-        "--image-format", choices=IMAGE_FORMATS, default="jpg", help="of the colour images (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--validation-share",
-        type=float,
-        default=0.1,
-        metavar="SHARE",
-        help="share of the frames, the last ones, that splits.yaml lists for validation; 0 writes no splits.yaml "
-        "(default: %(default)s)",
-    )
-    old_spelling(parser, "--depth", "--with-depth")
-    return parser
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line of synthesize; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    try:
-        scene = None
-        if options.recipe is not None:
-            from rt_seg.simulation.recipe_file import load_recipe
-
-            scene = load_recipe(options.recipe)
-        make = synthesize_archive if options.output.suffix == ".zip" else synthesize
-        made = make(
-            options.output,
-            options.count,
-            options.seed,
-            jobs=options.jobs,
-            with_depth=options.with_depth,
-            image_format=options.image_format,
-            validation_share=options.validation_share,
-            scene=scene,
-            kind=options.scene,
-        )
-    except (SynthesisError, SimulationError, LabelError, OSError) as error:
-        print(f"synthesize: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except BrokenProcessPool:
-        print(
-            "synthesize: a worker process died (is memory short?); the same command resumes from here, "
-            "perhaps with fewer --jobs",
-            file=sys.stderr,
-        )
-        return FOUND
-    except KeyboardInterrupt:
-        print("synthesize: stopped; the same command resumes from here", file=sys.stderr)
-        return 130
-    print(f"{options.output}: {options.count} frames ({made} made now, {options.count - made} were there)")
-    return 0
