@@ -75,3 +75,14 @@ def test_training_refuses_a_size_that_plain_up_sampling_does_not_reach(capsys):
     with pytest.raises(SystemExit):
         _load("training").main(["--size", "100x64"])
     assert "100x64 is not of multiples of 64" in capsys.readouterr().err
+
+
+def test_outlines_prints_iou_with_exact_coverage_and_what_the_reader_of_coco_gives_back(capsys, monkeypatch):
+    pytest.importorskip("pycocotools")
+    monkeypatch.delenv("RT_SEG_DATA", raising=False)
+    assert _load("outlines").main(["--masks", "1"]) == 0
+    printed = capsys.readouterr().out
+    rows = dict(re.findall(r"^(\S.*?) {2,}(\d\.\d{3}) +\d\.\d{3} +\d\.\d{3} +[\d.]+x$", printed, re.MULTILINE))
+    assert float(rows["this package"]) >= 0.98 > float(rows["OpenCV fillPoly"])
+    exported = re.findall(r"^made up +(\S+) +\d+ +\d+ +(\d\.\d{4}) +0$", printed, re.MULTILINE)
+    assert exported == [("coco", "1.0000"), ("coco-polygons", "1.0000")]
