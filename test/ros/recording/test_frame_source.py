@@ -60,3 +60,48 @@ def test_without_a_master_capturing_topics_says_what_to_start(tmp_path):
                           env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.decode().startswith("capture: no ROS master; start the camera first")
+
+
+def _rewritten(source, target, change):
+    """A copy of a bag whose messages went through change(topic, message, number), which returns the topic."""
+    import rosbag
+
+    with rosbag.Bag(str(source)) as old, rosbag.Bag(str(target), "w") as new:
+        for number, (topic, message, time) in enumerate(old.read_messages()):
+            new.write(change(topic, message, number), message, time)
+    return target
+
+
+def test_a_bag_without_stamps_gives_all_its_frames_with_their_depth_and_says_so(bag, tmp_path, capsys):
+    def unstamped(topic, message, number):
+        message.header.stamp.secs = message.header.stamp.nsecs = 0
+        return topic
+
+    zero = _rewritten(bag, tmp_path / "zero.bag", unstamped)
+    assert main([str(zero), "--output", str(tmp_path / "zero"), "--change", "0"]) == 0
+    assert "messages have no stamp (0); the time of recording stands for it" in capsys.readouterr().err
+    assert main([str(bag), "--output", str(tmp_path / "right"), "--change", "0"]) == 0
+    for kind, count in (("rgb", 12), ("depth", 9)):
+        zeros, rights = (sorted((tmp_path / name / kind).iterdir()) for name in ("zero", "right"))
+        assert len(zeros) == len(rights) == count
+        for ours, theirs in zip(zeros, rights):
+            np.testing.assert_array_equal(cv2.imread(str(ours), -1), cv2.imread(str(theirs), -1))
+
+
+def test_images_of_one_stamp_are_all_kept(bag, tmp_path):
+    def stopped_clock(topic, message, number):
+        message.header.stamp.secs, message.header.stamp.nsecs = 5, 0
+        return topic
+
+    same = _rewritten(bag, tmp_path / "same.bag", stopped_clock)
+    assert main([str(same), "--output", str(tmp_path / "out"), "--change", "0"]) == 0
+    assert len(list((tmp_path / "out" / "rgb").iterdir())) == 12
+
+
+def test_of_two_cameras_capture_names_its_own_flag(bag, tmp_path, capsys):
+    def second_camera(topic, message, number):
+        return topic.replace("/camera/", "/left/" if number > 20 else "/right/")
+
+    both = _rewritten(bag, tmp_path / "both.bag", second_camera)
+    assert main([str(both), "--output", str(tmp_path / "out")]) != 0
+    assert "choose one with --camera NAME" in capsys.readouterr().err
