@@ -15,7 +15,7 @@ def atomic_file(path: Path, ending: str = "") -> Iterator[Path]:
     was, and no part of the new file is left. Until then its name ends in .part, so that no reader takes it for a
     finished one, or in `ending`, for writers that know the format by it. Raises OSError.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     with atomic_file(Path(folder, "mask.png")) as unfinished:

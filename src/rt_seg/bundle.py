@@ -123,7 +123,7 @@ class Bundle:
 
         Raises BundleError, naming the sizes that there are, for another one.
 
-        Example:
+        Examples:
             >>> load_bundle("models/tabletop").at_size(240, 320).input.width  # doctest: +SKIP
             320
         """
@@ -234,7 +234,7 @@ def load_bundle(folder: Union[str, Path]) -> Bundle:
     Raises BundleError, naming file, key and value, for a missing folder or manifest, an unknown key, a wrong type,
     or a label set whose fingerprint is not the recorded one.
 
-    Example:
+    Examples:
         >>> bundle = load_bundle("tabletop")
         >>> bundle.labels.names
         ['background', 'peg', 'block', 'plate', 'hole', 'clutter']

@@ -42,7 +42,7 @@ class Label:
 class LabelSet:
     """Classes with the consecutive ids 0..n-1, and the id that marks pixels to ignore in ground truth.
 
-    Example:
+    Examples:
         >>> cups = LabelSet((Label(0, "background", (0, 0, 0)), Label(1, "cup", (200, 0, 0))))
         >>> len(cups), cups.names, cups.ignore_id
         (2, ['background', 'cup'], 255)

@@ -53,7 +53,7 @@ class RateControl:
     CALM_SECONDS in which the next larger size is expected below FAST_ENOUGH of it. The expectation is today's time plus
     the difference of the measured costs. A size that turned out too slow is tried again after twice the wait.
 
-    Example:
+    Examples:
         >>> control = RateControl([0.040, 0.020], index=0)
         >>> changes = [control.observe(busy=0.045, period=1 / 30, now=frame / 30) for frame in range(30)]
         >>> next(change for change in changes if change).index

@@ -66,7 +66,7 @@ class Segmenter:
 
     @property
     def description(self) -> str:
-        """Runtime and arithmetic in words."""
+        """Runtime and numeric precision in words."""
         return self._engine.description
 
     def segment(
@@ -116,7 +116,7 @@ class Segmenter:
 def load_segmenter(bundle: Bundle, runtime: str = "auto", threads: int = 0, precision: str = "auto") -> Segmenter:
     """The segmenter of a bundle; see `rt_seg.engines.create_engine` for the arguments and errors.
 
-    Example:
+    Examples:
         >>> segmenter = load_segmenter(load_bundle("tabletop"))
         >>> found = segmenter.segment(np.zeros((480, 640, 3), np.uint8), confidence=True)
         >>> found.mask.shape, found.mask.dtype.name, found.confidence.dtype.name

@@ -241,7 +241,7 @@ def read_settings(
     `where` names file and section in messages; keys in `elsewhere` are known, too, and read by somebody else.
     Raises `error` naming source, key and value, and what is accepted.
 
-    Example:
+    Examples:
         >>> @dataclasses.dataclass(frozen=True)
         ... class Lens:
         ...     focal_length: float = setting(600.0, "pixels", minimum=1)

@@ -114,7 +114,7 @@ def _labels_beside(folder: Path) -> Optional[LabelSet]:
 class ImageFolder:
     """The frames of a colour folder, with depth (16-bit PNG, millimetres) and ground truth (8-bit PNG, class ids).
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> cv2.imwrite(str(folder / "a.png"), np.zeros((48, 64, 3), np.uint8))

@@ -83,7 +83,7 @@ def find_objects(
 
     Raises ValueError when the images differ in size.
 
-    Example:
+    Examples:
         >>> labels = LabelSet((Label(0, "background", (0, 0, 0)), Label(1, "cup", (200, 0, 0))))
         >>> mask = np.zeros((60, 80), np.uint8)
         >>> mask[10:20, 30:50] = 1

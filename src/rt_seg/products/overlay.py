@@ -17,7 +17,7 @@ class Palette:
     overlay: the background stays readable. In the coloured mask, ids without a class have `LabelSet.unlabelled_color`:
     black, or a black that no eye but a table tells from that of a class.
 
-    Example:
+    Examples:
         >>> labels = LabelSet((Label(0, "background", (0, 0, 0)), Label(1, "cup", (200, 0, 0))))
         >>> mask = np.array([[0, 1]], np.uint8)
         >>> Palette(labels).colorize(mask).tolist()

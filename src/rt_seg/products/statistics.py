@@ -30,7 +30,7 @@ def class_statistics(mask: np.ndarray, depth: Optional[np.ndarray], labels: Labe
     `mask` is (H, W) uint8 class ids, of which those outside `labels` (unlabelled) are left out; `depth` (H, W) float32
     metres with NaN where unknown, or None.
 
-    Example:
+    Examples:
         >>> labels = LabelSet((Label(0, "background", (0, 0, 0)), Label(1, "cup", (200, 0, 0))))
         >>> mask, depth = np.array([[0, 1, 1, 1]], np.uint8), np.array([[2, 0.5, 0.6, np.nan]], np.float32)
         >>> cup = class_statistics(mask, depth, labels)[1]
