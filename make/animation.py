@@ -33,7 +33,7 @@ from rt_seg.web.robot import Robot
 from rt_seg.web.server import LiveView
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "live.webp"
-SEED, FRAMES, RATE = 3, 36, 3.0
+SEED, FRAMES, RATE = 3, 24, 3.0
 SIZE = (1180, 620)
 LIMIT = 2 * 10**6
 """Bytes."""
@@ -119,6 +119,7 @@ def main() -> int:
         print("needs chromium and chromium-driver: sudo apt install chromium chromium-driver", file=sys.stderr)
         return 2
     scene = Scene()
+    port = serve(scene)
     frames = list(simulate_recording(SEED, FRAMES, RATE))
     scene.advance(frames[0])
     options = webdriver.ChromeOptions()
@@ -129,7 +130,7 @@ def main() -> int:
                      f"user-data-dir={profile}", f"window-size={SIZE[0]},{SIZE[1]}"):  # fmt: skip
             options.add_argument(f"--{flag}")
         browser = webdriver.Chrome(options=options, service=Service(driver))
-        browser.get(f"http://127.0.0.1:{serve(scene)}/")
+        browser.get(f"http://127.0.0.1:{port}/")
         browser.execute_script("toggle('camera')")
         time.sleep(2.0)
         pictures = []

@@ -95,10 +95,11 @@ class SegmentationNode:
         self._services = Services(self._requests, self._saver, self._color_topic, self._enable, self._load_model)
         self._reconfiguration = Server(SegmentationConfig, self._on_reconfigure)
         self._camera = CameraSubscription(self._streams(), always=self._keeps_all)
-        # Its thread reads all of the above, and on a busy machine before the last of it would have been made.
+        # Last: its thread reads the state of all the others.
         self._diagnostics = Diagnostics(
             lambda: self._model, self._color_topic, self._state, settings.diagnostic_period
         )
+        # Its thread reads all of the above, and on a busy machine before the last of it would have been made.
 
     def _streams(self) -> List[Stream]:
         options = {"queue_size": None if self._keeps_all else 1, "buff_size": RECEIVE_BUFFER, "tcp_nodelay": True}
