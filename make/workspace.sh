@@ -1,4 +1,4 @@
-# The catkin workspace in build/workspace: builds the messages and the executables' wrappers.
+# The catkin workspace in build/.workspace: builds the messages and the executables' wrappers.
 #
 # Its src/rt_seg holds links to the package's own folders rather than one link to the repository: rosrun and rospack
 # search a package's whole folder, and would find .venv, recordings and the build itself in it. They leave out build/,
@@ -7,7 +7,7 @@
 
 # shellcheck shell=bash disable=SC2034,SC2086
 
-WORKSPACE=build/workspace
+WORKSPACE=build/.workspace
 PACKAGE_SPACE=$WORKSPACE/src/rt_seg
 SETUP_FILE=.workspace/devel/setup.bash
 

@@ -16,10 +16,10 @@ export ROS_LANG_DISABLE=geneus:genlisp:gennodejs
 
 mkdir -p "$work/src"
 git clone -q "$package" "$work/src/rt_seg"
-if [ -d "$package/build/workspace" ]; then
+if [ -d "$package/build/.workspace" ]; then
     # As after `make live` in the clone: its own workspace must not be found by the tools of this one.
     mkdir -p "$work/src/rt_seg/build"
-    cp -a "$package/build/workspace" "$work/src/rt_seg/build/workspace"
+    cp -a "$package/build/.workspace" "$work/src/rt_seg/build/.workspace"
 fi
 cp -r "$package/test/platforms/overlay_cpp" "$package/test/platforms/overlay_python" "$work/src"
 
