@@ -30,18 +30,16 @@ find_python38() {
     done
 }
 
-# prepare_python38 PYTHON: makes .setup/python38 of the requirements of the live half, for `make test`.
+# prepare_python38 PYTHON: makes .setup/python38 of requirements-python38.txt, for `make test`.
 prepare_python38() {
-    step python38 "make .setup/python38 from $1" "$1 $(fingerprint requirements-live.txt requirements-test.txt)" \
+    step python38 "make .setup/python38 from $1" "$1 $(fingerprint requirements-python38.txt)" \
         "$STATE/python38/bin/pytest" make_environment38 "$1"
 }
 
 make_environment38() {
-    local tests
     "$1" -m venv --clear "$STATE/python38"
-    mapfile -t tests < <(grep -E '^(pytest|pytest-timeout|hypothesis)==' requirements-test.txt)
-    "$STATE/python38/bin/python" -m pip install --no-input --disable-pip-version-check --no-compile \
-        --requirement requirements-live.txt "${tests[@]}"
+    "$STATE/python38/bin/python" -m pip install --no-input --disable-pip-version-check --no-compile --no-deps \
+        --requirement requirements-python38.txt
 }
 
 # install_requirements PART...: each PART names requirements-PART.txt.
