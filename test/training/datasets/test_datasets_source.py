@@ -436,7 +436,7 @@ def test_splits_file_wins_and_its_names_are_texts(folder):
         ("{}", "expected a mapping of split to names"),
         ("train: 7", "'train' must be a list"),
         ("train: ['0000']\nVal Set: ['0004']", "split 'Val Set'"),
-        ("train: [", "cannot be read as YAML"),
+        ("train: [", "not valid YAML"),
     ],
 )
 def test_bad_splits_file_is_refused(folder, text, message):

@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import yaml
-
 from rt_seg.natural_order import natural_key
+from rt_seg.settings import parse_yaml
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.source_files import read_text
 
@@ -130,11 +129,8 @@ def read_splits(path: Any, names: Iterable[str]) -> dict[str, list[str]]:
 
     Raises DatasetError, naming the file and the example, for malformed files, unknown, repeated or missing names.
     """
-    try:
-        # The base loader keeps every scalar a text: 0001 is the name of a file here, not the number one.
-        data = yaml.load(read_text(path), Loader=yaml.BaseLoader)
-    except yaml.YAMLError as error:
-        raise DatasetError(f"{path}: cannot be read as YAML: {error}") from error
+    # Every scalar is a text: 0001 is the name of a file here, not the number one.
+    data = parse_yaml(read_text(path), str(path), DatasetError, only_text=True)
     if not isinstance(data, dict) or not data:
         raise DatasetError(
             f"{path}: expected a mapping of split to names, such as train, validation, test; got {str(data)[:80]}"
