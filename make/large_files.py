@@ -11,7 +11,7 @@ from pathlib import Path
 
 LIMIT = 500_000
 """Bytes."""
-WEIGHTS = ("models/*/model.bin", "models/*/model.xml", "models/*/weights.safetensors")
+WEIGHTS = ("models/*/model.bin", "models/*/model*.xml", "models/*/weights.safetensors")
 
 
 def main() -> int:

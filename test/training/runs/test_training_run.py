@@ -200,4 +200,4 @@ def test_the_run_ends_early_when_the_score_does_not_rise_and_keeps_the_best(data
     assert kept.count(RunFolder(tmp_path).weights.name) == 2
     assert kept.count(RunFolder(tmp_path).last_weights.name) == 4
     assert RunFolder(tmp_path).best_loss_weights.exists()
-    assert not (tmp_path / "checkpoint.npz").exists()
+    assert RunFolder(tmp_path).checkpoint.exists(), "from it the run continues when it is asked for more steps"

@@ -109,7 +109,7 @@ def test_things_on_surfaces_are_a_scene_of_their_own_and_not_mixed_with_the_tabl
     assert load_labels(tmp_path / "data" / "labels.yaml") == things_labels()
     mask = cv2.imread(str(tmp_path / "data" / "gt" / "000000.png"), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(mask, simulate_scene(0, kind="things").ground_truth)
-    assert main(options) == 1
+    assert main(options) == 2
     assert "'kind': 'things'" in capsys.readouterr().err
 
 
