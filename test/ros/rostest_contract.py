@@ -77,7 +77,7 @@ def make_sources(folder, address):
     calibrated = f"calibration:={folder / 'webcam.yaml'}"
     sources = {
         "webcam": (["camera:=webcam", f"device:={address}", calibrated], False, (64, 48), 20.0),
-        "video": (["camera:=video", f"video:={folder / 'film.avi'}", "loop:=true", calibrated], False, (64, 48), 20.0),
+        "video": (["camera:=video", f"video:={folder / 'clip.avi'}", "loop:=true", calibrated], False, (64, 48), 20.0),
         "recording_bag": (
             ["camera:=recording", f"recording:={folder / 'scene.bag'}", "loop:=true", "consumer:="],
             True, (80, 60), 15.0,

@@ -8,7 +8,7 @@ LONGEST_HELP = 1.0
 """Seconds of processor time."""
 
 TOOLS = executables()
-OLD_SPELLINGS = re.compile(r"rosrun rt_seg evaluate --bundle|--images|--guard-frames|--least-area|\bleast_area\b"
+OLD_SPELLINGS = re.compile(r"rosrun rt_seg evaluate --bundle|--guard-frames|--least-area|\bleast_area\b"
                            r"|rosrun rt_seg (?:predict|make_recording)[^`\n]* --frames")  # fmt: skip
 
 

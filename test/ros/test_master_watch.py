@@ -39,7 +39,7 @@ def test_nodes_outlast_a_master_that_is_away_and_end_when_another_one_does_not_k
     port = free_port()
     environment = {**os.environ, "ROS_MASTER_URI": f"http://localhost:{port}", "ROS_HOSTNAME": "localhost"}
     commands = {
-        "camera": ["camera_node", "_source:=video", f"_video:={tmp_path / 'film.avi'}", "_loop:=true"],
+        "camera": ["camera_node", "_source:=video", f"_video:={tmp_path / 'clip.avi'}", "_loop:=true"],
         "segmentation": ["segmentation_node", f"_bundle:={write_color_bundle(tmp_path / 'color')}"],
     }
     started = [start_master(port)]
