@@ -201,7 +201,7 @@ class CameraTest(unittest.TestCase):
 
     def test_what_cannot_be_had_is_named_and_ends_the_node(self):
         for parameters, words in (
-            (["_source:=video", "_video:=/none.mp4"], "video:='/none.mp4': no such file"),
+            (["_source:=video", "_video:=/none.mp4"], "video:=/none.mp4: no such file"),
             (["_source:=webcam", "_calibration:=/none.yaml"], "/none.yaml: cannot be read"),
             (["_source:=simulated", "_recipe:=/none.yaml"], "/none.yaml"),
         ):
