@@ -208,7 +208,7 @@ class StartTest(unittest.TestCase):
             line = self.refusal("_bundle:=anything")
         finally:
             rospy.delete_param("/refused/overlay_alfa")
-        self.assertIn("unknown parameter 'overlay_alfa'; accepted are bundle", line)
+        self.assertIn("unknown key 'overlay_alfa'; did you mean 'overlay_alpha'? accepted are bundle", line)
 
 
 if __name__ == "__main__":
