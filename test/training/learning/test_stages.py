@@ -53,3 +53,9 @@ def test_a_stage_that_was_interrupted_is_run_again(tmp_path):
 
 def test_seconds_are_told_as_minutes():
     assert [clock(0.4), clock(65.0), clock(3600.0)] == ["0:00", "1:05", "60:00"]
+
+
+def test_a_record_that_is_damaged_is_named_and_every_stage_runs_again(tmp_path):
+    (tmp_path / RECORD).write_text("{not json")
+    told = run(tmp_path, program("one", "pass"))
+    assert "stages.json: cannot be read" in told[0] and "done in" in told[1]

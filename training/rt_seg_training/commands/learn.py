@@ -164,6 +164,8 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
     from rt_seg.model_home import model_home
 
     bundle = model_home() / options.name
+    if bundle.exists():
+        print(f"      {bundle}: the model of that name there is replaced, once the new one is whole")
     export = tool(
         "rt_seg_training.commands.export", str(run), "--output", str(bundle), "--name", options.name, "--license",
         options.license, "--data-dir", str(data),

@@ -52,7 +52,10 @@ class Stages:
         self._done: dict[str, str] = {}
         record = folder / RECORD
         if record.is_file():
-            self._done = json.loads(record.read_text(encoding="utf-8"))
+            try:
+                self._done = dict(json.loads(record.read_text(encoding="utf-8")))
+            except (ValueError, TypeError) as error:
+                self._tell(f"{record}: cannot be read ({error}), so every stage runs again")
         self._key = ""
 
     def run(self, stage: Stage, number: int, count: int) -> bool:
