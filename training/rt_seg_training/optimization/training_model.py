@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import keras
+import tensorflow as tf
 
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.nets import registry
+from rt_seg_training.nets.depthwise_gradient import with_fast_depthwise_gradients
 from rt_seg_training.nets.fused_normalization import (
     freeze_statistics,
     synchronize_normalization,
@@ -48,6 +50,8 @@ def _trained_net(configuration: TrainingConfiguration, class_count: int, replica
             configuration.auxiliary_weight > 0,
             configuration.head,
         )
+        if not tf.config.list_physical_devices("GPU"):
+            net = with_fast_depthwise_gradients(net)
         if replicas == 1:
             net = with_fused_normalization(net)
         else:
