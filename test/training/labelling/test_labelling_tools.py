@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rt_seg_training.labelling.drawing.brush import Brush
+from rt_seg_training.labelling.drawing.click_tool import ClickTool
 from rt_seg_training.labelling.drawing.contour_pick import ContourPick
 from rt_seg_training.labelling.drawing.grabcut import GrabCut
 from rt_seg_training.labelling.drawing.polygon import Polygon
@@ -259,3 +260,60 @@ def test_the_picture_cannot_be_lost_from_sight():
     view.place((640, 480), (900, 600))
     view.pan(1e6, -1e6)
     assert view.draw(np.full((480, 640), 255, np.uint8)).any()
+
+
+class _SameColour:
+    """A model for clicks: what has the colour of the clicks that add, unless a click that takes away has it, too."""
+
+    description = "same colour"
+
+    def mask(self, image, clicks, before=None):
+        found = np.zeros(image.shape[:2], bool)
+        for click in clicks:
+            color = image[round(click.y), round(click.x)].astype(int)
+            alike = np.abs(image.astype(int) - color).max(axis=2) < 40
+            found = found | alike if click.adds else found & ~alike
+        return found
+
+
+def test_a_click_makes_a_region_a_right_one_takes_away_and_each_can_be_undone():
+    target, tool = _target(), ClickTool(_SameColour())
+    assert _drag(tool, target, (50, 40)) is None
+    assert _iou(target.document.mask > 0, PART & ~HOLE) > 0.99
+    _drag(tool, target, (80, 60))
+    assert _iou(target.document.mask > 0, PART) > 0.99
+    _drag(tool, target, (80, 60), secondary=True)
+    assert _iou(target.document.mask > 0, PART & ~HOLE) > 0.99
+    assert len(list(tool.lines(target))) == 2 + 2 + 1
+    assert target.document.undo() and _iou(target.document.mask > 0, PART) > 0.99
+    assert target.document.undo() and target.document.undo() and not target.document.mask.any()
+    assert not list(tool.lines(target))
+
+
+def test_the_next_region_leaves_the_one_before_it_and_may_have_another_class():
+    target, tool = _target(), ClickTool(_SameColour())
+    _drag(tool, target, (50, 40))
+    assert tool.confirm(target) and not tool.confirm(target), "the second Enter means the frame"
+    target.label = 2
+    _drag(tool, target, (80, 60))
+    assert _iou(target.document.mask == 1, PART & ~HOLE) > 0.99 and _iou(target.document.mask == 2, HOLE) > 0.99
+    _drag(tool, target, (80, 60), secondary=True)
+    assert not (target.document.mask == 2).any() and (target.document.mask == 1).any()
+
+
+def test_what_was_there_is_corrected_by_a_right_click_and_without_it_there_is_nothing_to_correct():
+    target, tool = _target((PART | HOLE).astype(np.uint8)), ClickTool(_SameColour())
+    _drag(tool, target, (80, 60), secondary=True)
+    assert not target.document.mask[60, 80]
+    empty = _target()
+    assert "click into the region first" in _drag(tool, empty, (10, 10), secondary=True)
+    assert _drag(tool, empty, (-5, 10)) is None and not empty.document.mask.any()
+
+
+def test_clicks_respect_where_pixels_may_change_and_erase_when_erasing():
+    target, tool = _target(allowed=PART), ClickTool(_SameColour())
+    _drag(tool, target, (5, 5))
+    assert not target.document.mask.any()
+    target = _target(PART.astype(np.uint8), erasing=True)
+    _drag(tool, target, (80, 60), shift=True)
+    assert _iou(target.document.mask > 0, PART & ~HOLE) > 0.99

@@ -38,15 +38,36 @@ def _labels(options: argparse.Namespace, output: Path) -> LabelSet:
     return labels
 
 
+def add_click_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of labelling by clicks, which label_semantic has, too."""
+    parser.add_argument(
+        "--clicks", type=Path, metavar="FILE",
+        help="no window: the masks that the clicks of a YAML file mean; docs/labelling.md shows one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--segmenter", type=Path, metavar="DIR",
+        help="clicks: a model of the SAM kind instead of the package's own, encoder.onnx and decoder.onnx",
+    )  # fmt: skip
+
+
+def click_tools(segmenter: Path | None) -> list:
+    """The tool of clicks, first of all, where there is a model for it; raises ClickModelError."""
+    from rt_seg_training.clicks.installed_model import open_click_model
+    from rt_seg_training.labelling.drawing.click_tool import ClickTool
+
+    model = open_click_model(segmenter)
+    return [] if model is None else [ClickTool(model)]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "label_binary",
         description="Make the foreground mask of an object in each image of rgb/ (or color/): in a window, with "
-        "GrabCut, contours, outline, brush and colour tolerance; or automatically, by --auto: what stands out from the "
-        "dominant plane of depth/, what differs from an image of the empty scene, what a model finds, or the mask of "
-        "the frame before, moved by optical flow (label some by hand, then the rest of the clip). The window begins "
-        "with the first image that has no mask, writes by itself, and shows its keys; --auto leaves a contact "
-        "sheet to look at before you train.",
+        "clicks, GrabCut, contours, outline, brush and colour tolerance; from a file of clicks, by --clicks; or "
+        "automatically, by --auto: what stands out from the dominant plane of depth/, what differs from an image of "
+        "the empty scene, what a model finds, or the mask of the frame before, moved by optical flow (label some by "
+        "hand, then the rest of the clip). The window begins with the first image that has no mask, writes by itself, "
+        "and shows its keys; --auto and --clicks leave a contact sheet to look at before you train.",
         example="rosrun rt_seg label_binary captures --output my_images --name cup --propagate\n"
         "rosrun rt_seg label_binary captures --output my_images --name cup --auto depth",
     )
@@ -60,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         help="window: a frame without a mask begins with that of the frame before, moved by optical flow",
     )  # fmt: skip
     parser.add_argument("--auto", choices=METHODS, help="no window: how the object is found")
+    add_click_arguments(parser)
     parser.add_argument("--overwrite", action="store_true", help="auto: overwrite existing results")
     parser.add_argument(
         "--refine", type=int, default=10, metavar="PIXELS",
@@ -119,9 +141,16 @@ def _method(options: argparse.Namespace, output: Path, labels: LabelSet) -> Meth
 
 def _label_without_hands(options: argparse.Namespace, output: Path) -> int:
     labels = _labels(options, output)
-    method = _method(options, output, labels)
-    refine_width = 0 if options.auto == "propagate" else options.refine  # propagation has decided the edge by itself
-    outcome = label_folder(options.folder, output, labels, method, refine_width, options.overwrite)
+    if options.clicks is not None:
+        from rt_seg_training.labelling.click_labelling import label_by_clicks
+
+        outcome = label_by_clicks(
+            options.folder, output, labels, options.clicks, options.segmenter, options.overwrite
+        )
+    else:
+        method = _method(options, output, labels)
+        refine_width = 0 if options.auto == "propagate" else options.refine  # it has decided the edge by itself
+        outcome = label_folder(options.folder, output, labels, method, refine_width, options.overwrite)
     for failure in outcome.failures:
         print(f"label_binary: {failure}", file=sys.stderr)
     print(
@@ -142,7 +171,7 @@ def _label_by_hand(options: argparse.Namespace, output: Path) -> int:
     from rt_seg_training.labelling.labelling_window import LabellingWindow, label_in_window
 
     session = LabellingSession(options.folder, output, _labels(options, output), options.propagate)
-    tools = [GrabCut(), ContourPick(), Polygon(), Brush(), ToleranceFill()]
+    tools = [*click_tools(options.segmenter), GrabCut(), ContourPick(), Polygon(), Brush(), ToleranceFill()]
     print(label_in_window(LabellingWindow(Editor(session, tools), "label_binary")))
     return 0
 
@@ -155,7 +184,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     output = options.output or options.folder
     try:
-        return _label_without_hands(options, output) if options.auto else _label_by_hand(options, output)
+        if options.auto and options.clicks is not None:
+            raise LabellingError("--auto and --clicks: accepted is one of them")
+        by_hand = options.auto is None and options.clicks is None
+        return _label_by_hand(options, output) if by_hand else _label_without_hands(options, output)
     except (ValueError, BundleError, NoWindowError, OSError) as error:  # LabellingError, LabelError … are ValueErrors
         print(f"label_binary: {error}", file=sys.stderr)
         return 2

@@ -5,8 +5,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from rt_seg.command_line import command_parser
+from rt_seg.command_line import DONE, FOUND, command_parser
 from rt_seg.labels import LabelSet
+from rt_seg_training.commands.label_binary import add_click_arguments, click_tools
 from rt_seg_training.labelling.captures import LabellingError
 from rt_seg_training.labelling.label_lists import labels_in, with_classes
 
@@ -15,7 +16,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "label_semantic",
         description="Give classes to the images of a folder in a window: pick contours inside the object (the hole "
-        "of a part), paint what has a colour, or use brush, outline and GrabCut, each with any class of labels.yaml. "
+        "of a part), paint what has a colour, or use clicks, brush, outline and GrabCut, each with any class of "
+        "labels.yaml. "
         "Begins with the masks that are there, say those of label_binary, and at first changes pixels of the object "
         "only.",
         example="rosrun rt_seg label_semantic my_images --add-class hole screw",
@@ -31,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         "--propagate", action="store_true",
         help="a frame without a mask begins with that of the frame before, moved by optical flow",
     )  # fmt: skip
+    add_click_arguments(parser)
     return parser
 
 
@@ -43,6 +46,23 @@ def _labels(folder: Path, output: Path, names: list[str]) -> LabelSet:
     from rt_seg_training.label_exchange.annotations import labels_of
 
     return with_classes(found[1] if found else labels_of([]), names)
+
+
+def _by_clicks(options: argparse.Namespace, output: Path, labels: LabelSet) -> int:
+    from rt_seg_training.datasets.labelled_frame import write_labels
+    from rt_seg_training.labelling.automatic_labelling import SHEET
+    from rt_seg_training.labelling.click_labelling import label_by_clicks
+
+    if labels_in(output) != (output / "labels.yaml", labels):
+        write_labels(output, labels)
+    outcome = label_by_clicks(options.folder, output, labels, options.clicks, options.segmenter, over_masks=True)
+    for failure in outcome.failures:
+        print(f"label_semantic: {failure}", file=sys.stderr)
+    print(
+        f"{output}: {outcome.made} masks made, {outcome.present} were there, {len(outcome.failures)} images without; "
+        f"look at {output / SHEET}"
+    )
+    return FOUND if outcome.failures else DONE
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,8 +82,10 @@ def main(arguments: list[str] | None = None) -> int:
     output = options.output or options.folder
     try:
         labels = _labels(options.folder, output, options.add_class)
+        if options.clicks is not None:
+            return _by_clicks(options, output, labels)
         session = LabellingSession(options.folder, output, labels, options.propagate)
-        tools = [ContourPick(), ToleranceFill(), Brush(), Polygon(), GrabCut()]
+        tools = [*click_tools(options.segmenter), ContourPick(), ToleranceFill(), Brush(), Polygon(), GrabCut()]
         editor = Editor(session, tools, inside_only=True)
         editor.choose(min(2, len(labels) - 1))
         window = LabellingWindow(editor, "label_semantic")

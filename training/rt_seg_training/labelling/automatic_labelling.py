@@ -1,7 +1,7 @@
 """Foreground masks automatically: from depth, an empty scene, a model, or the mask of the frame before."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,14 +109,20 @@ def by_propagation(folder: Path, output: Path, labels: LabelSet) -> Method:
 
 
 def label_folder(
-    folder: Path, output: Path, labels: LabelSet, method: Method, refine_width: int = 0, overwrite: bool = False
+    folder: Path,
+    output: Path,
+    labels: LabelSet,
+    method: Method,
+    refine_width: int = 0,
+    overwrite: bool = False,
+    only: Collection[str] | None = None,
 ) -> Outcome:
     """Write the mask of each image of `folder` to `output`/gt, with labels.yaml and a contact sheet.
 
     Class 1 of `labels` is the object. Where `output` is another folder than `folder`, images and depth are copied
     there, so that it is a custom data set. An image in which nothing is found gets no mask, but a message: an empty
-    mask would teach that the object is background. Masks that are there stay, unless `overwrite`. Raises
-    LabellingError when there are no images; OSError.
+    mask would teach that the object is background. Masks that are there stay, unless `overwrite`; `only`: names of the
+    images to label, all where None. Raises LabellingError when there are no images; OSError.
     """
     from rt_seg.atomic_file import write_atomically
     from rt_seg.products.overlay import Palette
@@ -127,7 +133,7 @@ def label_folder(
     from rt_seg_training.datasets.labelled_frame import encode, write_labels
     from rt_seg_training.labelling.refinement import refine
 
-    captures = find_captures(folder)
+    captures = [capture for capture in find_captures(folder) if only is None or capture.name in only]
     if not (output / "labels.yaml").exists():
         write_labels(output, labels)
     copying = output.resolve() != folder.resolve() or not (folder / "rgb").is_dir()

@@ -57,7 +57,7 @@ class RectifiedAdam(keras.optimizers.Optimizer):
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
-def _with_shares(kind: type, shares: list[float]) -> type:
+def with_shares(kind: type, shares: list[float]) -> type:
     """The optimizer class `kind` with a learning rate for each variable, in their order, as a share of its own."""
 
     class WithShares(kind):
@@ -96,7 +96,7 @@ def build_optimizer(
     kind = {"sgd": keras.optimizers.SGD, "radam": RectifiedAdam}.get(configuration.optimizer, keras.optimizers.Adam)
     if kind is keras.optimizers.SGD:
         settings["momentum"] = SGD_MOMENTUM
-    optimizer = (kind if set(shares) == {1.0} else _with_shares(kind, shares))(schedule, **settings)
+    optimizer = (kind if set(shares) == {1.0} else with_shares(kind, shares))(schedule, **settings)
     undecayed = [v for v in trainable_variables if v.path.rsplit("/", 1)[-1] in ("bias", "gamma", "beta")]
     optimizer.exclude_from_weight_decay(var_list=undecayed)
     return optimizer
