@@ -113,6 +113,22 @@ class TrainingConfiguration:
         "have a pre-trained one); random (what '' is for the others)",
         "",
     )
+    teacher: str = _setting(
+        "run folder or bundle of a trained network of the same classes, whose logits are learnt from too, '' = none", ""
+    )
+    teacher_loss: str = _setting(
+        "how the logits of the teacher are compared: where each class stands out, or class by class at each pixel",
+        "channel",
+        choices=("channel", "pixel"),
+    )
+    teacher_weight: float = _setting("weight of the loss against the teacher; that of the labels is 1", 1.0, minimum=0)
+    unlabeled: str = _setting(
+        "folder of images (or one that capture wrote, with its depth) or a bag, without labels, that a teacher labels",
+        "",
+    )
+    unlabeled_share: float = _setting(
+        "share of the training images that come from unlabeled", 0.5, minimum=0.01, maximum=0.99
+    )
     validate_every: int = _setting("steps between two scores on the validation split", 400, minimum=1)
     patience: int = _setting("scores without a better mIoU after which the run ends, 0 = never", 0, minimum=0)
     checkpoint_minutes: float = _setting("longest time between two checkpoints, beside those at scores", 5.0, minimum=0)
@@ -153,6 +169,10 @@ def load_configuration(path: str | Path, overrides: dict[str, Any] | None = None
     if configuration.scale_min > configuration.scale_max:
         raise ConfigurationError(
             f"{path}: scale_min {configuration.scale_min} is above scale_max {configuration.scale_max}"
+        )
+    if configuration.unlabeled and not configuration.teacher:
+        raise ConfigurationError(
+            f"{path}: unlabeled images need a teacher that labels them: set teacher to a run folder or a bundle"
         )
     if not configuration.run:
         configuration = dataclasses.replace(configuration, run=f"runs/{path.stem}")

@@ -5,14 +5,24 @@ import argparse
 import dataclasses
 import math
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rt_seg.command_line import command_parser
 from rt_seg.package_files import names_of
 from rt_seg_training.commands import legacy_flags as original_flags
 from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
-from rt_seg_training.configuration import SHIPPED, ConfigurationError, add_overrides, load_configuration
+from rt_seg_training.configuration import (
+    SHIPPED,
+    ConfigurationError,
+    TrainingConfiguration,
+    add_overrides,
+    load_configuration,
+)
 from rt_seg_training.runs.allocator import restart_with_tcmalloc
+
+if TYPE_CHECKING:
+    from rt_seg_training.input_pipeline.unlabeled import Frame
 
 EXAMPLE = """
   rosrun rt_seg train camvid --batch-size 4        # after: rosrun rt_seg build_dataset camvid ~/CamVid
@@ -76,10 +86,11 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
             pictures = dataset.count(configuration.train_split)
             steps = math.ceil(epochs * pictures / configuration.batch_size)
             configuration = dataclasses.replace(configuration, steps=steps)
+        frames = unlabeled_images(configuration)
         from rt_seg_training.runs.training_run import TrainingError, TrainingRun
 
         try:
-            result = TrainingRun(configuration, dataset, strategy).train()
+            result = TrainingRun(configuration, dataset, strategy, frames).train()
         except TrainingError as error:
             print(f"{program}: {configuration.run}: {error}", file=sys.stderr)
             return 1
@@ -92,3 +103,15 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
         return 130
     print(f"{configuration.run}: validation mIoU {result['validation_mean_iou']:.4f} after {result['steps']} steps")
     return 0
+
+
+def unlabeled_images(configuration: TrainingConfiguration) -> list[Frame]:
+    """What the setting `unlabeled` names; nothing where it is empty. Raises ConfigurationError."""
+    if not configuration.unlabeled:
+        return []
+    from rt_seg_training.prediction.unlabeled_frames import UnlabeledError, unlabeled_frames
+
+    try:
+        return unlabeled_frames(Path(configuration.unlabeled).expanduser())
+    except UnlabeledError as error:
+        raise ConfigurationError(f"unlabeled: {error}") from error

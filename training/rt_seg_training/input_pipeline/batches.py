@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.input_pipeline.camera_rotation import sometimes_rotate_camera
-from rt_seg_training.input_pipeline.data_order import endless_order, share_of_worker
+from rt_seg_training.input_pipeline.data_order import endless_order, mixed_order, share_of_worker
 from rt_seg_training.input_pipeline.depth_augmentation import degrade_depth
 from rt_seg_training.input_pipeline.light import add_glints, cast_light, change_gamma, change_temperature
 from rt_seg_training.input_pipeline.photometric import add_noise, blur, compress, jitter_color, sometimes
@@ -99,10 +99,10 @@ def light_up(image: tf.Tensor, configuration: TrainingConfiguration, seed) -> tf
 def augment(example, configuration: TrainingConfiguration, ignore_id: int, position):
     """The training image at a position of the run's order; the seed and the position alone decide what happens to it.
 
-    `example` has image uint8 (H, W, 3), label uint8 (H, W, 1) and, for a network with depth, depth uint16 (H, W, 1).
+    `example` has image uint8 (H, W, 3), label uint8 (H, W, 1) and, where depth is learnt from, depth uint16 (H, W, 1).
     Returns (normalised image, or pair of it and depth, label) as training_batches describes them, without batch.
     """
-    with_depth = configuration.net in DEPTH_NETS
+    with_depth = "depth" in example
     start = tf.random.fold_in(tf.constant([configuration.seed, 0], tf.int64), position)
     seeds = tf.unstack(tf.random.split(start, 7), num=7)
     depth = metres(example["depth"]) if with_depth else None
@@ -129,6 +129,12 @@ def augment(example, configuration: TrainingConfiguration, ignore_id: int, posit
     return ((image, depth) if with_depth else image), label
 
 
+def _what_is_learnt_from(examples: tf.data.Dataset) -> tf.data.Dataset:
+    """The examples without the parts that not all sources have."""
+    names = ("image", "label", "depth")
+    return examples.map(lambda example: {name: example[name] for name in names if name in example})
+
+
 def training_batches(
     examples: tf.data.Dataset,
     count: int,
@@ -139,15 +145,22 @@ def training_batches(
     worker: int = 0,
     replicas: int = 1,
     in_memory: bool = True,
+    unlabeled: tuple[tf.data.Dataset, int] | None = None,
 ):
     """Endless shuffled batches: float32 (B, crop_height, crop_width, 3) normalised, uint8 (B, …, 1) class ids.
 
-    For a network with depth the first is a pair: the images, and float32 (B, crop_height, crop_width, 1) metres.
+    Where `examples` have depth the first is a pair: the images, and float32 (B, crop_height, crop_width, 1) metres.
     They begin with the image at `position` of the order that the seed gives. Of `workers`, number `worker` gets its
     share of each batch; B is the batch_size divided by `replicas`, of all workers. Without `in_memory` the
-    images are read from the files in each epoch.
+    images are read from the files in each epoch. `unlabeled`: further examples, whose labels are all ignored, and their
+    number; unlabeled_share of the images come from them.
     """
-    order = endless_order(examples, count, configuration.seed, position, in_memory)
+    if unlabeled is None:
+        order = endless_order(examples, count, configuration.seed, position, in_memory)
+    else:
+        labelled, others = _what_is_learnt_from(examples), _what_is_learnt_from(unlabeled[0])
+        orders = ((labelled, count, in_memory), (others, unlabeled[1], True))
+        order = mixed_order(*orders, configuration.unlabeled_share, configuration.seed, position)
     return (
         share_of_worker(order, configuration.batch_size, workers, worker)
         .map(

@@ -40,6 +40,32 @@ def endless_order(
     return epochs.skip(position % count).enumerate(position)
 
 
+def mixed_order(
+    first: tuple[tf.data.Dataset, int, bool],
+    second: tuple[tf.data.Dataset, int, bool],
+    share: float,
+    seed: int,
+    position: int = 0,
+) -> tf.data.Dataset:
+    """(position, example) from `position` on, endless: evenly spread, `share` of them from `second`.
+
+    Each of the two is (examples, how many, whether to keep them in memory); within it the order is endless_order's.
+    """
+    of_second = int(position * share)
+    orders = [
+        endless_order(examples, count, seed, start, in_memory).map(lambda _, example: example)
+        for (examples, count, in_memory), start in ((first, position - of_second), (second, of_second))
+    ]
+
+    def source(place):
+        places = tf.cast(tf.stack([place, place + 1]), tf.float64)
+        before, after = tf.unstack(tf.floor(places * tf.constant(share, tf.float64)), num=2)
+        return tf.cast(after > before, tf.int64)
+
+    choice = tf.data.Dataset.range(position, tf.int64.max).map(source)
+    return tf.data.Dataset.choose_from_datasets(orders, choice, stop_on_empty_dataset=False).enumerate(position)
+
+
 def share_of_worker(order: tf.data.Dataset, batch_size: int, workers: int, worker: int) -> tf.data.Dataset:
     """The examples of `endless_order` that worker number `worker` of `workers` learns from, in order."""
     if workers == 1:

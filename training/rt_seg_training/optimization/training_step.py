@@ -12,12 +12,15 @@ def compile_step(
     loss: keras.losses.Loss,
     head_weights: Sequence[float],
     strategy: tf.distribute.Strategy,
+    teach: Callable | None = None,
 ) -> Callable:
     """A function (images, labels) → (loss, norm of the gradient), float32 scalars, that learns from a global batch.
 
     `model` has an optimizer; `head_weights`: of the loss of each of its outputs. Images and labels are as a strategy's
     distributed data set yields them. Each replica takes the mean over its share of the batch, and the gradient is the
-    mean over the replicas: that of one device if the shares have equally many labelled pixels.
+    mean over the replicas: that of one device if the shares have equally many labelled pixels. A batch of a pair of
+    images and depth gives a network without depth the images alone. `teach`: a further loss (batch, logits of the first
+    head) → float32 scalar.
     """
     optimizer = model.optimizer
     replicas = strategy.num_replicas_in_sync
@@ -25,9 +28,12 @@ def compile_step(
 
     def of_replica(images, labels):
         with tf.GradientTape() as tape:
-            outputs = model(images, training=True)
+            seen = images[0] if isinstance(images, tuple) and len(model.inputs) == 1 else images
+            outputs = model(seen, training=True)
             outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
             total = sum(weight * loss(labels, output) for weight, output in zip(head_weights, outputs))
+            if teach is not None:
+                total += teach(images, outputs[0])
             scaled = optimizer.scale_loss(total / replicas)
         variables = [variable.value for variable in model.trainable_variables]
         gradients = tape.gradient(scaled, variables)

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -19,8 +19,10 @@ from rt_seg_training.configuration import RANDOM, ConfigurationError, TrainingCo
 from rt_seg_training.datasets.loading import DataSet, split_names
 from rt_seg_training.input_pipeline import batches as pipeline
 from rt_seg_training.input_pipeline.data_order import fits_in_memory
+from rt_seg_training.input_pipeline.unlabeled import Frame, unlabeled_examples
 from rt_seg_training.nets import registry
 from rt_seg_training.nets.normalization import normalization_of
+from rt_seg_training.optimization import distillation
 from rt_seg_training.optimization.class_weights import class_weights
 from rt_seg_training.optimization.losses import build_loss
 from rt_seg_training.optimization.optimizers import copy_averaged_weights
@@ -49,6 +51,7 @@ from rt_seg_training.runs.reports import (
     panels,
 )
 from rt_seg_training.runs.run_folder import RunFolder
+from rt_seg_training.runs.teacher import Teacher
 from rt_seg_training.runs.validation import mask_predictor, score, scorer
 
 BYTES_PER_PIXEL = 7
@@ -75,7 +78,10 @@ class TrainingRun:
         configuration: TrainingConfiguration,
         dataset: DataSet,
         strategy: tf.distribute.Strategy | None = None,
+        unlabeled: Sequence[Frame] = (),
     ) -> None:
+        """`unlabeled`: images of the setting of this name, as prediction.unlabeled_frames reads them."""
+        self._unlabeled_frames = unlabeled
         self.configuration, self.dataset, self.labels = configuration, dataset, dataset.labels
         self.folder = RunFolder(Path(configuration.run))
         self._strategy = strategy or create_strategy(configuration.distribution)
@@ -112,7 +118,9 @@ class TrainingRun:
         """Everything that a step needs, and the files that say what run this is."""
         self._check()
         keras.utils.set_random_seed(self.configuration.seed)
+        self._teacher = self._load_teacher()
         self._with_depth = self.configuration.net in registry.DEPTH_NETS
+        self._depth_is_read = self._with_depth or (self._teacher is not None and self._teacher.takes_depth)
         weights = class_weights(self.configuration, self.dataset)
         self._loss = build_loss(self.configuration, self.labels.ignore_id, weights)
         self._prepare_input()
@@ -123,7 +131,7 @@ class TrainingRun:
             self.configuration.save(self.folder.configuration)
         self._prepare_validation()
         self._train_step = compile_step(
-            self._model, self._loss, [1.0, self.configuration.auxiliary_weight], self._strategy
+            self._model, self._loss, [1.0, self.configuration.auxiliary_weight], self._strategy, self._teaching()
         )
         self._callbacks = keras.callbacks.CallbackList(self._reports(), model=self._model)
         self._batches = self._distributed_batches()
@@ -164,19 +172,47 @@ class TrainingRun:
         more = f"continues to {self.configuration.steps}, on the learning rate's curve over all of them"
         print(f"{path}: has finished after {done} steps; {more}")
 
+    def _load_teacher(self) -> Teacher | None:
+        configuration = self.configuration
+        if not configuration.teacher:
+            return None
+        if self._replicas > 1:
+            raise ConfigurationError("teacher: works with distribution: single only")
+        return Teacher(configuration.teacher, configuration, self.labels)
+
+    def _teaching(self) -> Callable | None:
+        """The loss against the teacher, of a batch and the logits that the run's network gives for it."""
+        teacher, weight = self._teacher, self.configuration.teacher_weight
+        if teacher is None:
+            return None
+        compare = distillation.LOSSES[self.configuration.teacher_loss]
+
+        def teach(inputs, logits):
+            image, depth = inputs if isinstance(inputs, tuple) else (inputs, None)
+            return weight * compare(logits, distillation.teacher_at_size_of(teacher(image, depth), logits))
+
+        return teach
+
     def _prepare_input(self) -> None:
         split = self.configuration.train_split
-        self._examples = self.dataset.examples(split, depth=self._with_depth)
+        self._examples = self.dataset.examples(split, depth=self._depth_is_read)
         self._count = self.dataset.count(split)
         pixels = sum(int(self.dataset.pixels[name].sum()) for name in split_names(split))
         self._in_memory = fits_in_memory(BYTES_PER_PIXEL * pixels)
+        self._unlabeled = None
+        if self.configuration.unlabeled:
+            frames = self._unlabeled_frames
+            if not frames:
+                raise ConfigurationError("unlabeled: no frames were given to the run; unlabeled_frames reads them")
+            self._unlabeled = (unlabeled_examples(frames, self.labels.ignore_id, self._depth_is_read), len(frames))
+            print(f"unlabeled: {len(frames)} images of {self.configuration.unlabeled}, labelled by the teacher")
 
     def _training_batches(
         self, position: int = 0, workers: int = 1, worker: int = 0, replicas: int = 1
     ) -> tf.data.Dataset:
         return pipeline.training_batches(
             self._examples, self._count, self.configuration, self.labels.ignore_id,
-            position, workers, worker, replicas, self._in_memory,
+            position, workers, worker, replicas, self._in_memory, self._unlabeled,
         )  # fmt: skip
 
     def _distributed_batches(self) -> Iterator:

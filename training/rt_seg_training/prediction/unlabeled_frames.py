@@ -1,0 +1,67 @@
+"""Images without labels, of a folder or a bag, for a training whose teacher labels them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rt_seg.natural_order import natural_key
+from rt_seg.recordings.any_bag import kind_of_bag
+from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.datasets.images import IMAGE_SUFFIXES, read_depth, read_image
+from rt_seg_training.input_pipeline.unlabeled import Frame
+from rt_seg_training.prediction.bag_prediction import BagError, bag_frames, count_images
+
+MOST_FRAMES = 1000
+"""Kept of a source, evenly over it: all are held in memory, 1.5 MB each at 480x640 with depth."""
+
+
+class UnlabeledError(ValueError):
+    """The source cannot be read, or holds no images."""
+
+
+def unlabeled_frames(source: Path, with_depth: bool = True) -> list[Frame]:
+    """The images of a folder (also `rgb/` or `color/` with `depth/`, as capture writes them) or a bag.
+
+    Raises UnlabeledError, naming what cannot be read.
+    """
+    try:
+        if kind_of_bag(source) is not None:
+            frames = _of_bag(source, with_depth)
+        else:
+            frames = [_of_file(path, source, with_depth) for path in _evenly(_files(source))]
+    except (DatasetError, BagError, OSError) as error:
+        raise UnlabeledError(str(error)) from error
+    if not frames:
+        raise UnlabeledError(f"{source}: holds no images; accepted are {', '.join(IMAGE_SUFFIXES)} and bags")
+    return frames
+
+
+def _evenly(files: list) -> list:
+    step = max(len(files) / MOST_FRAMES, 1.0)
+    return [files[int(index * step)] for index in range(int(len(files) / step))]
+
+
+def _files(source: Path) -> list[Path]:
+    if not source.is_dir():
+        raise UnlabeledError(f"{source}: is neither a folder nor a bag")
+    colors = next((source / name for name in ("rgb", "color") if (source / name).is_dir()), source)
+    found = colors.rglob("*") if colors == source else colors.iterdir()
+    return sorted((path for path in found if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()), key=natural_key)
+
+
+def _of_file(path: Path, source: Path, with_depth: bool) -> Frame:
+    image = read_image(path)
+    depth = source / "depth" / f"{path.stem}.png"
+    return image, read_depth(depth, image.shape) if with_depth and depth.is_file() else None
+
+
+def _of_bag(source: Path, with_depth: bool) -> list[Frame]:
+    step = max(count_images(source) / MOST_FRAMES, 1.0)
+    frames: list[Frame] = []
+    for number, (image, depth) in enumerate(bag_frames(source, with_depth)):
+        if number >= len(frames) * step:
+            millimetres = None if depth is None else np.rint(np.nan_to_num(1000 * depth)).clip(0, 65535)
+            frames.append((image, None if millimetres is None else millimetres.astype(np.uint16)))
+    return frames
