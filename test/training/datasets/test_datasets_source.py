@@ -470,3 +470,32 @@ def test_the_real_polehole_set_pairs_by_name_and_its_masks_hold_hole_and_pole():
     for pair in pairs[::50]:
         seen += np.bincount(read_mask(pair.mask).ravel(), minlength=256)
     assert set(np.flatnonzero(seen)) == {0, 1, 2} and seen[0] > seen[2] > seen[1]
+
+
+def test_a_jpeg_called_png_is_no_mask(folder):
+    file = next((folder / "gt").iterdir())
+    Image.fromarray(np.zeros((6, 8), np.uint8)).save(file, "JPEG")
+    with pytest.raises(DatasetError, match="is a JPEG file, whatever its name says"):
+        read_mask(file)
+
+
+def test_files_that_nobody_reads_are_said(folder):
+    (folder / "depth").mkdir()
+    (folder / "depth" / "1.npy").write_bytes(b"")
+    (folder / "rgb" / "9.heic").write_bytes(b"")
+    notes = " ".join(read_custom(folder).notes)
+    assert "1 files in depth/ are not read (such as 1.npy)" in notes and "in rgb/ are not read" in notes
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_labels_are_read_by_their_byte_order_mark(folder, encoding):
+    labels = (folder / "labels.yaml").read_text()
+    (folder / "labels.yaml").write_bytes(labels.encode(encoding))
+    assert read_custom(folder).labels.names
+
+
+def test_labels_that_would_fill_the_memory_are_refused_at_once(folder):
+    for text in ("classes: " + "[" * 5000, "classes: &a [*a]\n"):
+        (folder / "labels.yaml").write_text(text)
+        with pytest.raises(DatasetError, match=r"labels.yaml: not valid YAML"):
+            read_custom(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from rt_seg_training.datasets.label_errors import LabelErrors, rank_frames
+from rt_seg_training.datasets.label_errors import LabelErrors
 
 CLASSES, SIZE = 4, (120, 160)
 
@@ -63,10 +63,8 @@ def test_what_is_ignored_and_what_lies_on_a_border_is_not_doubted():
     moved = np.roll(truth, 1, axis=0)  # by one pixel
     moved[0] = 0
     ignored = np.where(truth == 1, 255, truth).astype(np.uint8)
-    judge = {"moved": moved, "ignored": ignored}
-    frames = [(name, np.zeros((60, 80, 3), np.uint8), label, None) for name, label in judge.items()]
-
-    def probabilities(image, depth):
-        return np.where(np.arange(2) == truth[..., np.newaxis], 0.98, 0.02).astype(np.float32)
-
-    assert rank_frames(frames, probabilities, 2, 255, 5) == []
+    probabilities = np.where(np.arange(2) == truth[..., np.newaxis], 0.98, 0.02).astype(np.float32)
+    errors = LabelErrors(2, 255)
+    errors.add("moved", moved, probabilities)
+    errors.add("ignored", ignored, probabilities)
+    assert errors.ranked(5) == []

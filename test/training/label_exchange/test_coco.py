@@ -312,3 +312,19 @@ def test_what_pycocotools_reads_of_exports_is_the_mask_for_each_object(tmp_path)
             assert part.sum() == entry["area"] > 0
             total += part * entry["category_id"]
         np.testing.assert_array_equal(total, mask)
+
+
+def test_outlines_of_two_corners_and_empty_boxes_are_refused_or_left_out_and_counted(coco):
+    line = data([annotation(segmentation=[[1, 1, 5, 5]]), annotation(id=2)])
+    coco(line).refused("annotations[0]", "an outline of 2 corners", "--skip")
+    found = coco(line, ["a.png"], "--skip")
+    np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
+    assert found.count("regions without an area are left out") == 2  # the outline, and so the region
+    empty = data([annotation(segmentation=[], bbox=[5, 5, 0, 10])])
+    assert coco(empty, ["a.png"], "--boxes", "--skip", output="other").count("regions without an area") == 1
+
+
+def test_images_without_labels_and_names_that_differ_by_a_space_are_said(coco):
+    found = coco(data(categories=[{"id": 1, "name": "x"}, {"id": 2, "name": "x "}]), ["a.png", "b.png"])
+    assert found.count("images have no labels and are left out") == 1
+    assert found.count("classes have the name of another but for spaces or capitals") == 1

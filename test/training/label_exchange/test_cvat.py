@@ -240,3 +240,13 @@ def test_polygons_between_keyframes_move_or_are_refused(cvat):
 def test_a_track_that_cannot_be_is_refused(cvat, track):
     cvat(VIDEO.format(3) + track, frame_names(3)).refused("a.xml", "track")
     cvat(IMAGE.format("") + track, output="beside").refused("a.xml", "track")
+
+
+def test_frames_are_counted_from_the_first_one_in_its_steps(cvat):
+    meta = (
+        "<meta><task><size>3</size><start_frame>100</start_frame><frame_filter>step=5</frame_filter></task></meta>"
+    )
+    found = cvat(meta + keyframes((100, 10, 0), (110, 20, 0)), ["x9.png", "x10.png", "x11.png"])
+    for name, left in (("x9", 10), ("x10", 15), ("x11", 20)):
+        assert np.flatnonzero(found.pixels("x", name).any(axis=0))[0] == left
+    cvat(meta + keyframes((101, 10, 0)), output="other").refused("frame 101", "3 frames, 100..110 in steps of 5")

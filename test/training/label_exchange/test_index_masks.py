@@ -80,3 +80,11 @@ def test_masks_of_0_and_255_are_not_silently_all_ignored(masks):
 
 def test_a_set_without_masks_dir_is_refused(masks):
     masks({"data.yaml": "names: [a]", "masks/a.png": ids(0)}).refused("data.yaml", "masks_dir")
+
+
+@pytest.mark.parametrize("folder", ["a/masks", "./a/masks/", "a\\masks"])
+def test_the_folder_of_masks_may_lie_in_another(masks, folder):
+    files = {"data.yaml": f"names: {{0: x, 1: y}}\nmasks_dir: {folder}\n", "a/masks/train/a.png": ids(1)}
+    found = masks(files, ["a/images/train/a.jpg"])
+    np.testing.assert_array_equal(found.pixels("y"), box(10, 10, 20, 20))
+    assert found.count("images have no labels") == 0

@@ -170,3 +170,10 @@ def test_two_files_of_one_image_are_refused(labelme):
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"{", b"null", b"[" * 100_000])
 def test_what_is_no_file_of_labelme_is_refused(labelme, content):
     labelme(content).refused("a.json", "labelme")
+
+
+@pytest.mark.parametrize("kind", ["rotation", "oriented_rectangle", "quadrilateral"])
+def test_four_corners_are_painted_as_they_lie(labelme, kind):
+    diamond = [[20, 10], [30, 20], [20, 30], [10, 20]]
+    assert labelme(data(shape(diamond, kind))).pixels("x").sum() == 200
+    labelme(data(shape(diamond[:2], kind)), output="other").refused("shapes[0]", kind, "2 points")

@@ -97,3 +97,9 @@ def test_a_mask_that_fits_two_images_is_refused(voc):
 
 def test_a_mask_of_another_size_is_refused(voc):
     voc(masks={"a.png": mask((10, 20, 30))[:40]}).refused("a.jpg", "64x48", "64x40")
+
+
+def test_a_class_of_two_colours_is_said(voc):
+    found = voc(MAP + "x:7,7,7::\n", {"a.png": mask((10, 20, 30), (7, 7, 7))})
+    assert found.pixels("x").sum() == 160
+    assert found.count("classes have several colours and are one class") == 1

@@ -140,3 +140,9 @@ def test_folders_without_labels_or_classes_are_refused(yolo):
     yolo({"data.yaml": NAMES}).refused("labels")
     yolo({"other/labels/a.txt": SQUARE}, path="other").pixels("y")  # data.yaml may lie above
     yolo({"far/away/from/labels/a.txt": SQUARE}, path="far/away/from", output="far").refused("data.yaml")
+
+
+def test_a_count_of_classes_that_is_wrong_is_refused_and_equal_names_are_said(yolo):
+    yolo({"data.yaml": "nc: 3\n" + NAMES, "labels/a.txt": SQUARE}).refused("data.yaml", "'nc' is '3'", "2 names")
+    found = yolo({"data.yaml": "nc: 2\nnames: [x, x]\n", "labels/a.txt": SQUARE})
+    assert found.count("classes have the name of another and become one class") == 1

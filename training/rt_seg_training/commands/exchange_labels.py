@@ -76,8 +76,8 @@ def import_labels(
                 kind = kind or recognized(places[-1])
                 if kind is None or kind.format == form.partition("-")[0]:
                     raise
-                advice = f"import_labels {kind.format} reads it" if kind.format else kind.advice
-                advice = "; ".join(part for part in (advice, kind.advice) if part)
+                reads = f"import_labels {kind.format} reads it" if kind.format else ""
+                advice = "; ".join(part for part in (reads, kind.advice) if part)
                 raise ExchangeError(f"{error}. It looks like {kind.name}: {advice}") from error
         if images is None:
             images = places[0] if places[0].is_dir() else places[0].parent

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from rt_seg.recordings.encoded_images import fault_of
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.source_files import read_bytes
 
@@ -15,12 +16,17 @@ MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 """Label images must be lossless: JPEG invents class ids along every edge."""
 DEPTH_SUFFIXES = (".png", ".tif", ".tiff")
 """Those that hold 16 bits a pixel."""
+LOSSLESS = ("PNG", "BMP", "TIFF")
+"""Kinds of files with these suffixes, as Pillow calls them."""
 
 EXIF_ORIENTATION = 274
 
 
 def _open(path: Any) -> Image.Image:
     data = read_bytes(path)
+    fault = fault_of(data)
+    if fault is not None:
+        raise DatasetError(f"{path}: cannot be read as an image (it is {fault}). Replace or remove the file.")
     try:
         image = Image.open(io.BytesIO(data))
         image.load()
@@ -57,18 +63,37 @@ def read_mask(path: Any) -> np.ndarray:
     `path` is a pathlib.Path or zipfile.Path. Palette images yield their indices, not their colours; three equal
     channels count as grey. Raises DatasetError, naming the file, for unreadable files and for colour images.
     """
-    image = _open(path)
+    image = _lossless(path)
+    values = _one_channel(image)
+    if values is None:
+        raise DatasetError(
+            f"{path}: is a colour image (mode {image.mode}), but a label image holds one class id per pixel. "
+            "Accepted are grey or palette PNG files; convert colours to the ids of the labels file."
+        )
+    return values
+
+
+def _one_channel(image: Image.Image) -> np.ndarray | None:
+    """(H, W) whole numbers of an image; None for colours and fractions."""
     if image.mode in ("L", "P", "I", "I;16", "I;16B", "1"):
-        mask = np.asarray(image)
-        return mask.astype(np.uint8) if mask.dtype == bool else mask
+        values = np.asarray(image)
+        return values.astype(np.uint8) if values.dtype == bool else values
     if image.mode in ("RGB", "RGBA", "LA"):
         channels = np.asarray(image)[..., : 1 if image.mode == "LA" else 3]
         if (channels == channels[..., :1]).all():
             return channels[..., 0]
-    raise DatasetError(
-        f"{path}: is a colour image (mode {image.mode}), but a label image holds one class id per pixel. "
-        "Accepted are grey or palette PNG files; convert colours to the ids of the labels file."
-    )
+    return None
+
+
+def _lossless(path: Any) -> Image.Image:
+    """An image whose values are those that were written, the way up that viewers show it. Raises DatasetError."""
+    image = _open(path)
+    if image.format not in LOSSLESS:
+        raise DatasetError(
+            f"{path}: is a {image.format} file, whatever its name says, and its values may have changed when it was "
+            f"written; accepted are {', '.join(LOSSLESS)}. Write it again from the original"
+        )
+    return ImageOps.exif_transpose(image)
 
 
 def palette_of(path: Any) -> list[tuple[int, int, int]] | None:
@@ -89,7 +114,13 @@ def read_depth(path: Any, shape: tuple[int, ...], unit: float = 1.0) -> np.ndarr
     `path` is a pathlib.Path or zipfile.Path. Raises DatasetError, naming the file, if it is of another kind or its
     size is not that of `shape`, the colour image's.
     """
-    depth = read_mask(path)
+    image = _lossless(path)
+    depth = _one_channel(image)
+    if depth is None:
+        raise DatasetError(
+            f"{path}: is no grey image of whole numbers (mode {image.mode}); depth is a grey PNG of 16 bits, in "
+            "millimetres (0 = no reading)"
+        )
     if depth.dtype.itemsize < 2 and unit == 1.0:
         raise DatasetError(
             f"{path}: has 8 bits a pixel; depth is a grey PNG of 16 bits, in millimetres (0 = no reading)"

@@ -7,7 +7,6 @@ every label is a matter of taste, are left out, and a pair of classes that the m
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,22 +134,3 @@ class LabelErrors:
             box,
             round(int(areas[worst]) / frame.scale**2),
         )
-
-
-def rank_frames(
-    frames: Iterable[tuple[Any, np.ndarray, np.ndarray, np.ndarray | None]],
-    judge: Callable[[np.ndarray, np.ndarray | None], np.ndarray],
-    classes: int,
-    ignore_id: int,
-    count: int,
-) -> list[Doubt]:
-    """The `count` frames whose labels are the likeliest to be wrong, the worst first.
-
-    Args:
-        frames: name or other handle, image (H, W, 3) uint8 RGB, label (H, W) ids, and depth (H, W) or None.
-        judge: probabilities float32 (H, W, classes) of an image and its depth.
-    """
-    errors = LabelErrors(classes, ignore_id)
-    for frame, image, label, depth in frames:
-        errors.add(frame, label, judge(image, depth))
-    return errors.ranked(count)

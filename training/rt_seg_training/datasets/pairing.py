@@ -54,6 +54,12 @@ def _image_files(folder: Any, accepted: tuple[str, ...]) -> list[Any]:
     return files
 
 
+def unread_files(folder: Any, accepted: tuple[str, ...]) -> list[str]:
+    """Names of the files of a folder that are none of the images that are read there; hidden ones apart."""
+    names = sorted((path.name for path in folder.iterdir() if not path.name.startswith(".")), key=natural_key)
+    return [name for name in names if PurePosixPath(name).suffix.lower() not in accepted and name != "Thumbs.db"]
+
+
 def _keys(path: Any, decoration: re.Pattern) -> set[str]:
     stem = _stem(path)
     return {stem, decoration.sub("", stem)} - {""}

@@ -1,6 +1,7 @@
 """The files of a source, in a folder or a zip file: opened, listed and read, or refused with the file's name."""
 from __future__ import annotations
 
+import codecs
 import lzma
 import zipfile
 import zlib
@@ -13,6 +14,15 @@ LARGEST_TEXT = 2**24
 """Bytes of a labels.yaml or splits.yaml; what is larger is none."""
 DEEPEST = 6
 """Folders that may lie around the data in a zip file."""
+
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""In this order: that of UTF-32 begins with that of UTF-16."""
 
 DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError)
 """What reading from a damaged, encrypted or exotic zip file raises."""
@@ -27,15 +37,20 @@ def read_bytes(path: Any) -> bytes:
 
 
 def read_text(path: Any) -> str:
-    """The text of a small file, a byte order mark left out. Raises DatasetError."""
+    """The text of a small file, in UTF-8 or what its byte order mark says. Raises DatasetError."""
     member = path.root.getinfo(path.at) if isinstance(path, zipfile.Path) else None
     size = path.stat().st_size if member is None else member.file_size
     if size > LARGEST_TEXT:
         raise DatasetError(f"{path}: has {size} bytes; such a file has some thousand")
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        return decoded(read_bytes(path))
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: is not a text in UTF-8 ({error})") from error
+        raise DatasetError(f"{path}: is not a text in UTF-8 (byte {error.start}); save it as UTF-8") from error
+
+
+def decoded(data: bytes) -> str:
+    """The text of a file in UTF-8, or in what its byte order mark says. Raises UnicodeDecodeError."""
+    return data.decode(next((name for mark, name in BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8"))
 
 
 def open_zip(path: Path) -> zipfile.Path:

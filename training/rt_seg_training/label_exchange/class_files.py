@@ -45,11 +45,17 @@ def read_class_file(path: Path, given: Path | None, reading: Reading) -> tuple[P
         entries = [(class_number(key, f"{file}: names"), name) for key, name in listed.items()]
     else:
         raise ExchangeError(f"{file}: 'names' is {shown(listed)}; expected the names of the classes")
+    count = data.get("nc")
+    if count is not None and str(count).strip() != str(len(entries)):
+        raise ExchangeError(f"{file}: 'nc' is {shown(count)}, but there are {len(entries)} names; correct one of them")
     found: dict[int, str] = {}
     for number, name in sorted(entries, key=lambda entry: entry[0]):
         if number in found:
             raise ExchangeError(f"{file}: names: {number} stands twice")
         found[number] = class_name(name, f"{file}: names: {number}", reading.remarks)
+        if list(found.values()).count(found[number]) > 1:
+            place = f"{file}: names: {number}: {found[number]!r}"
+            reading.remarks.add("classes have the name of another and become one class", place)
     return file, found, data
 
 

@@ -165,7 +165,11 @@ def _region(
     shapes = _shapes(annotation.get("segmentation"), size, f"{place}: segmentation", reading)
     if not shapes:
         if reading.boxes and annotation.get("bbox") is not None:
-            shapes = [_box(annotation["bbox"], f"{place}: bbox")]
+            box = _box(annotation["bbox"], f"{place}: bbox")
+            if box is None:
+                reading.left_out(place, f"its bbox is {shown(annotation['bbox'])}")
+                return None
+            shapes = [box]
             reading.remarks.add("regions have no outline: their box is painted", place)
         else:
             advice = "--boxes paints the box of such regions, " if annotation.get("bbox") is not None else ""
@@ -176,13 +180,16 @@ def _region(
     return Region(name, tuple(shapes), place)
 
 
-def _box(values: Any, place: str) -> Outline:
+def _box(values: Any, place: str) -> Outline | None:
+    """The outline of a box; None for one without an area. Raises ExchangeError."""
     found = coordinates(sequence(values, place), place)
     if len(found) != 4:
         raise ExchangeError(f"{place}: is {shown(values)}; expected [left, top, width, height]")
     left, top, width, height = found
-    if width <= 0 or height <= 0:
-        raise ExchangeError(f"{place}: is {shown(values)}; width and height must be above 0")
+    if width < 0 or height < 0:
+        raise ExchangeError(f"{place}: is {shown(values)}; width and height must not be below 0")
+    if width == 0 or height == 0:
+        return None
     right, bottom = left + width, top + height
     return Outline((np.array([(left, top), (right, top), (right, bottom), (left, bottom)]),))
 
@@ -207,8 +214,11 @@ def _shapes(segmentation: Any, size: tuple[int, int] | None, place: str, reading
             if len(parts) > 1:
                 reading.remarks.add("parts of outlines are empty", where)
             continue
-        if len(flat) < 6 or len(flat) % 2:
+        if len(flat) % 2:
             raise ExchangeError(f"{where}: has {len(flat)} numbers; an outline is x, y of at least three corners")
+        if len(flat) < 6:
+            reading.left_out(where, f"an outline of {len(flat) // 2} corners")
+            continue
         shapes.append(Outline((flat.reshape(-1, 2),)))
     return shapes
 

@@ -1,6 +1,7 @@
 """CVAT: one XML file with the shapes of images, or the tracks of a video, ordered by their z_order."""
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from rt_seg_training.label_exchange.annotations import (
     Region,
     outlines,
 )
-from rt_seg_training.label_exchange.cvat_tracks import frames_of_tracks
+from rt_seg_training.label_exchange.cvat_tracks import FrameNumbers, frames_of_tracks
 from rt_seg_training.label_exchange.file_values import MAX_PIXELS, class_name, image_size, parsed, shown, text, whole
 from rt_seg_training.label_exchange.run_lengths import checked_runs
 from rt_seg_training.label_exchange.shapes import Bitmap, Ellipse, Outline, Shape, turned
@@ -74,7 +75,8 @@ def _mask(shape: ElementTree.Element, place: str) -> Bitmap:
     if width <= 0 or height <= 0 or width * height > MAX_PIXELS:
         raise ExchangeError(f"{place}: a mask of {width}x{height} (width x height)")
     try:
-        runs = checked_runs([int(run) for run in shape.attrib.get("rle", "").split(",")], height, width)
+        text_of_runs = shape.attrib.get("rle", "").strip()
+        runs = checked_runs([int(run) for run in text_of_runs.split(",") if text_of_runs], height, width)
     except ValueError as error:
         raise ExchangeError(f"{place}: rle: {error}") from error
     # Unlike COCO's, CVAT's run lengths go along the rows.
@@ -198,16 +200,20 @@ def _with_tracks(
         if frames.setdefault(number, image) is not image:
             other = frames[number].name
             raise ExchangeError(f"{file}: {image.name} has the id {number}, which is that of {other}, too")
-    size, count = _video(root, file)
+    size, numbers = _video(root, file)
+    count = numbers.count
+    # The ids of <image> are the numbers of the frames beside which they stand.
+    asked = FrameNumbers(count=max(frames) + 1) if images else numbers
     done: dict[int, tuple[ElementTree.Element, int, Region | None]] = {}
-    for visible in frames_of_tracks(tracks, file, max(frames) + 1 if images else count, reading):
+    for visible in frames_of_tracks(tracks, file, asked, reading):
         place = f"{file}: track {visible.track}, frame {visible.frame}"
         if images and visible.frame not in frames:
             if visible.listed:
                 raise ExchangeError(f"{place}: there is no <image> with that id")
             continue
         if visible.frame not in frames:
-            position = None if count is None else (visible.frame, count)
+            place_of_frame = numbers.position(visible.frame)
+            position = None if count is None or place_of_frame is None else (place_of_frame, count)
             frames[visible.frame] = _Frame(f"frame_{visible.frame:06d}", size, [], position, of_video=True)
         # What stays as it is in many frames is read once; the element is kept, so that its id stays its own.
         if id(visible.shape) not in done:
@@ -223,15 +229,24 @@ def _with_tracks(
     return [frames[number] for number in sorted(frames)]
 
 
-def _video(root: ElementTree.Element, file: Path) -> tuple[tuple[int, int] | None, int | None]:
-    """(height, width) of a video, and the number of its frames, where the file tells."""
+def _video(root: ElementTree.Element, file: Path) -> tuple[tuple[int, int] | None, FrameNumbers]:
+    """(height, width) of a video, and the numbers of its frames, where the file tells."""
     size = root.find("./meta//original_size")
     found = None
     if size is not None:
         height, width = (parsed(size.findtext(key, ""), f"{file}: meta: {key}") for key in ("height", "width"))
         found = image_size(height, width, f"{file}: meta: original_size")
-    count = root.findtext("./meta/task/size") or root.findtext("./meta/job/size")
-    return found, None if count is None else whole(parsed(count, f"{file}: meta: size"), f"{file}: meta: size")
+    about = next((found for found in map(root.find, ("./meta/task", "./meta/job")) if found is not None), None)
+    if about is None:
+        return found, FrameNumbers()
+    count, first = (
+        None if not about.findtext(key) else whole(parsed(about.findtext(key, ""), place), place)
+        for key, place in (("size", f"{file}: meta: size"), ("start_frame", f"{file}: meta: start_frame"))
+    )
+    step = re.search(r"step\s*=\s*([1-9]\d{0,8})", about.findtext("frame_filter") or "")
+    if (count is not None and count < 1) or (first or 0) < 0:
+        raise ExchangeError(f"{file}: meta: {count} frames from {first or 0} on; expected at least 1, from at least 0")
+    return found, FrameNumbers(first or 0, int(step.group(1)) if step else 1, count)
 
 
 def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) -> None:

@@ -20,6 +20,24 @@ MAX_FRAMES = 100_000
 
 
 @dataclass(frozen=True)
+class FrameNumbers:
+    """The numbers of a video's frames that are labelled: `count` of them, None where the file does not tell."""
+
+    first: int = 0
+    step: int = 1
+    count: int | None = None
+
+    def position(self, frame: int) -> int | None:
+        """The place of a frame among them, from 0; None for one that is not."""
+        place, rest = divmod(frame - self.first, self.step)
+        return place if rest == 0 and place >= 0 and (self.count is None or place < self.count) else None
+
+    def after(self, frame: int) -> int:
+        """One above the last number, or above `frame`, a number of them."""
+        return (frame if self.count is None else self.first + (self.count - 1) * self.step) + 1
+
+
+@dataclass(frozen=True)
 class Visible:
     """The shape of a track in a frame; `listed` in the file for this frame, or worked out."""
 
@@ -31,19 +49,17 @@ class Visible:
 
 
 def frames_of_tracks(
-    tracks: list[ElementTree.Element], file: Path, count: int | None, reading: Reading
+    tracks: list[ElementTree.Element], file: Path, numbers: FrameNumbers, reading: Reading
 ) -> Iterator[Visible]:
-    """What all tracks show, frame by frame; `count`: the number of frames where the file tells.
-
-    Raises ExchangeError.
-    """
+    """What all tracks show, frame by frame, in the frames of these numbers. Raises ExchangeError."""
     listed = [(_number(track, place), track, _listed(track, place, file)) for place, track in enumerate(tracks)]
     last = max((shapes[-1][0] for _, _, shapes in listed if shapes), default=-1)
-    if count is not None:
-        if last >= count:
-            raise ExchangeError(f"{file}: a track has frame {last}, but there are {count} frames (0..{count - 1})")
-        last = count - 1
-    if last >= MAX_FRAMES:
+    wrong = next((frame for _, _, shapes in listed for frame, _ in shapes if numbers.position(frame) is None), None)
+    if wrong is not None:
+        step = f" in steps of {numbers.step}" if numbers.step > 1 else ""
+        known = f"{numbers.count} frames, {numbers.first}..{numbers.after(0) - 1}{step}" if numbers.count else step
+        raise ExchangeError(f"{file}: a track has frame {wrong}, but the frames are {known or 'counted from 0'}")
+    if last - numbers.first >= MAX_FRAMES * numbers.step or (numbers.count or 0) > MAX_FRAMES:
         raise ExchangeError(f"{file}: a track has frame {last}; at most {MAX_FRAMES} frames are read")
     for number, track, shapes in listed:
         place = f"{file}: track {number}"
@@ -51,9 +67,9 @@ def frames_of_tracks(
             if shape.attrib.get("outside") == "1":
                 continue
             yield Visible(number, track.attrib.get("label"), frame, shape, True)
-            until = shapes[position + 1][0] if position + 1 < len(shapes) else last + 1
+            until = shapes[position + 1][0] if position + 1 < len(shapes) else numbers.after(last)
             following = shapes[position + 1][1] if position + 1 < len(shapes) else None
-            for between in range(frame + 1, until):
+            for between in range(frame + numbers.step, until, numbers.step):
                 if following is None or following.attrib.get("outside") == "1":
                     reading.remarks.add("frames show a track as in the keyframe before, until it is outside", place)
                     found = shape

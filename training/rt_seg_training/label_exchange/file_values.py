@@ -1,7 +1,6 @@
 """Values of files that others wrote: each is looked at before it is used, and named where it is wrong."""
 from __future__ import annotations
 
-import codecs
 import json
 import math
 import reprlib
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rt_seg_training.datasets.source_files import decoded
 from rt_seg_training.label_exchange.annotations import ExchangeError
 from rt_seg_training.label_exchange.outlines import MAX_COORDINATE
 from rt_seg_training.label_exchange.remarks import Remarks
@@ -20,14 +20,6 @@ MAX_SIDE = 100_000
 """Pixels: wider than any image that decoders take."""
 MAX_PIXELS = 178_956_970
 """Where Pillow, too, takes an image for an attack."""
-BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-
 MAX_PATH = 1000
 """Characters of the name of an image with its folders."""
 MAX_NAME = 200
@@ -50,9 +42,7 @@ def shown(value: Any) -> str:
 def read_text(file: Path) -> str:
     """A text file in UTF-8, or in what its byte order mark says. Raises ExchangeError."""
     try:
-        data = file.read_bytes()
-        encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8")
-        return data.decode(encoding)
+        return decoded(file.read_bytes())
     except UnicodeDecodeError as error:
         raise ExchangeError(f"{file}: is not a text in UTF-8 (byte {error.start}); save it as UTF-8") from error
     except OSError as error:

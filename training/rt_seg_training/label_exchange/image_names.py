@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from rt_seg_training.label_exchange.annotations import Annotated, ExchangeError
@@ -58,6 +59,11 @@ class Images:
                 self._by_stem.setdefault(file.stem, []).append(file)
         every = (file for files in self._by_name.values() for file in files)
         self._in_order = sorted(every, key=lambda file: _natural(file.relative_to(folder)))
+
+    def not_among(self, labelled: Iterable[Path]) -> list[Path]:
+        """The images that are none of the `labelled` ones."""
+        known = set(labelled)
+        return [file for file in self._in_order if file not in known]
 
     def of(self, frame: Annotated, remarks: Remarks) -> Path:
         """The image of a frame: that of its name, in the most alike folders. Raises ExchangeError for none or several.

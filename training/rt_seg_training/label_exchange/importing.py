@@ -59,6 +59,15 @@ def _labels(files: list[LabelFile], output: Path, labels_file: Path | None) -> L
     return labels_of(names_of(files), background)
 
 
+def _compare_names(names: list[str], remarks: Remarks) -> None:
+    """Count the classes that have the name of another but for spaces and capitals: mostly a slip of the keyboard."""
+    alike: dict[str, str] = {}
+    for name in names:
+        other = alike.setdefault("".join(name.split()).casefold(), name)
+        if other != name:
+            remarks.add("classes have the name of another but for spaces or capitals", f"{name!r} and {other!r}")
+
+
 def _check_image(image: Path, frame: Annotated) -> tuple[int, int]:
     """(height, width) of an image that is whole and of the size at which it was labelled. Raises ExchangeError."""
     try:
@@ -113,8 +122,10 @@ def write_set(
     remarks = reading.remarks
     frames = [frame for file in files for frame in file.frames]
     if not frames:
-        raise ExchangeError(f"{', '.join(map(str, paths))}: names no images")
+        why = f" ({'; '.join(remarks.lines())})" if remarks.counts else ""
+        raise ExchangeError(f"{', '.join(map(str, paths))}: names no images{why}")
     labels = _labels(files, output, labels_file)
+    _compare_names(labels.names, remarks)
     found = Images(images, output)
     of_image: dict[Path, Annotated] = {}
     sizes = []
@@ -126,6 +137,10 @@ def write_set(
             raise ExchangeError(f"{image}: is labelled twice, as {other.file_name} ({other.place}) and as "
                                 f"{frame.file_name} ({frame.place}); keep one")  # fmt: skip
         sizes.append(_check_image(image, frame))
+    masks = {frame.place for frame in frames}  # of formats of images, beside which they may lie
+    others = [file for file in found.not_among(of_image) if str(file) not in masks]
+    if others:
+        remarks.add("images have no labels and are left out", str(others[0]), len(others))
     names = names_in_set(list(of_image), images)
     _check_names(names, list(of_image), output, remarks)
 

@@ -23,7 +23,7 @@ from rt_seg_training.label_exchange.annotations import (
 )
 from rt_seg_training.label_exchange.class_files import class_number, read_class_file
 from rt_seg_training.label_exchange.file_values import class_name, read_text, shown
-from rt_seg_training.label_exchange.image_names import files_below, split_of
+from rt_seg_training.label_exchange.image_names import files_below, parts_of, split_of
 from rt_seg_training.label_exchange.shapes import ValueIn
 
 IGNORED = 255
@@ -68,15 +68,17 @@ def read(path: Path, reading: Reading) -> LabelFile:
     else:
         file, classes, data = read_class_file(root, None if path.is_dir() else path, reading)
         folder = data.get("masks_dir")
-        if not isinstance(folder, str) or not folder.strip("/"):
+        wanted = parts_of(folder) if isinstance(folder, str) else ()
+        if not wanted:
             raise ExchangeError(f"{file}: has no 'masks_dir', the folder of the masks (Ultralytics semantic)")
-        folder = folder.strip("/")
         names += classes.values()
         for mask in files_below(root, MASK_SUFFIXES):
             parts = mask.relative_to(root).parts
-            if folder in parts[:-1]:
-                place = parts.index(folder)
-                image = root.joinpath(*parts[:place], "images", *parts[place + 1 : -1], mask.stem)
+            places = range(len(parts) - len(wanted))
+            place = next((place for place in places if parts[place : place + len(wanted)] == wanted), None)
+            if place is not None:
+                beside = (*parts[:place], *wanted[:-1], "images", *parts[place + len(wanted) : -1])
+                image = root.joinpath(*beside, mask.stem)
                 frames.append(_frame(mask, image, root, classes, file, reading))
     found = {region.name for frame in frames for region in frame.regions}
     if found == {IGNORE} and len(names) > 1:

@@ -37,7 +37,9 @@ from rt_seg_training.label_exchange.png_masks import decoded_png, from_base64
 from rt_seg_training.label_exchange.shapes import Bitmap, Ellipse, Outline, Shape
 
 PROGRAM = "labelme"
-WITH_AREA = ("polygon", "rectangle", "rotation", "circle", "mask")
+FOUR_CORNERS = ("rotation", "oriented_rectangle", "quadrilateral")
+"""Of X-AnyLabeling and newer labelmes."""
+WITH_AREA = ("polygon", "rectangle", "circle", "mask", *FOUR_CORNERS)
 WITHOUT_AREA = ("line", "linestrip", "point", "points")
 
 
@@ -64,8 +66,10 @@ def _shape(shape: dict[str, Any], kind: str, place: str) -> Shape | str:
         radius = float(np.hypot(*(points[1] - points[0])))
         center = (float(points[0, 0]), float(points[0, 1]))
         return Ellipse(center, (radius, radius)) if radius else "a circle of radius 0"
-    if kind in ("rectangle", "rotation") and len(points) not in (2, 4):
-        raise ExchangeError(f"{place}: a {kind} has {len(points)} points; expected two corners or four")
+    if kind == "rectangle" and len(points) not in (2, 4):
+        raise ExchangeError(f"{place}: a rectangle has {len(points)} points; expected two corners or four")
+    if kind in FOUR_CORNERS and len(points) != 4:
+        raise ExchangeError(f"{place}: a {kind} has {len(points)} points; expected four corners")
     if kind == "rectangle":
         low, high = points.min(axis=0), points.max(axis=0)
         straight = ((points == low) | (points == high)).all()

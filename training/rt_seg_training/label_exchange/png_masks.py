@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from rt_seg_training.label_exchange.annotations import ExchangeError
 from rt_seg_training.label_exchange.file_values import MAX_PIXELS, shown
@@ -25,6 +25,8 @@ def decoded_png(data: bytes, place: str) -> np.ndarray:
         pixels = np.asarray(image)
     except ExchangeError:
         raise
+    except UnidentifiedImageError as error:
+        raise ExchangeError(f"{place}: its mask is no image of a known kind") from error
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError or its own bomb error by file type
         raise ExchangeError(f"{place}: its mask cannot be read as an image ({error})") from error
     return pixels > 0 if pixels.ndim == 2 else pixels[..., 0] > 0

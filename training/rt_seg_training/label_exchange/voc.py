@@ -48,11 +48,14 @@ def _colors(file: Path, reading: Reading) -> dict[Color, str]:
         if not all(0 <= part <= 255 for part in color):
             raise ExchangeError(f"{place}: {shown(line)}: red, green and blue are 0..255")
         name = class_name(name, place, reading.remarks)
+        names_before = dict(names)
         if names.setdefault(color, name) != name:
             raise ExchangeError(
                 f"{place}: {name!r} has the colour {red},{green},{blue} of {names[color]!r}: which of them a pixel is, "
                 "nobody can tell. Give each its own colour, in the program that wrote the masks"
             )
+        if color not in names_before and name in names_before.values():
+            reading.remarks.add("classes have several colours and are one class", f"{place}: {name!r}")
         if color == BLACK and not is_background(name):
             raise ExchangeError(f"{place}: {name!r} is black, as what nobody labelled; give it another colour there")
     # What nobody labelled is black, even where labelmap.txt gives the background another colour, as CVAT's may.

@@ -4,8 +4,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rt_seg.labels import LabelError, labels_from_dict
+from rt_seg.settings import parse_yaml
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.pairing import pair_by_name, with_depth
+from rt_seg_training.datasets.images import DEPTH_SUFFIXES, IMAGE_SUFFIXES, MASK_SUFFIXES
+from rt_seg_training.datasets.pairing import pair_by_name, unread_files, with_depth
 from rt_seg_training.datasets.source import Source
 from rt_seg_training.datasets.source_files import open_root, read_text
 from rt_seg_training.datasets.splitting import read_splits, split_a_fifth
@@ -24,8 +26,6 @@ def read_custom(path: str | Path, foreground: int | None = None) -> Source:
     Without splits.yaml, a fifth of the blocks of consecutive numbers is held out. `foreground`: value of the label
     images that means class 1, such as 255 of masks of 0 and 255. Raises DatasetError.
     """
-    import yaml
-
     root = open_root(path, ("rgb", "gt"))
     labels_file = root / "labels.yaml"
     if not labels_file.is_file():
@@ -34,9 +34,9 @@ def read_custom(path: str | Path, foreground: int | None = None) -> Source:
             "[{id: 0, name: background, color: [0, 0, 0]}, …]"
         )
     try:
-        labels = labels_from_dict(yaml.safe_load(read_text(labels_file)), str(labels_file))
-    except (LabelError, yaml.YAMLError) as error:
-        raise DatasetError(str(error) if isinstance(error, LabelError) else f"{labels_file}: {error}") from error
+        labels = labels_from_dict(parse_yaml(read_text(labels_file), str(labels_file), LabelError), str(labels_file))
+    except LabelError as error:
+        raise DatasetError(str(error)) from error
     if foreground is not None and (len(labels) != 2 or not 1 < foreground <= 255):
         raise DatasetError(
             f"{labels_file}: --foreground {foreground}: accepted are values 2..255 for a set of two classes; it has "
@@ -45,8 +45,15 @@ def read_custom(path: str | Path, foreground: int | None = None) -> Source:
     paired = pair_by_name(root / "rgb", root / "gt")
     if (root / "depth").is_dir():
         paired = with_depth(paired, root / "depth")
+    notes = []
+    for name, accepted in (("rgb", IMAGE_SUFFIXES), ("gt", MASK_SUFFIXES), ("depth", DEPTH_SUFFIXES)):
+        unread = unread_files(root / name, accepted) if (root / name).is_dir() else []
+        if unread:
+            notes.append(
+                f"{len(unread)} files in {name}/ are not read (such as {unread[0]}): accepted are {', '.join(accepted)}"
+            )
     pairs = {pair.name: pair for pair in paired}
     splits_file = root / "splits.yaml"
-    names, notes = (read_splits(splits_file, pairs), []) if splits_file.is_file() else split_a_fifth(pairs)
+    names, more = (read_splits(splits_file, pairs), []) if splits_file.is_file() else split_a_fifth(pairs)
     splits = {split: tuple(pairs[name] for name in members) for split, members in names.items()}
-    return Source(Path(path).expanduser().resolve(), labels, splits, foreground=foreground, notes=tuple(notes))
+    return Source(Path(path).expanduser().resolve(), labels, splits, foreground=foreground, notes=(*notes, *more))
