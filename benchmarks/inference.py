@@ -252,7 +252,7 @@ def print_tables(options: argparse.Namespace, bundle, whole, runtimes: list[str]
     import numpy as np
     from sized_forms import sized_bundles, sized_network
 
-    from rt_seg.segmenter import resize_image
+    from rt_seg.camera_image import resize_image
     from rt_seg_training.export.accuracy_guard import LOSS_LIMIT
 
     shipped = bundle.engine("openvino")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A ROS graph for measurements: roscore, camera and segmentation node, each a process of its own on this machine alone.
 
-Run by itself this file is the camera: one simulated scene of 640×480, colour and aligned depth, until told to end.
+Run by itself this file is the camera: one simulated scene, colour and aligned depth, until told to end. It is
+rendered at 640×480; other sizes are enlarged from that.
 """
 from __future__ import annotations
 
@@ -77,9 +78,9 @@ class IsolatedGraph:
         self._started.append(process)
         return process
 
-    def start_camera(self, rate: float) -> subprocess.Popen:
-        """Start a camera of `rate` images per second."""
-        return self.start(sys.executable, __file__, "--rate", str(rate))
+    def start_camera(self, rate: float, size: str = "640x480", name: str = "camera") -> subprocess.Popen:
+        """Start a camera of `rate` images per second, of WIDTHxHEIGHT pixels; `name` is its namespace."""
+        return self.start(sys.executable, __file__, "--rate", str(rate), "--size", size, "--name", name)
 
     def start_node(self, bundle: Path, *parameters: str) -> subprocess.Popen:
         """Start the segmentation node on the camera's topics; `parameters` as in `_threads:=2`."""
@@ -103,31 +104,43 @@ class IsolatedGraph:
         return self._log.read().decode("utf-8", "replace")[-4000:]
 
 
-def camera(rate: float) -> None:
+def camera(rate: float, width: int, height: int, name: str) -> None:
     """Publish a simulated scene until told to end."""
+    import cv2
     import rospy
     from sensor_msgs.msg import CameraInfo, Image
     from std_msgs.msg import Header
 
+    from rt_seg.cameras.frame import Intrinsics
     from rt_seg.ros.conversions import camera_info_message, image_message
     from rt_seg.simulation.recording import simulate_scene
 
     frame = simulate_scene(3)
-    rospy.init_node("camera")
-    color = rospy.Publisher("/camera/color/image_raw", Image, queue_size=1)
-    depth = rospy.Publisher("/camera/aligned_depth_to_color/image_raw", Image, queue_size=1)
-    info = rospy.Publisher("/camera/color/camera_info", CameraInfo, queue_size=1)
+    rendered = frame.intrinsics
+    right, down = width / rendered.width, height / rendered.height
+    intrinsics = Intrinsics(
+        width, height, right * rendered.fx, down * rendered.fy, right * rendered.cx, down * rendered.cy
+    )
+    pixels = cv2.resize(frame.color, (width, height), interpolation=cv2.INTER_LINEAR)
+    readings = cv2.resize(frame.depth, (width, height), interpolation=cv2.INTER_NEAREST)
+    rospy.init_node(name)
+    color = rospy.Publisher(f"/{name}/color/image_raw", Image, queue_size=1)
+    depth = rospy.Publisher(f"/{name}/aligned_depth_to_color/image_raw", Image, queue_size=1)
+    info = rospy.Publisher(f"/{name}/color/camera_info", CameraInfo, queue_size=1)
     began, number = time.monotonic(), 0
     while not rospy.is_shutdown():
         time.sleep(max(began + number / rate - time.monotonic(), 0.0))
         number += 1
-        header = Header(stamp=rospy.Time.now(), frame_id="camera_color_optical_frame")
-        info.publish(camera_info_message(frame.intrinsics, header))
-        depth.publish(image_message(frame.depth, header))
-        color.publish(image_message(frame.color, header))
+        header = Header(stamp=rospy.Time.now(), frame_id=f"{name}_color_optical_frame")
+        info.publish(camera_info_message(intrinsics, header))
+        depth.publish(image_message(readings, header))
+        color.publish(image_message(pixels, header))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=30.0, help="images per second (default: %(default)s)")
-    camera(parser.parse_args().rate)
+    parser.add_argument("--size", default="640x480", help="pixels, WIDTHxHEIGHT (default: %(default)s)")
+    parser.add_argument("--name", default="camera", help="namespace (default: %(default)s)")
+    given = parser.parse_args()
+    camera(given.rate, *(int(side) for side in given.size.split("x")), given.name)

@@ -2,8 +2,9 @@
 """Age of the node's masks at a subscriber in another process, at a camera's rate, and what the node takes for it.
 
 Camera, node and subscriber are processes of their own under a roscore of their own, on this machine alone. The camera
-sends one simulated scene of 640×480, colour and aligned depth. The sets of subscribed topics follow each other with
-one node; the last row gives the camera a rate that no node can hold.
+sends one simulated scene, colour and aligned depth. The sets of subscribed topics follow each other with one node; the
+last row gives the camera a rate that no node can hold. With several sizes, cameras of these take turns with one node,
+and the ratio of their ages is printed.
 """
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from isolated_graph import PATIENCE, IsolatedGraph, processor_seconds, resident_
 EXAMPLE = """example:
   source .workspace/devel/setup.bash
   benchmarks/node_latency.py --seconds 60
+  benchmarks/node_latency.py --sizes 640x480 1280x720
 
 Each row: masks per second; the age of the masks at the subscriber, from the image's stamp; the images sent that got no
 mask; the node's share of one core and its resident memory."""
@@ -29,6 +31,7 @@ mask; the node's share of one core and its resident memory."""
 SETS = (("mask",), ("mask", "overlay"), ("mask", "overlay", "points"), ("mask", "overlay", "points", "objects"))
 FLOOD = 150.0
 """Images a second, more than the node can hold."""
+SIZE_TURNS = 2
 
 
 class Watch:
@@ -74,8 +77,8 @@ def wait_for_mask(watch: Watch, node: subprocess.Popen, patience: float = 60.0) 
         time.sleep(0.005)
 
 
-def print_row(name: str, rate: float, topics: tuple[str, ...], node: subprocess.Popen, seconds: float) -> None:
-    """Measure one set of topics and print what came."""
+def print_row(name: str, rate: float, topics: tuple[str, ...], node: subprocess.Popen, seconds: float) -> list[float]:
+    """Measure one set of topics and print what came; returns the ages of the masks in seconds."""
     import numpy as np
 
     watch = Watch(topics)
@@ -95,6 +98,22 @@ def print_row(name: str, rate: float, topics: tuple[str, ...], node: subprocess.
         f"{dropped:5} of {images:<6} {used / elapsed:6.0%} {resident_megabytes(node.pid):6.0f} MB",
         flush=True,
     )
+    return ages
+
+
+def compare_sizes(graph: IsolatedGraph, sizes: list[str], node: subprocess.Popen, rate: float, seconds: float) -> None:
+    """Cameras of these sizes in turns; prints a row for each and how the ages compare with those of the first size."""
+    import numpy as np
+
+    ages: dict[str, list[float]] = {size: [] for size in sizes}
+    for _ in range(SIZE_TURNS):
+        for size in sizes:
+            source = graph.start_camera(rate, size)
+            ages[size] += print_row(f"{', '.join(SETS[1])} {size}", rate, SETS[1], node, seconds)
+            graph.end(source)
+    first = np.median(ages[sizes[0]])
+    for size in sizes[1:]:
+        print(f"age p50 at {size}: {np.median(ages[size]) / first:.2f} times that at {sizes[0]}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,6 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each row (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=30.0, help="images per second (default: %(default)s)")
+    parser.add_argument("--sizes", nargs="+", metavar="WIDTHxHEIGHT", help="compare cameras of these sizes")
     parser.add_argument("--threads", type=int, default=0, help="of the engine (default: the node's own choice)")
     options = parser.parse_args(arguments)
     with IsolatedGraph() as graph:
@@ -123,8 +143,13 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{cpu()}\n{options.bundle.name}; start of the node to its first mask: "
                   f"{time.monotonic() - began:.2f} s\n")  # fmt: skip
             watch.close()
+            if options.sizes:
+                graph.end(source)
             print(f"{'topics':34} {'camera':>7} {'masks/s':>8} {'age p50':>10} {'p95':>10} {'p99':>10} "
                   f"{'dropped':>15} {'core':>6} {'memory':>9}")  # fmt: skip
+            if options.sizes:
+                compare_sizes(graph, options.sizes, node, options.rate, options.seconds)
+                return 0
             for topics in SETS:
                 print_row(", ".join(topics), options.rate, topics, node, options.seconds)
             graph.end(source)

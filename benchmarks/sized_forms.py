@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rt_seg.bundle import MANIFEST, Bundle, engine_files, load_bundle, write_bundle
+from rt_seg.camera_image import resize_image
 from rt_seg.labels import write_labels
-from rt_seg.segmenter import resize_image
 
 if TYPE_CHECKING:
     import keras

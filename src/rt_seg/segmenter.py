@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 
 from rt_seg.bundle import Bundle, InputSpec
+from rt_seg.camera_image import CameraImage, as_camera_image
 from rt_seg.engines import Engine, create_engine
 from rt_seg.engines.class_id_head import class_ids, confidences, probabilities
 
@@ -20,14 +21,6 @@ class Segmentation:
     mask: np.ndarray
     confidence: Optional[np.ndarray] = None
     probabilities: Optional[np.ndarray] = None
-
-
-def resize_image(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
-    """An image (h, w, 3) at the network's size; the very one where that is its size."""
-    if rgb.shape[:2] == (height, width):
-        return rgb
-    shrinks = rgb.shape[0] > height or rgb.shape[1] > width
-    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def network_depth(depth: np.ndarray, height: int, width: int, limits: Tuple[float, float]) -> np.ndarray:
@@ -71,12 +64,12 @@ class Segmenter:
 
     def segment(
         self,
-        rgb: np.ndarray,
+        image: Union[np.ndarray, CameraImage],
         confidence: bool = False,
         depth: Optional[np.ndarray] = None,
         classes: Optional[Sequence[int]] = None,
     ) -> Segmentation:
-        """Segment an RGB image, uint8 (H, W, 3).
+        """Segment an image: RGB, uint8 (H, W, 3), or one as a camera sends it.
 
         Args:
             confidence: whether it is wanted, too: it costs an exponential per class and pixel.
@@ -86,13 +79,12 @@ class Segmenter:
 
         Raises ValueError for another shape or type.
         """
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
-            raise ValueError(f"image of shape {rgb.shape} and type {rgb.dtype}; accepted: (height, width, 3) uint8 RGB")
-        height, width = rgb.shape[:2]
+        camera_image = as_camera_image(image)
+        height, width = camera_image.size
         spec = self.spec
         if depth is not None:
             depth = self._network_depth(depth, height, width)
-        logits = self._engine.logits(resize_image(rgb, spec.height, spec.width), depth)
+        logits = self._engine.logits(camera_image.at_size(spec.height, spec.width), depth)
         mask = class_ids(logits, height, width)
         return Segmentation(
             mask,

@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from rt_seg.bundle import Bundle
+from rt_seg.camera_image import CameraImage
 from rt_seg.rate_control import RateControl, first_choice
 from rt_seg.segmenter import Segmentation, Segmenter
 
@@ -146,13 +147,13 @@ class SizedSegmenter:
 
     def segment(
         self,
-        rgb: np.ndarray,
+        image: Union[np.ndarray, CameraImage],
         confidence: bool = False,
         depth: Optional[np.ndarray] = None,
         classes: Optional[Sequence[int]] = None,
     ) -> Segmentation:
         """Segment an image at the input size in use; see `Segmenter.segment`."""
-        return self._segmenter.segment(rgb, confidence, depth, classes)
+        return self._segmenter.segment(image, confidence, depth, classes)
 
     def after_frame(self, busy: float, period: Optional[float], now: float) -> Optional[str]:
         """Take in what the last frame took; returns the new size and the reason in words when it has changed.

@@ -15,6 +15,7 @@ import rosgraph
 import rospy
 import rostest
 import yaml
+from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -33,9 +34,9 @@ CAMERA = Intrinsics(64, 48, 60.0, 60.0, 32.0, 24.0)
 
 
 class CamerasTest(unittest.TestCase):
-    def launch(self, folder, cameras):
+    def launch(self, folder, cameras, processes="each"):
         path = Path(folder) / "cameras.yaml"
-        path.write_text(yaml.safe_dump({"cameras": cameras}))
+        path.write_text(yaml.safe_dump({"cameras": cameras, "processes": processes}))
         command = ["roslaunch", "rt_seg", "live.launch", "camera:=several", f"cameras:={path}", "viewer:=none"]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
@@ -83,6 +84,63 @@ class CamerasTest(unittest.TestCase):
             publishers, _, services = rosgraph.Master(rospy.get_name()).getSystemState()
             nodes = {node for _, names in [*publishers, *services] for node in names}
             self.assertFalse([node for node in nodes if "segmentation" in node], "nodes were left behind")
+
+    def test_cameras_in_one_process_share_a_network_and_one_that_dies_does_not_slow_the_other(self):
+        with tempfile.TemporaryDirectory() as folder:
+            names = ("left", "right")
+            bundle = str(write_color_bundle(Path(folder) / "color"))
+            launch = self.launch(
+                folder, [{"name": name, "source": "none", "bundle": bundle} for name in names], "one"
+            )
+            color = {name: rospy.Publisher(f"/{name}/color/image_raw", Image, queue_size=1) for name in names}
+            masks = {name: [] for name in names}
+            statuses = {}
+            subscribers = [
+                rospy.Subscriber(f"/{name}/segmentation/mask", Image, masks[name].append, queue_size=100)
+                for name in names
+            ]
+            subscribers.append(rospy.Subscriber(
+                "/diagnostics", DiagnosticArray,
+                lambda message: statuses.update({status.name: status for status in message.status}),
+            ))  # fmt: skip
+
+            def publish(channels, seconds, rate=10.0):
+                sent, ends = 0, time.monotonic() + seconds
+                while time.monotonic() < ends:
+                    for name, channel in channels.items():
+                        image = np.zeros((48, 64, 3), np.uint8)
+                        image[..., channel] = 200
+                        color[name].publish(image_message(image, Header(stamp=rospy.Time.now(), frame_id=name)))
+                    sent += 1
+                    time.sleep(1.0 / rate)
+                return sent
+
+            try:
+                deadline = time.monotonic() + 90.0
+                while not all(masks.values()) and time.monotonic() < deadline:
+                    publish({"left": 0, "right": 1}, 0.5)
+                self.assertTrue(all(masks.values()), f"no masks of {[n for n in names if not masks[n]]}")
+                for channel, name in enumerate(names):
+                    self.assertEqual(masks[name][-1].header.frame_id, name)
+                    self.assertEqual(set(np.unique(mask_from_message(masks[name][-1]))), {channel})
+                nodes = {node for _, users in rosgraph.Master(rospy.get_name()).getSystemState()[0] for node in users}
+                self.assertEqual({node for node in nodes if "seg" in node}, {"/segment_cameras"})
+                rospy.wait_for_service("/left/segmentation/set_parameters", 10.0)
+                # One camera falls silent: the other has a mask for each of its images, all but a few.
+                before = len(masks["right"])
+                sent = publish({"right": 1}, 5.0)
+                time.sleep(1.0)
+                self.assertGreaterEqual(len(masks["right"]) - before, 0.9 * sent)
+                self.assertTrue(wait_for(lambda: "no colour" in getattr(
+                    statuses.get("left/segmentation: stream"), "message", ""), 10.0), list(statuses))  # fmt: skip
+                self.assertIn("masks per second", statuses["right/segmentation: stream"].message)
+            finally:
+                for subscriber in subscribers:
+                    subscriber.unregister()
+                os.killpg(launch.pid, signal.SIGINT)
+                output = launch.communicate(timeout=30)[0].decode("utf-8", "replace")
+            self.assertIn("2 cameras share 1 networks", output)
+            self.assertNotIn("Traceback", output)
 
     def test_two_realsense_without_serial_numbers_are_refused_with_what_to_do(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Optional, Tuple
 import cv2
 import numpy as np
 
+from rt_seg.camera_image import CameraDepth, CameraImage, without_invalid
 from rt_seg.recordings.encoded_images import fault_of
 from rt_seg.recordings.rvl import RvlError, decode_rvl
 
@@ -104,33 +105,46 @@ def is_compressed(message: Any) -> bool:
     return not hasattr(message, "encoding")
 
 
-def color_to_rgb(message: Any) -> np.ndarray:
-    """A colour Image or CompressedImage as (H, W, 3) uint8 RGB, C-contiguous, possibly read-only.
+def color_image(message: Any) -> CameraImage:
+    """A colour Image or CompressedImage, whose pixels are a view of the message where that is not compressed.
 
     Takes rgb8, bgr8, rgba8, bgra8, mono8, yuv422 (UYVY) and yuv422_yuy2 (YUYV) with any row padding; compressed, JPEG
     and PNG. Raises ConversionError.
     """
     if is_compressed(message):
-        return compressed_to_rgb(message)
-    pixels = np.ascontiguousarray(_pixels(message, _COLOR))
-    if message.encoding == "rgb8":
-        return pixels
+        return _compressed_image(message)
+    pixels = _pixels(message, _COLOR)
     if message.encoding.startswith("yuv422") and message.width % 2:
         raise ConversionError(f"a {message.encoding} image of {message.width} columns; accepted is an even number")
-    return cv2.cvtColor(pixels, _TO_RGB[message.encoding])
+    return CameraImage(pixels, _TO_RGB.get(message.encoding))
 
 
-def depth_to_metres(message: Any) -> np.ndarray:
-    """A depth Image or CompressedImage as (H, W) float32 metres, NaN where there is no reading.
+def color_to_rgb(message: Any) -> np.ndarray:
+    """A colour Image or CompressedImage as (H, W, 3) uint8 RGB, C-contiguous, possibly read-only; see `color_image`.
+
+    Raises ConversionError.
+    """
+    return color_image(message).rgb
+
+
+def depth_image(message: Any) -> CameraDepth:
+    """A depth Image or CompressedImage, whose readings are a view of the message where they need no decoding.
 
     Takes 16UC1 and mono16 (millimetres, 0 = no reading) and 32FC1 (metres; 0, NaN or inf = none), REP 118, in either
     byte order; compressed, see `compressed_depth_to_metres`. Raises ConversionError.
     """
     if is_compressed(message):
-        return compressed_depth_to_metres(message)
-    pixels = _pixels(message, _DEPTH)
-    metres = pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels * np.float32(0.001)
-    return invalid_to_nan(metres)
+        return CameraDepth(compressed_depth_to_metres(message))
+    readings = _pixels(message, _DEPTH)
+    return CameraDepth(readings.astype(readings.dtype.newbyteorder("="), copy=False))
+
+
+def depth_to_metres(message: Any) -> np.ndarray:
+    """A depth Image or CompressedImage as (H, W) float32 metres, NaN where there is no reading; see `depth_image`.
+
+    Raises ConversionError.
+    """
+    return depth_image(message).metres
 
 
 def mask_from_message(message: Any) -> np.ndarray:
@@ -153,12 +167,6 @@ def check_depth_size(depth_width: int, depth_height: int, width: int, height: in
         )
 
 
-def invalid_to_nan(metres: np.ndarray) -> np.ndarray:
-    """Set what is no distance (0, below 0, inf) of a float array to NaN, in place; returns the array."""
-    metres[~np.isfinite(metres) | (metres <= 0)] = np.nan
-    return metres
-
-
 def _decode(data: bytes) -> np.ndarray:
     fault = fault_of(data)
     if fault is not None:
@@ -173,15 +181,14 @@ def _decode(data: bytes) -> np.ndarray:
     return image
 
 
-def compressed_to_rgb(message: Any) -> np.ndarray:
-    """A CompressedImage that holds a JPEG or PNG as (H, W, 3) uint8 RGB. Raises ConversionError."""
+def _compressed_image(message: Any) -> CameraImage:
     if "compressedDepth" in message.format:
         raise ConversionError(f"format {message.format!r} is a depth image; accepted are JPEG and PNG of colour")
     image = _decode(bytes(message.data))
     if image.dtype != np.uint8:
         raise ConversionError(f"an image of {image.dtype} is not a colour image; accepted is uint8")
     codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
-    return cv2.cvtColor(image, codes[1 if image.ndim == 2 else image.shape[2]])
+    return CameraImage(image, codes[1 if image.ndim == 2 else image.shape[2]])
 
 
 def compressed_depth_to_metres(message: Any) -> np.ndarray:
@@ -204,12 +211,12 @@ def compressed_depth_to_metres(message: Any) -> np.ndarray:
     if pixels.dtype != np.uint16 or pixels.ndim != 2:
         raise ConversionError(f"a PNG of {pixels.dtype} and shape {pixels.shape} is not 16-bit depth")
     if kind != "32FC1":
-        return invalid_to_nan(pixels * np.float32(0.001))
+        return without_invalid(pixels * np.float32(0.001))
     _, scale, offset = _CONFIG_HEADER.unpack(data[: _CONFIG_HEADER.size])
     with np.errstate(all="ignore"):
         metres = np.float32(scale) / (pixels.astype(np.float32) - np.float32(offset))
     metres[pixels == 0] = np.nan
-    return invalid_to_nan(metres)
+    return without_invalid(metres)
 
 
 def _coding(rest: str) -> Optional[str]:

@@ -1,6 +1,9 @@
 """Arrays to image messages, and camera infos to cameras and back. Images are decoded by rt_seg.recordings."""
 from __future__ import annotations
 
+import sys
+from typing import Optional
+
 import cv2
 import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -8,7 +11,7 @@ from std_msgs.msg import Header
 
 from rt_seg.cameras.frame import LENS_MODELS, Intrinsics
 from rt_seg.recordings.image_messages import ConversionError
-from rt_seg.ros.image_packing import pack_image
+from rt_seg.ros.array_messages import ArrayImage, bytes_of
 
 FARTHEST_PIXEL = 1e6
 """Pixels. No camera has a focal length or a principal point beyond; such numbers are memory read as a calibration."""
@@ -22,21 +25,23 @@ _ENCODING_OF = {("uint8", 2): "mono8", ("uint8", 3): "rgb8", ("uint16", 2): "16U
 
 
 def image_message(pixels: np.ndarray, header: Header) -> Image:
-    """Image message with packed rows and the given header.
+    """Image message with packed rows and the given header; its data is that of the array, unless that has gaps.
 
     (H, W) uint8 becomes mono8, (H, W, 3) uint8 rgb8, (H, W) uint16 16UC1, (H, W) int16 16SC1, (H, W) float32 32FC1
     and (H, W, n) float32 32FCn; raises ConversionError for anything else.
     """
     if pixels.dtype == np.float32 and pixels.ndim == 3:
-        height, width, channels = pixels.shape  # cv_bridge knows no more than four channels
-        return Image(header, height, width, f"32FC{channels}", 0, 4 * channels * width, pixels.tobytes())
-    encoding = _ENCODING_OF.get((pixels.dtype.name, pixels.ndim))
-    if encoding is None or (pixels.ndim == 3 and pixels.shape[2] != 3):
+        encoding: Optional[str] = f"32FC{pixels.shape[2]}"
+    else:
+        encoding = _ENCODING_OF.get((pixels.dtype.name, pixels.ndim))
+    if encoding is None or (encoding == "rgb8" and pixels.shape[2] != 3):
         raise ConversionError(
             f"an array of shape {pixels.shape} and type {pixels.dtype} has no image encoding; accepted are (H, W) of "
             "uint8, uint16, int16 or float32, (H, W, 3) of uint8, and (H, W, n) of float32"
         )
-    return pack_image(pixels, encoding, header)
+    height, width = pixels.shape[:2]
+    step = pixels.nbytes // height if height else 0
+    return ArrayImage(header, height, width, encoding, int(sys.byteorder == "big"), step, bytes_of(pixels))
 
 
 def intrinsics_from_message(message: CameraInfo) -> Intrinsics:

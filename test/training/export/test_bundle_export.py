@@ -7,9 +7,10 @@ import openvino
 import pytest
 
 from rt_seg.bundle import TrainingData, load_bundle
+from rt_seg.camera_image import resize_image
 from rt_seg.confusion import confusion_matrix, mean_iou
 from rt_seg.labels import labels_from_dict
-from rt_seg.segmenter import load_segmenter, resize_image
+from rt_seg.segmenter import load_segmenter
 from rt_seg_training.commands import export as export_command
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.datasets.labelled_frame import LabelledFrame

@@ -4,8 +4,9 @@ from __future__ import annotations
 import numpy as np
 
 from rt_seg.bundle import InputSpec
+from rt_seg.camera_image import resize_image
 from rt_seg.engines.network_inputs import NetworkInputs
-from rt_seg.segmenter import network_depth, resize_image
+from rt_seg.segmenter import network_depth
 
 
 def feed(spec: InputSpec, image: np.ndarray, depth: np.ndarray | None) -> list[np.ndarray]:

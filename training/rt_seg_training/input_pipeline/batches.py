@@ -23,7 +23,7 @@ def normalize(image: tf.Tensor, normalization: Normalization = IMAGENET_STATISTI
 def resize_antialiased(image: tf.Tensor, size) -> tf.Tensor:
     """(H, W, 3) to float32 (*size, 3): bilinear, with a wider kernel when shrinking so that nothing aliases.
 
-    Crops of any scale are learnt from with it. The live node shrinks by areas (rt_seg.segmenter.resize_image), whose
+    Crops of any scale are learnt from with it. The live node shrinks by areas (rt_seg.camera_image.resize_image), whose
     values differ by some levels where an image is shrunk; `evaluate` scores with that, the validation with this.
     """
     return tf.image.resize(image, size, method="bilinear", antialias=True)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
@@ -29,6 +29,9 @@ SOURCES = ("realsense", "realsense_sdk", "webcam", "video", "recording", "simula
 KEYS = ("name", "source", "serial", "bundle", "extrinsic", "arguments")
 CONNECTED = "connected"
 """In place of the list: whatever is plugged in."""
+EACH, ONE = "each", "one"
+SHARED_NODE = "/segment_cameras"
+"""The node of all cameras, with `processes: one`."""
 OWN_ARGUMENTS = ("camera", "camera_name", "serial_no", "consumer", "result")
 """Of camera.launch, what other keys give."""
 
@@ -61,8 +64,13 @@ class CameraEntry:
 
 
 @dataclass(frozen=True)
-class _CamerasFile:
+class CamerasFile:
+    """The file of the cameras."""
+
     cameras: Tuple[CameraEntry, ...] = setting(help_text="list of cameras, or connected; see config/cameras.yaml")
+    processes: str = setting(
+        EACH, "each: a segmentation node for each camera; one: one for all, with one engine", accepted=(EACH, ONE)
+    )
 
 
 @dataclass(frozen=True)
@@ -112,17 +120,25 @@ def connected_cameras() -> List[CameraEntry]:
 
 
 def read_cameras(path: Path) -> Sequence[CameraEntry]:
-    """The cameras of a YAML file. Raises SettingsError naming file, camera, key and what is accepted."""
+    """The cameras of a YAML file; see `read_cameras_file`."""
+    return read_cameras_file(path).cameras
+
+
+def read_cameras_file(path: Path) -> CamerasFile:
+    """A YAML file of cameras. Raises SettingsError naming file, camera, key and what is accepted."""
     data = read_yaml(path)
-    if data == {"cameras": CONNECTED}:
+    if isinstance(data, dict) and data.get("cameras") == CONNECTED:
+        # The other keys are read beside a list that cannot be empty.
+        others = read_settings(CamerasFile, {**data, "cameras": []}, str(path))
         connected = connected_cameras()
         if not connected:
             raise SettingsError(
                 f"{path}: cameras is {CONNECTED}, and no camera is plugged in here; `rosrun rt_seg doctor` looks for "
                 "the reason. Cameras of other kinds are listed in the file, as it shows"
             )
-        return connected
-    cameras = read_settings(_CamerasFile, data, str(path)).cameras
+        return replace(others, cameras=tuple(connected))
+    found = read_settings(CamerasFile, data, str(path))
+    cameras = found.cameras
     if not cameras:
         raise SettingsError(f"{path}: cameras: expected a list of cameras, or {CONNECTED}; see config/cameras.yaml")
     for index, camera in enumerate(cameras):
@@ -137,21 +153,28 @@ def read_cameras(path: Path) -> Sequence[CameraEntry]:
             f"{path}: {len(drivers)} RealSense need serial numbers that differ, and have {drivers}; "
             "`rosrun rt_seg list_cameras` and rs-enumerate-devices show them"
         )
-    return cameras
+    return found
 
 
-def launch_files(cameras: Sequence[CameraEntry], settings: StartSettings, package: Path) -> List[Tuple[str, List[str]]]:
+def launch_files(
+    cameras: Sequence[CameraEntry], settings: StartSettings, package: Path, processes: str = EACH
+) -> List[Tuple[str, List[str]]]:
     """Launch file and arguments of everything to start."""
-    files = []
+    files: List[Tuple[str, List[str]]] = []
+    if processes == ONE:
+        shared = [f"config:={settings.config}", f"mode:={settings.mode}"]
+        files.append((str(package / "launch" / "segment_cameras.launch"), shared))
     for camera in cameras:
         segmentation = [f"camera_name:={camera.name}", f"namespace:=/{camera.name}", f"config:={settings.config}",
                         f"bundle:={caller_bundle(camera.bundle)}", f"mode:={settings.mode}"]  # fmt: skip
-        files.append((str(package / "launch" / "segmentation.launch"), segmentation))
+        if processes == EACH:
+            files.append((str(package / "launch" / "segmentation.launch"), segmentation))
         driver = [f"camera:={camera.source}", f"camera_name:={camera.name}"]
         driver += [f"serial_no:={camera.serial}"] if camera.serial else []
         if camera.source == "recording":
             node = f"/{camera.name}/segmentation"
-            driver += [f"mode:={settings.mode}", f"consumer:={node}", f"result:={node}/mask"]
+            consumer = node if processes == EACH else SHARED_NODE
+            driver += [f"mode:={settings.mode}", f"consumer:={consumer}", f"result:={node}/mask"]
         driver += [f"{name}:={value}" for name, value in camera.arguments.items()]
         files.append((str(package / "launch" / "camera.launch"), driver))
     return files
@@ -171,7 +194,8 @@ def main() -> int:
     rospy.init_node("start_cameras", disable_signals=True)
     try:
         settings = read_settings(StartSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
-        cameras = read_cameras(caller_path(settings.cameras))
+        found = read_cameras_file(caller_path(settings.cameras))
+        cameras = found.cameras
     except SettingsError as error:
         rospy.logfatal(str(error))
         end_launch(failed=True)
@@ -179,7 +203,9 @@ def main() -> int:
     static = rospy.Publisher("/tf_static", TFMessage, queue_size=1, latch=True)
     static.publish(transforms(cameras))
     package = Path(rospkg.RosPack().get_path("rt_seg"))
-    files = launch_files(cameras, settings, package)
+    files = launch_files(cameras, settings, package, found.processes)
+    if found.processes == ONE:
+        rospy.set_param(f"{SHARED_NODE}/cameras", {camera.name: caller_bundle(camera.bundle) for camera in cameras})
     # Signals are roslaunch's here: it ends the nodes that it started.
     parent = roslaunch.parent.ROSLaunchParent(rospy.get_param("/run_id"), files, is_core=False)
     try:

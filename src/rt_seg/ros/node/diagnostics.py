@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from rt_seg.ros.node.complaints import CAMERA_INFO, DEPTH_IMAGE, IMAGE
 from rt_seg.ros.node.model import Model
+from rt_seg.ros.node.names import NamedUpdater
 
 WARN_SILENCE, STALE_SILENCE = 2.0, 10.0
 """Seconds without a colour image."""
@@ -102,15 +103,21 @@ class Diagnostics:
     """
 
     def __init__(
-        self, model: Callable[[], Model], topic: str, read_state: Callable[[], StreamState], period: float
+        self,
+        model: Callable[[], Model],
+        topic: str,
+        read_state: Callable[[], StreamState],
+        period: float,
+        node: str,
     ) -> None:
+        """`topic` of the images; `node` is the name that the messages bear."""
         self._model_of = model
         self._topic = topic
         self._read_state = read_state
         self._period = period
         self._previous: Optional[Dict[str, int]] = None
         self._previous_time = time.monotonic()
-        self._updater = diagnostic_updater.Updater()
+        self._updater = NamedUpdater(node)
         self._updater.setHardwareID("none")
         self._updater.add("stream", self._stream)
         self._updater.add("model", self._model)

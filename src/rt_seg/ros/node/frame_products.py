@@ -11,6 +11,7 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from rt_seg.bundle import Bundle
+from rt_seg.camera_image import CameraDepth, CameraImage
 from rt_seg.cameras.frame import Intrinsics
 from rt_seg.products.class_filter import ClassFilter
 from rt_seg.products.kept_geometry import ClassSelection, keep_points
@@ -22,18 +23,61 @@ from rt_seg.ros.node.adjustable_settings import AdjustableSettings
 from rt_seg.ros.node.target_frame import TargetFrame
 
 
-@dataclass(frozen=True)
 class Inputs:
-    """One image with what belongs to it: rgb (H, W, 3) uint8; camera_info of H × W pixels, intrinsics where that is a
-    calibration, and depth (H, W) float32 metres with NaN where unknown, each None when there is none.
-    `depth_in_millimetres`: whether depth came as whole millimetres (16UC1) or as metres (32FC1)."""
+    """One image with what belongs to it. RGB and metres at full size are made when they are first asked for."""
 
-    header: Header
-    rgb: np.ndarray
-    camera_info: Optional[CameraInfo]
-    intrinsics: Optional[Intrinsics]
-    depth: Optional[np.ndarray]
-    depth_in_millimetres: bool = True
+    def __init__(
+        self,
+        header: Header,
+        image: CameraImage,
+        camera_info: Optional[CameraInfo] = None,
+        intrinsics: Optional[Intrinsics] = None,
+        depth_image: Optional[CameraDepth] = None,
+        depth_in_millimetres: bool = True,
+        depth_limits: Tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        """
+        Args:
+            image: of H × W pixels, as are the others; each is None when there is none.
+            intrinsics: of `camera_info`, where that is a calibration.
+            depth_in_millimetres: whether depth came as whole millimetres (16UC1) or as metres (32FC1).
+            depth_limits: nearest and farthest depth that counts, metres; 0 is no limit.
+        """
+        self.header = header
+        self.image = image
+        self.camera_info = camera_info
+        self.intrinsics = intrinsics
+        self.depth_image = depth_image
+        self.depth_in_millimetres = depth_in_millimetres
+        self._depth_limits = depth_limits
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        return self.image.rgb
+
+    @cached_property
+    def depth(self) -> Optional[np.ndarray]:
+        """(H, W) float32 metres with NaN where unknown or beyond the limits."""
+        return None if self.depth_image is None else _limited(self.depth_image.metres, *self._depth_limits)
+
+    def limited(self, nearest: float, farthest: float) -> Inputs:
+        """The same with depth from `nearest` to `farthest` metres alone."""
+        return Inputs(
+            self.header, self.image, self.camera_info, self.intrinsics, self.depth_image, self.depth_in_millimetres,
+            (nearest, farthest),
+        )  # fmt: skip
+
+
+def _limited(depth: np.ndarray, nearest: float, farthest: float) -> np.ndarray:
+    """Depth with NaN outside of nearest..farthest metres; `farthest` 0 is no limit."""
+    if nearest <= 0.0 and farthest <= 0.0:
+        return depth
+    with np.errstate(invalid="ignore"):
+        outside = depth < nearest
+        if farthest > 0.0:
+            outside |= depth > farthest
+    return np.where(outside, np.float32("nan"), depth)
 
 
 @dataclass(frozen=True)

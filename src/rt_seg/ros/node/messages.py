@@ -15,6 +15,7 @@ from rt_seg.labels import LabelSet
 from rt_seg.products.label_layout import spread
 from rt_seg.products.objects import SegmentedObject
 from rt_seg.products.statistics import ClassStatistic
+from rt_seg.ros.array_messages import ArrayCloud, bytes_of
 from rt_seg.ros.node.frame_products import FoundObjects
 
 MARKER_ALPHA = 0.45
@@ -38,7 +39,7 @@ def point_cloud_message(points: np.ndarray, header: Header) -> PointCloud2:
     fields of the type."""
     height, width = points.shape if points.ndim == 2 else (1, len(points))
     places = points.dtype.fields
-    return PointCloud2(
+    return ArrayCloud(
         header=header,
         height=height,
         width=width,
@@ -47,7 +48,7 @@ def point_cloud_message(points: np.ndarray, header: Header) -> PointCloud2:
         point_step=points.dtype.itemsize,
         row_step=points.dtype.itemsize * width,
         is_dense=points.ndim == 1,
-        data=points.tobytes(),
+        data=bytes_of(points),
     )
 
 

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 
 from rt_seg.bundle import Bundle, BundleError, load_bundle
+from rt_seg.camera_image import CameraImage
 from rt_seg.ros.caller_folder import caller_bundle
 from rt_seg.segmenter import Segmenter, load_segmenter
+from rt_seg.shared_engines import EnginePool
 from rt_seg.sized_segmenter import FULL, SizedSegmenter
 
 
@@ -36,21 +38,27 @@ class Model:
 
 
 def load_model(
-    text: str, settings: EngineSettings, first_image: Optional[np.ndarray] = None, confidence: bool = False
+    text: str,
+    settings: EngineSettings,
+    first_image: Union[np.ndarray, CameraImage, None] = None,
+    confidence: bool = False,
+    pool: Optional[EnginePool] = None,
 ) -> Model:
     """Load a bundle and segment a first image with it, which takes an engine longer than those after it.
 
     Args:
         text: a folder, or the name of a bundle, see `find_bundle`.
-        first_image: uint8 (H, W, 3) RGB; without one, a black image of the network's size.
+        first_image: uint8 (H, W, 3) RGB, or a camera's; without one, a black image of the network's size.
         confidence: whether the confidence is wanted, too.
+        pool: of the engines, where several models share them.
 
     Raises BundleError when the bundle cannot be used or its network does not run.
     """
     bundle = load_bundle(caller_bundle(text))
 
     def make(sized: Bundle) -> Segmenter:
-        return load_segmenter(sized, settings.runtime, settings.threads, settings.precision)
+        how = (settings.runtime, settings.threads, settings.precision)
+        return load_segmenter(sized, *how) if pool is None else Segmenter(sized.input, pool.engine(sized, *how))
 
     try:
         segmenter = SizedSegmenter(bundle, make, settings.input_size, confidence)

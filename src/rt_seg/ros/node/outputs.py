@@ -156,20 +156,21 @@ class Outputs:
         mode: str,
         on_subscriber: Callable[[], None],
         target_frame: str = "",
+        prefix: str = "~",
     ) -> None:
         """`on_subscriber` is called when somebody has subscribed to a result, in a thread of rospy; `target_frame` is
-        that of objects, empty for the camera's."""
+        that of objects, empty for the camera's; `prefix` comes before the names of topics."""
         self._changing = threading.Lock()
         self._memory = Memory(target_frame)
         self._smoother = TemporalSmoother()
         self._last_stamp: Optional[float] = None
         self._publishers = {
-            name: create_publisher(f"~{name}", kind, mode, 1, on_subscriber)
+            name: create_publisher(f"{prefix}{name}", kind, mode, 1, on_subscriber)
             for name, kind in [*((name, topic.kind) for name, topic in _TOPICS.items()), (_TIMING, FrameTiming)]
         }
         self._frames = create_publisher("/tf", TFMessage, mode, 10, on_subscriber)
-        self._labels = rospy.Publisher("~labels", LabelInfo, queue_size=1, latch=True)
-        self._legend = rospy.Publisher("~legend", Image, queue_size=1, latch=True)
+        self._labels = rospy.Publisher(f"{prefix}labels", LabelInfo, queue_size=1, latch=True)
+        self._legend = rospy.Publisher(f"{prefix}legend", Image, queue_size=1, latch=True)
         self._plan = self._make_plan(bundle, settings)
         self._announce()
 
@@ -263,7 +264,7 @@ class Outputs:
         """Send the results of one image, all with its header; `with_objects` finds them for the caller, too."""
         plan = self._plan
         settings = plan.settings
-        inputs = replace(inputs, depth=_limited(inputs.depth, settings.minimum_depth, settings.maximum_depth))
+        inputs = inputs.limited(settings.minimum_depth, settings.maximum_depth)
         mask = self._final_mask(plan, segmentation, inputs.header)
         products = FrameProducts(
             plan, inputs, mask, segmentation.confidence, segmentation.probabilities, self._memory,
@@ -297,14 +298,3 @@ class Outputs:
         """Send where the time of a frame went."""
         if self._subscribed(_TIMING):
             self._publishers[_TIMING].publish(timing)
-
-
-def _limited(depth: Optional[np.ndarray], nearest: float, farthest: float) -> Optional[np.ndarray]:
-    """Depth with NaN outside of nearest..farthest metres; `farthest` 0 is no limit."""
-    if depth is None or (nearest <= 0.0 and farthest <= 0.0):
-        return depth
-    with np.errstate(invalid="ignore"):
-        outside = depth < nearest
-        if farthest > 0.0:
-            outside |= depth > farthest
-    return np.where(outside, np.float32("nan"), depth)

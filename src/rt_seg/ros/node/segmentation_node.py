@@ -11,12 +11,12 @@ from typing import Deque, List, Optional, Union
 import rt_seg.ros.node.threads  # noqa: F401
 
 # isort: split
-import numpy as np
 import rospy
 from dynamic_reconfigure.server import Server
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from rt_seg.bundle import BundleError
+from rt_seg.camera_image import CameraDepth, CameraImage
 from rt_seg.cameras.frame import Intrinsics
 from rt_seg.cfg import SegmentationConfig
 from rt_seg.command_line import BAD_INPUT, node_arguments
@@ -25,9 +25,10 @@ from rt_seg.recordings.image_messages import (
     ConversionError,
     check_depth,
     check_depth_size,
-    color_to_rgb,
-    depth_to_metres,
+    color_image,
+    depth_image,
 )
+from rt_seg.ros.array_messages import ArrayImage
 from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
 from rt_seg.ros.conversions import intrinsics_from_message
 from rt_seg.ros.frame_queue import FrameQueue
@@ -42,12 +43,14 @@ from rt_seg.ros.node.frame_requests import FrameRequests
 from rt_seg.ros.node.frame_saver import FrameSaver
 from rt_seg.ros.node.model import EngineSettings, Model, load_model
 from rt_seg.ros.node.model_exchange import ModelExchange
+from rt_seg.ros.node.names import Names
 from rt_seg.ros.node.outputs import CLASS_SETTINGS, Outputs
 from rt_seg.ros.node.results_thread import ResultsThread
 from rt_seg.ros.node.segmentation_settings import RAW, SegmentationSettings, read_all_settings
 from rt_seg.ros.node.services import Services
 from rt_seg.ros.synchronizer import EVERY_FRAME, Pair
 from rt_seg.settings import SettingsError
+from rt_seg.shared_engines import EnginePool
 from rt_seg.sized_segmenter import AUTO, FULL
 
 EXAMPLE = """rosrun rt_seg segmentation_node _bundle:=models/indoor color/image_raw:=/camera/color/image_raw
@@ -64,15 +67,24 @@ class SegmentationNode:
     """Subscriber callbacks only enqueue; `run` works on the newest frameset (or on each, in order: every_frame), and
     hands what the network made of it to a thread that makes and sends the results."""
 
-    def __init__(self, settings: SegmentationSettings, adjustable: AdjustableSettings, model: Model) -> None:
+    def __init__(
+        self,
+        settings: SegmentationSettings,
+        adjustable: AdjustableSettings,
+        model: Model,
+        names: Names = Names(),  # noqa: B008  it is frozen
+        pool: Optional[EnginePool] = None,
+    ) -> None:
+        """`names` are other ones, and models come from a `pool`, where several cameras share a process."""
         self._settings = settings
+        self._names, self._pool = names, pool
         self._keeps_all = settings.mode == EVERY_FRAME
         self._model = model
         self._exchange = ModelExchange()
         self._loading = threading.Lock()
         self._queue = FrameQueue(settings.mode, settings.use_depth, settings.slop, settings.depth_timeout)
         self._outputs = Outputs(
-            model.bundle, adjustable, settings.mode, self._queue.wake, settings.target_frame
+            model.bundle, adjustable, settings.mode, self._queue.wake, settings.target_frame, names.results
         )
         self._enabled = True
         self._camera_info: Optional[CameraInfo] = None
@@ -86,28 +98,31 @@ class SegmentationNode:
         self._next_start = 0.0
         self._last_arrival: Optional[float] = None
         self._period: Optional[float] = None
-        self._last_rgb: Optional[np.ndarray] = None
-        self._color_topic = _transported(COLOR, settings.color_transport)
-        self._depth_topic = _transported(DEPTH, settings.depth_transport)
+        self._last_image: Optional[CameraImage] = None
+        self._color_topic = _transported(names.camera + COLOR, settings.color_transport)
+        self._depth_topic = _transported(names.camera + DEPTH, settings.depth_transport)
         self._results = ResultsThread()
         self._requests = FrameRequests(self._queue.wake)
         self._saver = FrameSaver(settings.save_folder, settings.save_limit, settings.save_interval)
-        self._services = Services(self._requests, self._saver, self._color_topic, self._enable, self._load_model)
-        self._reconfiguration = Server(SegmentationConfig, self._on_reconfigure)
+        self._info_topic = rospy.resolve_name(names.camera + COLOR_INFO)
+        self._services = Services(
+            self._requests, self._saver, self._color_topic, self._enable, self._load_model, names.results
+        )
+        self._reconfiguration = Server(SegmentationConfig, self._on_reconfigure, names.results)
         self._camera = CameraSubscription(self._streams(), always=self._keeps_all)
         # Last: its thread reads the state of all the others.
         self._diagnostics = Diagnostics(
-            lambda: self._model, self._color_topic, self._state, settings.diagnostic_period
+            lambda: self._model, self._color_topic, self._state, settings.diagnostic_period, names.node
         )
         # Its thread reads all of the above, and on a busy machine before the last of it would have been made.
 
     def _streams(self) -> List[Stream]:
         options = {"queue_size": None if self._keeps_all else 1, "buff_size": RECEIVE_BUFFER, "tcp_nodelay": True}
         settings = self._settings
-        kinds = [Image if transport == RAW else CompressedImage
+        kinds = [ArrayImage if transport == RAW else CompressedImage
                  for transport in (settings.color_transport, settings.depth_transport)]  # fmt: skip
         # Colour comes last: a recording starts when colour has a subscriber, and by then all else is connected.
-        streams = [Stream(COLOR_INFO, CameraInfo, self._on_camera_info, {"queue_size": 1})]
+        streams = [Stream(self._info_topic, CameraInfo, self._on_camera_info, {"queue_size": 1})]
         if settings.use_depth:
             streams.append(Stream(self._depth_topic, kinds[1], self._on_depth, options))
         return [*streams, Stream(self._color_topic, kinds[0], self._on_color, options)]
@@ -175,7 +190,7 @@ class SegmentationNode:
         """Exchange the model; returns its title. Runs in the thread of a service. Raises BundleError."""
         with self._loading:
             engine = engine_settings(self._settings)
-            model = load_model(text, engine, self._last_rgb, self._outputs.wants_confidence)
+            model = load_model(text, engine, self._last_image, self._outputs.wants_confidence, self._pool)
             # Longer than any image takes: the worker is always about to look.
             if not self._exchange.offer(model, TAKE_OVER_PATIENCE):
                 model.segmenter.close()
@@ -195,7 +210,7 @@ class SegmentationNode:
             self._inferences.clear()
             previous.segmenter.close()
         # For the node that takes this one's place, should it be killed.
-        rospy.set_param("~bundle", str(model.bundle.folder))
+        rospy.set_param(self._names.bundle, str(model.bundle.folder))
         rospy.loginfo(f"model {model.title} from {model.bundle.folder}")
 
     def _is_too_soon(self) -> bool:
@@ -224,24 +239,26 @@ class SegmentationNode:
         started = time.monotonic()
         wait = self._age_of(color)
         try:
-            rgb = color_to_rgb(color)
-            info = self._camera_info_for(rgb)
+            image = color_image(color)
+            info = self._camera_info_for(image)
             uses_depth = bool(asked) or judges or self._outputs.wants_depth
             takes_depth = self._model.bundle.input.with_depth
-            depth = self._depth_for(pair.depth, rgb, uses_depth or takes_depth)
+            depth = self._depth_for(pair.depth, image, uses_depth or takes_depth)
             self._without_depth += takes_depth and depth is None
             intrinsics = self._intrinsics_of(info) if uses_depth else None
-            inputs = Inputs(color.header, rgb, info, intrinsics, depth, not _is_float(pair.depth))
+            inputs = Inputs(color.header, image, info, intrinsics, depth, not _is_float(pair.depth))
             converted = time.monotonic()
             with_confidence = bool(asked) or judges or self._outputs.wants_confidence
-            segmentation = self._model.segmenter.segment(rgb, with_confidence, depth, self._outputs.wanted_channels)
+            segmentation = self._model.segmenter.segment(
+                image, with_confidence, None if depth is None else depth.readings, self._outputs.wanted_channels
+            )
             inferred = time.monotonic()
         except Exception as error:
             self._results.wait()
             self._fail(color, error)
             return
         self._inferences.append(inferred - converted)
-        self._last_rgb = rgb
+        self._last_image = image
         timing = FrameTiming(
             header=color.header, wait=wait, preprocess=converted - started, inference=inferred - converted
         )
@@ -289,35 +306,35 @@ class SegmentationNode:
         return (rospy.Time.now() - image.header.stamp).to_sec()
 
     def _depth_for(
-        self, depth: Union[Image, CompressedImage, None], rgb: np.ndarray, used: bool
-    ) -> Optional[np.ndarray]:
-        """Depth in metres, where it is used and belongs to the colour image."""
+        self, depth: Union[Image, CompressedImage, None], image: CameraImage, used: bool
+    ) -> Optional[CameraDepth]:
+        """Depth, where it is used and belongs to the colour image."""
         if depth is None:
             return None
-        height, width = rgb.shape[:2]
+        height, width = image.size
         try:
             if isinstance(depth, Image):
                 check_depth(depth, width, height)
-                return depth_to_metres(depth) if used else None
+                return depth_image(depth) if used else None
             if not used:
                 return None  # its size shows only when it is decoded
-            metres = depth_to_metres(depth)
-            check_depth_size(metres.shape[1], metres.shape[0], width, height)
-            return metres
+            found = depth_image(depth)
+            check_depth_size(found.readings.shape[1], found.readings.shape[0], width, height)
+            return found
         except ConversionError as error:
             self._depth_refused += 1
             text = f"{self._depth_topic} ({_encoding(depth)}): {error}; falls back to RGB only"
             self._complaints.add(DEPTH_IMAGE, text)
             return None
 
-    def _camera_info_for(self, rgb: np.ndarray) -> Optional[CameraInfo]:
+    def _camera_info_for(self, image: CameraImage) -> Optional[CameraInfo]:
         info = self._camera_info
-        height, width = rgb.shape[:2]
+        height, width = image.size
         if info is not None and (info.width, info.height) != (width, height):
             self._info_refused += 1
             self._complaints.add(
                 CAMERA_INFO,
-                f"{rospy.resolve_name(COLOR_INFO)}: camera info is for {info.width}x{info.height} pixels and the "
+                f"{self._info_topic}: camera info is for {info.width}x{info.height} pixels and the "
                 f"image has {width}x{height}; there are no points, no poses and no ~camera_info",
             )
             return None
@@ -331,7 +348,7 @@ class SegmentationNode:
             return intrinsics_from_message(info)
         except ConversionError as error:
             self._info_refused += 1
-            text = f"{rospy.resolve_name(COLOR_INFO)}: {error}; there are no points and no poses"
+            text = f"{self._info_topic}: {error}; there are no points and no poses"
             self._complaints.add(CAMERA_INFO, text)
             return None
 

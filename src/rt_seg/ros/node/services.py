@@ -35,9 +35,10 @@ class Services:
         topic: str,
         enable: Callable[[bool], None],
         load_model: Callable[[str], str],
+        prefix: str = "~",
     ) -> None:
         """`enable` switches the work on images on and off; `load_model` exchanges the model, returns its title and
-        raises BundleError; `topic` is that of the images."""
+        raises BundleError; `topic` is that of the images, and `prefix` comes before the names of services."""
         self._requests = requests
         self._saver = saver
         self._no_image = (
@@ -47,10 +48,10 @@ class Services:
         self._enable = enable
         self._load = load_model
         self._services = [
-            rospy.Service("~enable", SetBool, self._on_enable),
-            rospy.Service("~get_objects", GetObjects, self._on_get_objects),
-            rospy.Service("~save_frame", Trigger, self._on_save_frame),
-            rospy.Service("~load_model", LoadModel, self._on_load_model),
+            rospy.Service(f"{prefix}enable", SetBool, self._on_enable),
+            rospy.Service(f"{prefix}get_objects", GetObjects, self._on_get_objects),
+            rospy.Service(f"{prefix}save_frame", Trigger, self._on_save_frame),
+            rospy.Service(f"{prefix}load_model", LoadModel, self._on_load_model),
         ]
 
     def close(self) -> None:
