@@ -17,6 +17,7 @@ from rosbags.typesys import Stores, get_typestore
 from rt_seg.labels import labels_from_dict
 from rt_seg_training.commands import predict as predict_command
 from rt_seg_training.prediction.bag_summary import BagSummary
+from rt_seg_training.prediction.bag_workers import Work, predictor_of_one_thread
 
 STORE = get_typestore(Stores.ROS1_NOETIC)
 IMAGE = "sensor_msgs/msg/Image"
@@ -98,3 +99,30 @@ def test_spans_of_doubt_join_what_is_near_and_names_are_escaped(tmp_path):
     assert summary.unsure_spans() == [(1.0, 2.0), (5.0, 5.0)]
     summary.write(tmp_path / "x")
     assert "a&lt;b" in (tmp_path / "x_summary.html").read_text()
+
+
+def test_bags_on_beam_are_the_bytes_of_one_process_and_a_bad_one_is_named(bags, tmp_path, capsys):
+    pytest.importorskip("apache_beam", reason="Apache Beam is not installed: pip install -r requirements-beam.txt")
+    bundle = write_color_bundle(tmp_path / "color")
+    assert predict_command.main([str(bundle), str(bags), "--output", str(tmp_path / "one")]) == 0
+    (bags / "bad.bag").write_bytes(b"#ROSBAG V2.0\n")
+    beam = [str(bundle), str(bags), "--output", str(tmp_path / "beam"), "--beam-runner", "DirectRunner", "--summary"]
+    assert predict_command.main(beam) == 1
+    assert "bad.bag" in capsys.readouterr().err
+    assert results(tmp_path / "beam") == results(tmp_path / "one")
+    assert (tmp_path / "beam" / "0_summary.json").is_file()
+    assert predict_command.main(beam) == 1
+    assert "0 made, 4 were there, 1 failed" in capsys.readouterr().out
+
+
+def test_a_runner_that_is_not_there_is_named(bags, tmp_path, capsys):
+    bundle = write_color_bundle(tmp_path / "color")
+    command = [str(bundle), str(bags), "--output", str(tmp_path / "out"), "--beam-runner", "NoRunner"]
+    assert predict_command.main(command) == 2
+    assert "--beam-runner NoRunner: Apache Beam " in capsys.readouterr().err
+
+
+def test_a_worker_has_a_network_of_one_thread(tmp_path):
+    predictor = predictor_of_one_thread(Work(write_color_bundle(tmp_path / "color"), 0.5, None, None, False))
+    compiled = predictor.segmenter._engine._request.get_compiled_model()
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == 1

@@ -15,6 +15,7 @@ from typing import Any
 
 from rt_seg.command_line import command_parser
 from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
+from rt_seg_training.datasets.beam_runner import BeamRunnerError, add_beam_options, find_runner
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.layouts import LAYOUTS
 from rt_seg_training.datasets.loading import DataSet, default_data_dir, load_dataset
@@ -88,19 +89,10 @@ def _beam_arguments(runner: str | None, options: str) -> dict[str, Any]:
     if runner is None:
         return {}
     try:
-        from apache_beam.options.pipeline_options import PipelineOptions
-        from apache_beam.runners import create_runner
-    except ImportError as error:
-        raise DatasetError(
-            f"--beam-runner {runner}: Apache Beam is not installed ({error}). Install requirements-beam.txt, or leave "
-            "--beam-runner out to build here."
-        ) from error
-    try:
-        create_runner(runner)
-    except (ImportError, ValueError, AttributeError) as error:
-        raise DatasetError(f"--beam-runner {runner}: Apache Beam has no such runner here ({error})") from error
-    flags = [f"--{option}" for option in options.split(",") if option]
-    return {"beam_runner": runner, "beam_options": PipelineOptions(flags=flags)}
+        name, pipeline_options = find_runner(runner, options)
+    except BeamRunnerError as error:
+        raise DatasetError(str(error)) from error
+    return {"beam_runner": name, "beam_options": pipeline_options}
 
 
 def _write(builder: Any, beam: dict[str, Any]) -> None:
@@ -158,12 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("source", metavar="PATH", type=Path, help="the folder or file")
     common.add_argument("--data-dir", type=Path, help="folder of built data sets (default: ~/tensorflow_datasets)")
     common.add_argument("--overwrite", action="store_true", help="build again even if the source has not changed")
-    common.add_argument(
-        "--beam-runner", metavar="RUNNER", help="check and write on Apache Beam, for example DirectRunner, FlinkRunner"
-    )
-    common.add_argument(
-        "--beam-options", metavar="A=1,B=2", default="", help="of the Beam pipeline, for example direct_num_workers=8"
-    )
+    add_beam_options(common, "check and write")
     layouts = parser.add_subparsers(dest="layout", required=True, metavar="|".join(LAYOUTS))
     custom = layouts.add_parser(
         "custom",

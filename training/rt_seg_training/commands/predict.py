@@ -4,9 +4,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rt_seg.command_line import command_parser, old_spelling
+from rt_seg.model_home import find_bundle
+from rt_seg_training.datasets.beam_runner import BeamRunnerError, add_beam_options, find_runner
 from rt_seg_training.prediction.bag_workers import Work, predict_bags
 from rt_seg_training.prediction.output_record import OutputRecord, OutputRecordError, description
 from rt_seg_training.prediction.prediction import (
@@ -25,6 +28,7 @@ EXAMPLE = """
   rosrun rt_seg predict tabletop photos/ drive.mp4 --output predictions
   rosrun rt_seg predict tabletop recording.bag
   rosrun rt_seg predict tabletop bags/ --workers 2 --summary
+  rosrun rt_seg predict tabletop /bags/ --beam-runner FlinkRunner --beam-options flink_master=host:8081
   rosrun rt_seg predict tabletop 0 --count 300
   rosrun rt_seg predict indoor realsense
 
@@ -49,14 +53,13 @@ def predict_all(
     topic: str | None = None,
     frames: int = 0,
     summary: bool = False,
-    work: Work | None = None,
-    workers: int = 1,
+    segment_bags: Callable[[list[Task]], Iterator[tuple[Task, list[str], str | None, int]]] | None = None,
 ) -> tuple[int, list[str], list[str]]:
     """Make the results of all tasks; returns how many had theirs already, a message for each that failed, and what
     there is to say of those that did not.
 
     `record`: of the output folder; `topic`: of the colour images in bags, None finds it; `frames` of a camera, 0 until
-    Ctrl-C; `summary`: write that of each bag; `work`: of more than one of the `workers` for bags.
+    Ctrl-C; `summary`: write that of each bag; `segment_bags`: does all bags elsewhere, as predict_bags does.
     """
     from rt_seg.progress import progress
 
@@ -65,7 +68,7 @@ def predict_all(
     notes: list[str] = []
     pictures = [task for task in tasks if task.kind == "picture"]
     others = [task for task in tasks if task.kind != "picture"]
-    if work is not None and workers > 1:
+    if segment_bags is not None:
         bags = [task for task in tasks if task.kind == "bag"]
         others = [task for task in others if task.kind != "bag"]
         waiting = []
@@ -78,7 +81,7 @@ def predict_all(
                     waiting.append(task)
             except OutputRecordError as error:
                 failures.append(str(error))
-        for _, said, failure, without_depth in predict_bags(waiting, work, workers):
+        for _, said, failure, without_depth in segment_bags(waiting):
             notes += said
             failures += [] if failure is None else [failure]
             predict.without_depth += without_depth
@@ -99,6 +102,16 @@ def predict_all(
         except (OutputRecordError, PredictionError) as error:
             failures.append(str(error))
     return there, failures, notes
+
+
+def _elsewhere(options: argparse.Namespace, work: Work) -> Callable | None:
+    """What segments all bags where that is not this process. Raises BeamRunnerError."""
+    if options.beam_runner:
+        runner, pipeline_options = find_runner(options.beam_runner, options.beam_options)
+        from rt_seg_training.prediction.beam_prediction import predict_bags_on_beam
+
+        return lambda tasks: predict_bags_on_beam(tasks, work, runner, pipeline_options)
+    return (lambda tasks: predict_bags(tasks, work, options.workers)) if options.workers > 1 else None
 
 
 def _share(text: str) -> float:
@@ -133,11 +146,16 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
     parser.add_argument("--count", type=int, default=0, help="frames to take from a camera (default: until Ctrl-C)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes for bags, each of one thread; "
                         "a killed one is replaced (default: one, with all cores)")  # fmt: skip
+    add_beam_options(parser, "segment bags")
     parser.add_argument("--summary", action="store_true", help="of each bag: shares of the classes over time, spans of "
                         "doubt, thumbnails, as JSON, CSV and HTML beside its result")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="overwrite existing results")
     old_spelling(parser, "--frames", "--count")
     options = parser.parse_args(arguments)
+    if options.beam_options and not options.beam_runner:
+        parser.error("--beam-options: needs --beam-runner")
+    if options.beam_runner and options.workers > 1:
+        parser.error("--beam-runner and --workers: choose one; the runner has options of its own for its workers")
     from rt_seg.bundle import BundleError
 
     try:
@@ -155,10 +173,9 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
             options.topic,
             options.count,
             options.summary,
-            Work(options.bundle, options.alpha, head, options.topic, options.summary),
-            options.workers,
+            _elsewhere(options, Work(find_bundle(options.bundle), options.alpha, head, options.topic, options.summary)),
         )
-    except (BundleError, OutputRecordError, PredictionError) as error:
+    except (BeamRunnerError, BundleError, OutputRecordError, PredictionError) as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2
     except OSError as error:

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import List, Optional, Tuple
 
 from rt_seg_training.prediction.prediction import PredictionError, Predictor, Task, predict_bag_file
 
@@ -26,8 +27,29 @@ class Work:
     summary: bool
 
 
+Outcome = Tuple[List[str], Optional[str], int]
+"""Of one bag: what there is to say, why it failed, and how many images had no depth."""
+
 _predictor: Predictor | None = None
 _work: Work | None = None
+
+
+def predictor_of_one_thread(work: Work) -> Predictor:
+    """The network of a worker. Raises BundleError, PredictionError."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    return Predictor(work.bundle, work.alpha, work.head, threads=1)
+
+
+def outcome_of(task: Task, predictor: Predictor, work: Work) -> Outcome:
+    """Segment one bag."""
+    before = predictor.without_depth
+    try:
+        notes = predict_bag_file(task, predictor, work.topic, work.summary)
+    except PredictionError as error:
+        return [], str(error), 0
+    return notes, None, predictor.without_depth - before
 
 
 def _begin(work: Work) -> None:
@@ -35,21 +57,12 @@ def _begin(work: Work) -> None:
     global _predictor, _work
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ[variable] = "1"
-    import cv2
-
-    cv2.setNumThreads(1)
-    _predictor, _work = Predictor(work.bundle, work.alpha, work.head, threads=1), work
+    _predictor, _work = predictor_of_one_thread(work), work
 
 
-def _predict(task: Task) -> tuple[list[str], str | None, int]:
-    """In a worker: segment a bag; returns what there is to say, why it failed, and how many images had no depth."""
+def _predict(task: Task) -> Outcome:
     assert _predictor is not None and _work is not None
-    before = _predictor.without_depth
-    try:
-        notes = predict_bag_file(task, _predictor, _work.topic, _work.summary)
-    except PredictionError as error:
-        return [], str(error), 0
-    return notes, None, _predictor.without_depth - before
+    return outcome_of(task, _predictor, _work)
 
 
 def predict_bags(

@@ -147,8 +147,9 @@ def _write(path: Path, image: np.ndarray) -> None:
 class Predictor:
     """Masks and overlays by a bundle; with the `head` binary, of two classes only, else PredictionError.
 
-    Attributes: with_depth, whether the bundle takes depth; without_depth, how many images it had to do without; judges,
-    whether to compute the mean probability of each image's classes; confidence, that of the last image.
+    `threads`: of the network, 0 lets it take all cores. Attributes: with_depth, whether the bundle takes depth;
+    without_depth, how many images it had to do without; judges, whether to compute the mean probability of each image's
+    classes; confidence, that of the last image.
     """
 
     def __init__(self, bundle_folder: Path, alpha: float, head: str | None = None, threads: int = 0) -> None:
@@ -163,7 +164,7 @@ class Predictor:
                 "binary_predict is for 2; use semantic_predict"
             )
         self.bundle = bundle
-        self.segmenter = load_segmenter(bundle)
+        self.segmenter = load_segmenter(bundle, threads=threads)
         self.with_depth = bundle.input.with_depth
         self.without_depth = 0
         self.palette = Palette(bundle.labels)
