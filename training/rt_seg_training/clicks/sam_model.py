@@ -94,9 +94,9 @@ class SamModel:
         masks, scores, low_masks = self._decoder.run(
             list(DECODER_OUTPUTS),
             {
-                "image_embeddings": self._embeddings, "point_coords": np.float32([points]),
-                "point_labels": np.float32([labels]), "mask_input": low,
-                "has_mask_input": np.float32([known is not None]), "orig_im_size": np.float32(image.shape[:2]),
+                "image_embeddings": self._embeddings, "point_coords": np.array([points], np.float32),
+                "point_labels": np.array([labels], np.float32), "mask_input": low,
+                "has_mask_input": np.array([known is not None], np.float32), "orig_im_size": np.array(image.shape[:2], np.float32),
             },
         )  # fmt: skip
         best = int(np.argmax(scores[0]))
