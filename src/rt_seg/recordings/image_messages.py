@@ -70,16 +70,25 @@ def _pixels(message: Any, role: _Role) -> np.ndarray:
 
     Raises ConversionError unless `message` is a whole image of the role.
     """
-    encoding, width, height, step = message.encoding, message.width, message.height, message.step
+    encoding = message.encoding
     if encoding not in role.encodings:
         hint = role.hint
         if encoding.startswith("bayer_"):
-            hint = "Subscribe to an image that is not a Bayer mosaic: image_proc makes image_color of it."
+            hint = "The node and capture read Bayer mosaics of 8 bits by cv_bridge; image_proc makes image_color."
         raise ConversionError(
             f"encoding {encoding!r} is not {role.name}; accepted are {', '.join(role.encodings)}. {hint}"
         )
     layout = _ENCODINGS[encoding]
-    pixel = int(layout.dtype[1]) * layout.channels
+    return packed_rows(message, layout.dtype, layout.channels)
+
+
+def packed_rows(message: Any, dtype_name: str, channels: int) -> np.ndarray:
+    """The pixels of an Image as they are, (H, W) or (H, W, C): a view of the message, in its byte order.
+
+    `dtype_name`: u1, u2 or f4. Raises ConversionError for sizes that do not fit the data.
+    """
+    encoding, width, height, step = message.encoding, message.width, message.height, message.step
+    pixel = int(dtype_name[1]) * channels
     row = width * pixel
     if width < 1 or height < 1:
         raise ConversionError(f"image of {width}x{height} pixels ({encoding}) is empty")
@@ -92,11 +101,11 @@ def _pixels(message: Any, role: _Role) -> np.ndarray:
             f"image of {width}x{height} pixels ({encoding}, step {step}) holds {len(data)} bytes; needed are "
             f"{needed}. The message was cut or its size fields are wrong"
         )
-    dtype = np.dtype((">" if message.is_bigendian else "<") + layout.dtype)
+    dtype = np.dtype((">" if message.is_bigendian else "<") + dtype_name)
     shape: Tuple[int, ...] = (height, width)
     strides: Tuple[int, ...] = (step, pixel)
-    if layout.channels > 1:
-        shape, strides = (*shape, layout.channels), (*strides, dtype.itemsize)
+    if channels > 1:
+        shape, strides = (*shape, channels), (*strides, dtype.itemsize)
     return np.ndarray(shape, dtype, data, strides=strides)
 
 

@@ -120,8 +120,8 @@ def with_last(observation, pixels, **changes):
 
 
 def test_a_colour_encoding_that_the_node_refuses_is_named():
-    color = with_last(stream(), np.zeros((48, 64, 3), np.uint8), encoding="bayer_rggb8")
-    assert "'bayer_rggb8' is not a colour image" in said(judge_color(color), BAD)
+    color = with_last(stream(), np.zeros((48, 64, 3), np.uint8), encoding="bayer_rggb16")
+    assert "'bayer_rggb16' is not a colour image" in said(judge_color(color), BAD)
 
 
 @pytest.mark.parametrize(

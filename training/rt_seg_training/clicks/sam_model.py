@@ -96,7 +96,8 @@ class SamModel:
             {
                 "image_embeddings": self._embeddings, "point_coords": np.array([points], np.float32),
                 "point_labels": np.array([labels], np.float32), "mask_input": low,
-                "has_mask_input": np.array([known is not None], np.float32), "orig_im_size": np.array(image.shape[:2], np.float32),
+                "has_mask_input": np.array([known is not None], np.float32),
+                "orig_im_size": np.array(image.shape[:2], np.float32),
             },
         )  # fmt: skip
         best = int(np.argmax(scores[0]))

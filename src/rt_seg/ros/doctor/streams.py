@@ -8,7 +8,8 @@ import numpy as np
 
 from rt_seg.labels import UNLABELLED
 from rt_seg.msg import LabelInfo
-from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, depth_to_metres, mask_from_message
+from rt_seg.recordings.image_messages import ConversionError, depth_to_metres, mask_from_message
+from rt_seg.ros.bridged_images import color_to_rgb
 from rt_seg.ros.doctor.finding import BAD, NOTE, OK, Finding
 from rt_seg.ros.node.diagnostics import PAUSED
 

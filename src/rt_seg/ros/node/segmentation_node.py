@@ -25,10 +25,10 @@ from rt_seg.recordings.image_messages import (
     ConversionError,
     check_depth,
     check_depth_size,
-    color_image,
     depth_image,
 )
 from rt_seg.ros.array_messages import ArrayImage
+from rt_seg.ros.bridged_images import color_image
 from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
 from rt_seg.ros.conversions import intrinsics_from_message
 from rt_seg.ros.frame_queue import FrameQueue

@@ -18,7 +18,8 @@ from rt_seg.labels import UNLABELLED, LabelSet
 from rt_seg.msg import LabelInfo
 from rt_seg.products.overlay import Palette
 from rt_seg.products.snapshot import compose_snapshot, write_png
-from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, mask_from_message
+from rt_seg.recordings.image_messages import ConversionError, mask_from_message
+from rt_seg.ros.bridged_images import color_to_rgb
 from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera.start_cameras import read_cameras
 from rt_seg.ros.camera_topics import COLOR, GROUND_TRUTH, GROUND_TRUTH_LABELS, RECEIVE_BUFFER

@@ -15,7 +15,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from rt_seg.cameras.errors import CameraError
 from rt_seg.cameras.frame import Frame, Intrinsics, metres_to_millimetres
 from rt_seg.cameras.image_folder import nominal_intrinsics
-from rt_seg.recordings.image_messages import ConversionError, check_depth_size, color_to_rgb, depth_to_metres
+from rt_seg.recordings.image_messages import ConversionError, check_depth_size, depth_to_metres
+from rt_seg.ros.bridged_images import color_to_rgb
 from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
 from rt_seg.ros.conversions import intrinsics_from_message
 from rt_seg.ros.frame_queue import FrameQueue

@@ -17,8 +17,9 @@ from rt_seg.cameras.image_folder import FolderError, open_recording_folder
 from rt_seg.msg import LabelInfo
 from rt_seg.recordings.any_bag import ROS1, AnyBagError, kind_of_bag, open_bag
 from rt_seg.recordings.bag_files import fault_of_bag
-from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, depth_to_metres
+from rt_seg.recordings.image_messages import ConversionError, depth_to_metres
 from rt_seg.ros import camera_topics
+from rt_seg.ros.bridged_images import color_to_rgb
 from rt_seg.ros.conversions import camera_info_message, image_message
 from rt_seg.ros.label_messages import label_info
 from rt_seg.ros.recording.bag_writer import CAMERA, START

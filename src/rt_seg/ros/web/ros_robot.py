@@ -20,7 +20,8 @@ from std_srvs.srv import SetBool, Trigger
 from rt_seg.model_home import known_bundles
 from rt_seg.msg import ClassStatistics, FrameTiming, LabelInfo, SegmentedObjects
 from rt_seg.products.depth_picture import depth_picture
-from rt_seg.recordings.image_messages import color_to_rgb, depth_to_metres, mask_from_message
+from rt_seg.recordings.image_messages import depth_to_metres, mask_from_message
+from rt_seg.ros.bridged_images import color_to_rgb
 from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
 from rt_seg.ros.node.diagnostics import PAUSED
