@@ -1,9 +1,11 @@
 """Stages run in order, are told, stop at a failure, and are not repeated."""
 import json
+import os
+import sys
 
 import pytest
 
-from rt_seg_training.learning.stages import RECORD, Stage, StageError, Stages, clock
+from rt_seg_training.learning.stages import RECORD, Stage, StageError, Stages, clock, environment_of_tools
 
 
 def program(name: str, code: str, **settings) -> Stage:
@@ -59,3 +61,11 @@ def test_a_record_that_is_damaged_is_named_and_every_stage_runs_again(tmp_path):
     (tmp_path / RECORD).write_text("{not json")
     told = run(tmp_path, program("one", "pass"))
     assert "stages.json: cannot be read" in told[0] and "done in" in told[1]
+
+
+def test_what_pythonpath_has_stays_first_for_it_holds_the_generated_messages(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["/workspace/devel", "/other"]))
+    monkeypatch.setattr(sys, "path", ["", "/workspace/src", "/workspace/devel", "/usr/lib"])
+    assert environment_of_tools()["PYTHONPATH"].split(os.pathsep) == [
+        "/workspace/devel", "/other", "/workspace/src", "/usr/lib",
+    ]  # fmt: skip

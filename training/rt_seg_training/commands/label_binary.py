@@ -50,6 +50,15 @@ def add_click_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def proposal_of(options: argparse.Namespace, labels: LabelSet):
+    """The model that proposes masks in the window, where --propagate and --bundle are given. Raises BundleError."""
+    if not (options.propagate and options.bundle is not None):
+        return None
+    from rt_seg_training.labelling.model_proposal import ModelProposal
+
+    return ModelProposal(options.bundle, labels)
+
+
 def click_tools(segmenter: Path | None) -> list:
     """The tool of clicks, first of all, where there is a model for it; raises ClickModelError."""
     from rt_seg_training.clicks.installed_model import open_click_model
@@ -78,7 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="name of the class (default: that of labels.yaml, or object)")
     parser.add_argument(
         "--propagate", action="store_true",
-        help="window: a frame without a mask begins with that of the frame before, moved by optical flow",
+        help="window: a frame without a mask begins with that of the frame before, moved by optical flow; with "
+        "--bundle corrected by that model, say one trained on the first few frames",
     )  # fmt: skip
     parser.add_argument("--auto", choices=METHODS, help="no window: how the object is found")
     add_click_arguments(parser)
@@ -91,7 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--threshold", type=float, default=30, help="background: minimum difference, of 255 (default: %(default)s)"
     )
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle: folder of the model bundle")
+    parser.add_argument(
+        "--bundle", type=Path, metavar="DIR",
+        help="bundle: the model bundle; propagate: a model, be it half-trained, that corrects what is carried over",
+    )  # fmt: skip
     defaults = StandingOutSettings()
     parser.add_argument(
         "--min-height", type=float, default=defaults.height,
@@ -127,7 +140,7 @@ def _method(options: argparse.Namespace, output: Path, labels: LabelSet) -> Meth
         at_border=options.at_border,
     )
     if options.auto == "propagate":
-        return by_propagation(options.folder, output, labels)
+        return by_propagation(options.folder, output, labels, options.bundle)
     if options.auto == "depth":
         return by_depth(settings)
     if options.auto == "background":
@@ -170,7 +183,8 @@ def _label_by_hand(options: argparse.Namespace, output: Path) -> int:
     from rt_seg_training.labelling.labelling_session import LabellingSession
     from rt_seg_training.labelling.labelling_window import LabellingWindow, label_in_window
 
-    session = LabellingSession(options.folder, output, _labels(options, output), options.propagate)
+    labels = _labels(options, output)
+    session = LabellingSession(options.folder, output, labels, options.propagate, proposal_of(options, labels))
     tools = [*click_tools(options.segmenter), GrabCut(), ContourPick(), Polygon(), Brush(), ToleranceFill()]
     print(label_in_window(LabellingWindow(Editor(session, tools), "label_binary")))
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rt_seg.command_line import DONE, FOUND, command_parser
 from rt_seg.labels import LabelSet
-from rt_seg_training.commands.label_binary import add_click_arguments, click_tools
+from rt_seg_training.commands.label_binary import add_click_arguments, click_tools, proposal_of
 from rt_seg_training.labelling.captures import LabellingError
 from rt_seg_training.labelling.label_lists import labels_in, with_classes
 
@@ -33,6 +33,9 @@ def _parser() -> argparse.ArgumentParser:
         "--propagate", action="store_true",
         help="a frame without a mask begins with that of the frame before, moved by optical flow",
     )  # fmt: skip
+    parser.add_argument(
+        "--bundle", type=Path, metavar="DIR", help="propagate: a model, be it half-trained, that corrects what is moved"
+    )
     add_click_arguments(parser)
     return parser
 
@@ -68,6 +71,7 @@ def _by_clicks(options: argparse.Namespace, output: Path, labels: LabelSet) -> i
 def main(arguments: list[str] | None = None) -> int:
     """Command line of label_semantic; returns the exit status."""
     options = _parser().parse_args(arguments)
+    from rt_seg.bundle import BundleError
     from rt_seg_training.datasets.labelled_frame import write_labels
     from rt_seg_training.labelling.drawing.brush import Brush
     from rt_seg_training.labelling.drawing.contour_pick import ContourPick
@@ -84,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         labels = _labels(options.folder, output, options.add_class)
         if options.clicks is not None:
             return _by_clicks(options, output, labels)
-        session = LabellingSession(options.folder, output, labels, options.propagate)
+        session = LabellingSession(options.folder, output, labels, options.propagate, proposal_of(options, labels))
         tools = [*click_tools(options.segmenter), ContourPick(), ToleranceFill(), Brush(), Polygon(), GrabCut()]
         editor = Editor(session, tools, inside_only=True)
         editor.choose(min(2, len(labels) - 1))
@@ -92,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
         if labels_in(output) != (output / "labels.yaml", labels):
             write_labels(output, labels)
         print(label_in_window(window))
-    except (ValueError, NoWindowError, OSError) as error:  # LabellingError and LabelError are ValueErrors
+    except (ValueError, BundleError, NoWindowError, OSError) as error:  # LabellingError and LabelError are ValueErrors
         print(f"label_semantic: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -18,6 +18,7 @@ EXAMPLE = """
   rosrun rt_seg learn my_images --name cup                      # rgb/, gt/, labels.yaml: masks that are there
   rosrun rt_seg learn recordings/cup.bag --name cup --auto depth   # what stands out from the table
   rosrun rt_seg learn realsense --name cup --count 40           # films, then opens the labelling window
+  rosrun rt_seg learn --from-node --name cup2     # what the running node saved: corrected, learned, and swapped in
 
 It says first what it will do and how long that takes on this machine. Ctrl-C stops it at any point; the same command
 resumes. The folder learn_NAME keeps images, masks, the configuration (which `train` accepts), run and report."""
@@ -36,6 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--name {options.name!r}: accepted are a letter, then letters, digits, - and _")
     if not 0.1 <= options.minutes <= 1440:
         parser.error(f"--minutes {options.minutes:g}: accepted are 0.1 to 1440")
+    if (options.source is None) == (options.from_node is None):
+        parser.error("accepted is either SOURCE or --from-node")
+    if options.as_saved and options.from_node is None:
+        parser.error("--as-saved: goes with --from-node")
     try:
         return _learn(options)
     except KeyboardInterrupt:
@@ -51,9 +56,18 @@ def _parser() -> argparse.ArgumentParser:
         example=EXAMPLE,
     )
     parser.add_argument(
-        "source", metavar="SOURCE",
+        "source", metavar="SOURCE", nargs="?",
         help="a labelled folder or zip file (rgb/, gt/, labels.yaml); images, a bag, a video or a recording without "
         "labels; or a camera: realsense, webcam, topics",
+    )  # fmt: skip
+    parser.add_argument(
+        "--from-node", metavar="NODE", nargs="?", const="/segmentation",
+        help="instead of SOURCE: the frames that this running node saved (default: %(const)s); the new model is "
+        "loaded into it if it is no worse on frames held out, and the old one stays where it is",
+    )  # fmt: skip
+    parser.add_argument(
+        "--as-saved", action="store_true",
+        help="from-node: take the masks as they are in the folder, without the window; correct them before",
     )  # fmt: skip
     parser.add_argument("--name", required=True, help="name of the model, and of the class where there are no labels")
     parser.add_argument("--auto", choices=AUTO, help="label without a window; see `label_binary --auto`")
@@ -65,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--minutes", type=float, default=10.0, help="time for the training alone (default: %(default)s)"
     )
+    parser.add_argument(
+        "--settings", type=Path, metavar="YAML", help="settings of training that take the place of those chosen"
+    )
     parser.add_argument("--license", default="not stated", help="terms of the weights (default: %(default)s)")
     parser.add_argument("--work", type=Path, metavar="DIR", help="folder for all that is made (default: learn_NAME)")
     parser.add_argument("--no-browser", action="store_true", help="do not open the report")
@@ -75,6 +92,8 @@ def _learn(options: argparse.Namespace) -> int:
     from rt_seg_training.learning.stages import StageError, Stages
 
     work = (options.work or Path(f"learn_{options.name}")).expanduser().resolve()
+    if options.from_node is not None:
+        return _from_node(options, work, StageError, Stages)
     labelled = _is_labelled(Path(options.source).expanduser())
     if options.source not in LIVE_SOURCES and not Path(options.source).expanduser().exists():
         print(
@@ -93,6 +112,75 @@ def _learn(options: argparse.Namespace) -> int:
         return FOUND
 
 
+def _from_node(options: argparse.Namespace, work: Path, stage_error, stages) -> int:
+    """Learn from what a running node saved, and give it the new model."""
+    import json
+
+    from rt_seg.bundle import BundleError, load_bundle
+    from rt_seg.model_home import model_home
+
+    asked = _running_node("facts", options.from_node)
+    if asked.returncode != 0:
+        print(f"learn: {asked.stderr.strip().splitlines()[-1] if asked.stderr.strip() else asked}", file=sys.stderr)
+        return BAD_INPUT
+    node = json.loads(asked.stdout.splitlines()[-1])
+    folder = Path(node["save_folder"])
+    try:
+        if not _is_labelled(folder):
+            raise ValueError(f"{folder}: no frames are there; the node saves some on ~save_frame, and by itself with "
+                             "save_below_confidence")  # fmt: skip
+        old = load_bundle(node["bundle"])
+        if old.folder.resolve() == (model_home() / options.name).resolve():
+            raise ValueError(f"--name {options.name}: is the model at work, which is to be kept; choose another name")
+    except (BundleError, ValueError) as error:
+        print(f"learn: {error}", file=sys.stderr)
+        return BAD_INPUT
+    work.mkdir(parents=True, exist_ok=True)
+    options.source, options.start = str(_kept_frames(folder, work)), old
+    try:
+        return _run(options, work, True, stages(work, lambda text: print(text, flush=True)))
+    except stage_error as error:
+        print(f"learn: {error}", file=sys.stderr)
+        print("learn: the node goes on with its model; mend that, and give the same command again", file=sys.stderr)
+        return FOUND
+
+
+def _kept_frames(folder: Path, work: Path) -> Path:
+    """A copy of the saved frames as they are now: the node may go on saving, and a run resumes on the same frames."""
+    import shutil
+
+    copy = work / "images"
+    if not copy.exists():
+        partial = work / ".images"
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(folder, partial)
+        partial.rename(copy)
+    return copy
+
+
+def _running_node(*arguments: str) -> subprocess.CompletedProcess:
+    from rt_seg_training.learning.stages import environment_of_tools
+
+    command = [sys.executable, "-m", "rt_seg.ros.running_node", *arguments]
+    return subprocess.run(command, env=environment_of_tools(), capture_output=True, text=True)
+
+
+def _swap(options: argparse.Namespace, bundle: Path, old_score: float, new_score: float, split: str) -> None:
+    """Give the node the new model unless it is worse on frames that neither should have learned from."""
+    from rt_seg_training.learning.stages import StageError
+
+    both = f"{options.start.name} {old_score:.3f}, {options.name} {new_score:.3f}"
+    print(f"mean IoU on the same frames of {split}: {both}")
+    if not new_score >= old_score:
+        print(f"{options.from_node} keeps {options.start.name}: the new model is worse. To load it all the same:")
+        print(f"  rosservice call {options.from_node}/load_model {shlex.quote(str(bundle))}")
+        return
+    asked = _running_node("load", options.from_node, str(bundle))
+    if asked.returncode != 0:
+        raise StageError(f"the new model is in {bundle}, but {asked.stderr.strip()}")
+    print(f"{options.from_node} now runs {asked.stdout.strip().splitlines()[-1]}; the old one: {options.start.folder}")
+
+
 def _is_labelled(source: Path) -> bool:
     if source.is_dir():
         return (source / "labels.yaml").is_file() and (source / "gt").is_dir() and any((source / "gt").iterdir())
@@ -107,7 +195,12 @@ def _before_training(options: argparse.Namespace, work: Path, labelled: bool):
     from rt_seg_training.learning.stages import Stage, tool
 
     if labelled:
-        return [], Path(options.source).expanduser().resolve()
+        folder = Path(options.source).expanduser().resolve()
+        if options.from_node is None or options.as_saved:
+            return [], folder
+        window = "label_binary" if len(options.start.labels) == 2 else "label_semantic"
+        correct = tool(f"rt_seg_training.commands.{window}", str(folder))
+        return [Stage("label", correct, interactive=True, expected=LABEL_SECONDS * options.count)], folder
     folder = work / "images"
     source = options.source
     if source not in LIVE_SOURCES:
@@ -140,12 +233,14 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
     from rt_seg_training.learning.stages import Stage, clock, tool, total
 
     first, folder = _before_training(options, work, labelled)
-    count = len(first) + 5
+    count = len(first) + (5 if options.from_node is None else 6)
     what = " → ".join([*(stage.name for stage in first), "check", "build", "train", "export", "report"])
     expected = total(first) + 60 * options.minutes + CHECK_SECONDS + BUILD_SECONDS + EXPORT_SECONDS + REPORT_SECONDS
     print(f"{options.name}: {what}; about {clock(expected)} (minutes:seconds). All of it goes to {work}", flush=True)
     for number, stage in enumerate(first, 1):
         stages.run(stage, number, count)
+        if stage.name == "capture":
+            _say_how_many(options.count, folder)
     number = len(first)
     check = tool("rt_seg_training.commands.lint_dataset", "custom", str(folder), "--html", str(work / "check.html"))
     stages.run(Stage("check", check, tolerated=(FOUND,), expected=CHECK_SECONDS), number + 1, count)
@@ -178,8 +273,26 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
         str(data), "--split", split, "--output", str(report), "--save-predictions",
     )  # fmt: skip
     stages.run(Stage("report", evaluate, expected=REPORT_SECONDS), number + 5, count)
-    _conclude(options, folder, report, split, facts)
+    score = _conclude(options, folder, report, split, facts)
+    if options.from_node is not None:
+        before = work / "report_before"
+        judge = tool(
+            "rt_seg_training.commands.evaluate", str(options.start.folder), "--dataset", _set_name(options.name),
+            "--data-dir", str(data), "--split", split, "--output", str(before), "--save-predictions",
+        )  # fmt: skip
+        stages.run(Stage("compare", judge, expected=REPORT_SECONDS), number + 6, count)
+        old_score = bootstrap(folder, before, split)[0]
+        _swap(options, bundle, old_score, score, split)
     return DONE
+
+
+def _say_how_many(wanted: int, folder: Path) -> None:
+    """Say so where a recording gave fewer images than were asked for."""
+    from rt_seg_training.labelling.captures import find_captures
+
+    found = len(find_captures(folder))
+    if found < wanted:
+        print(f"      {found} images, not {wanted}: the other frames look like these (capture --change says how much)")
 
 
 def _set_name(name: str) -> str:
@@ -200,12 +313,18 @@ def _configure(options: argparse.Namespace, work: Path, folder: Path):
     except DatasetError as error:
         raise StageError(str(error)) from error
     path = work / "training.yaml"
-    head = f"# {dataclasses.asdict(facts)} {options.minutes:g}".replace("\n", " ")
+    own = {} if options.settings is None else _own_settings(options.settings)
+    head = f"# {dataclasses.asdict(facts)} {options.minutes:g} {own}".replace("\n", " ")
     if not (path.is_file() and path.read_text(encoding="utf-8").startswith(head)):
-        print("      measuring how fast this machine learns ...", flush=True)
-        choices = choose(facts, _speed(network(facts), BATCH, LARGEST_CROP, len(facts.classes)), options.minutes)
+        speed = None
+        if "steps" not in own:
+            print("      measuring how fast this machine learns ...", flush=True)
+            speed = _speed(network(facts), BATCH, LARGEST_CROP, len(facts.classes))
+        choices = choose(facts, speed, options.minutes)
         lines = [head, *(f"# {reason}" for reason in choices.reasons)]
-        settings = {"dataset": _set_name(options.name), **choices.settings}
+        settings = {"dataset": _set_name(options.name), **choices.settings, **_start(options), **own}
+        for key in sorted(own):
+            lines.append(f"# {key} {own[key]}: asked for")
         text = "\n".join(lines) + "\n" + yaml.safe_dump(settings, sort_keys=False)
         write_atomically(path, text.encode("utf-8"))
     for line in path.read_text(encoding="utf-8").splitlines()[1:]:
@@ -219,11 +338,35 @@ def _configure(options: argparse.Namespace, work: Path, folder: Path):
     return path, work / f"run_{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}", facts
 
 
-def _speed(net: str, batch: int, crop: tuple[int, int], classes: int) -> float:
-    """Images per second, measured in a process of its own: TensorFlow keeps its memory."""
+def _own_settings(path: Path) -> dict:
+    """The settings of a YAML file; whether `train` knows them it says itself."""
+    import yaml
+
     from rt_seg_training.learning.stages import StageError
 
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    try:
+        content = yaml.safe_load(path.expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise StageError(f"--settings {path}: cannot be read ({error})") from error
+    if not isinstance(content, dict):
+        raise StageError(f"--settings {path}: accepted is a mapping, key: value, of settings of training")
+    return content
+
+
+def _start(options: argparse.Namespace) -> dict:
+    """Settings that make training go on from the node's model, if that has weights to train from."""
+    from rt_seg_training.runs.training_weights import FILE
+
+    if options.from_node is None or not (options.start.folder / FILE).is_file():
+        return {}
+    return {"initial_weights": str(options.start.folder)}
+
+
+def _speed(net: str, batch: int, crop: tuple[int, int], classes: int) -> float:
+    """Images per second, measured in a process of its own: TensorFlow keeps its memory."""
+    from rt_seg_training.learning.stages import StageError, environment_of_tools
+
+    environment = {**environment_of_tools(), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "rt_seg_training.learning.training_speed", net, *map(str, (*crop, batch, classes))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
@@ -231,15 +374,16 @@ def _speed(net: str, batch: int, crop: tuple[int, int], classes: int) -> float:
     return float(done.stdout.split()[-1])
 
 
-def _conclude(options: argparse.Namespace, folder: Path, report: Path, split: str, facts) -> None:
-    """Say how good the model is and how sure that is, and how to start it."""
-    import cv2
-    import numpy as np
+def bootstrap(folder: Path, report: Path, split: str):
+    """Mean IoU of the masks that an evaluation left in `report`, the limits of its interval, and what it is made of.
 
-    from rt_seg.confusion import class_iou, confusion_matrix
+    The last two are the confusion matrices by frame and the labels.
+    """
+    import cv2
+
+    from rt_seg.confusion import confusion_matrix
     from rt_seg_training.datasets.custom.custom_source import read_custom
     from rt_seg_training.datasets.source import read_pair
-    from rt_seg_training.learning.choices import SMALL_VALIDATION
     from rt_seg_training.learning.confidence_interval import bootstrap_mean_iou
 
     source = read_custom(folder)
@@ -248,8 +392,18 @@ def _conclude(options: argparse.Namespace, folder: Path, report: Path, split: st
         truth = read_pair(pair, source)[1]
         mask = cv2.imread(str(report / "predictions" / f"{pair.name}.png"), cv2.IMREAD_UNCHANGED)
         matrices.append(confusion_matrix(truth, mask, len(source.labels), source.labels.ignore_id))
-    score, low, high = bootstrap_mean_iou(matrices)
-    classes = zip(source.labels.names, class_iou(np.sum(matrices, axis=0)))
+    return (*bootstrap_mean_iou(matrices), matrices, source.labels)
+
+
+def _conclude(options: argparse.Namespace, folder: Path, report: Path, split: str, facts) -> float:
+    """Say how good the model is and how sure that is, and how to start it; returns its mean IoU."""
+    import numpy as np
+
+    from rt_seg.confusion import class_iou
+    from rt_seg_training.learning.choices import SMALL_VALIDATION
+
+    score, low, high, matrices, labels = bootstrap(folder, report, split)
+    classes = zip(labels.names, class_iou(np.sum(matrices, axis=0)))
     each = ", ".join(f"{name} {value:.3f}" for name, value in classes if not np.isnan(value))
     sure = f"95 % between {low:.3f} and {high:.3f}"
     print(f"\nmean IoU {score:.3f}, {sure}, on {len(matrices)} frames of {split} ({each})")
@@ -263,3 +417,4 @@ def _conclude(options: argparse.Namespace, folder: Path, report: Path, split: st
         webbrowser.open(page.as_uri())
     camera = options.source if options.source in ("realsense", "webcam") else "realsense"
     print(f"\nlive:  roslaunch rt_seg live.launch camera:={camera} bundle:={shlex.quote(options.name)}")
+    return score

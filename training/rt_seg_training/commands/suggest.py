@@ -137,24 +137,19 @@ def _images(recording: Path, temporary: Path) -> Path:
     Raises LabellingError with what capture said.
     """
     from rt_seg_training.labelling.captures import LabellingError
-    from rt_seg_training.learning.stages import tool
+    from rt_seg_training.learning.stages import environment_of_tools, tool
 
     if recording.is_dir() and any((recording / name).is_dir() for name in ("rgb", "color")):
         return recording
     print("taking the frames that differ out of the recording ...", flush=True)
     command = tool("rt_seg.ros.recording.capture", str(recording.resolve()), "--output", str(temporary))
     done = subprocess.run(
-        [sys.executable, *command], env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+        [sys.executable, *command],
+        env=environment_of_tools(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
     if done.returncode == INTERRUPTED:
         raise KeyboardInterrupt
     if done.returncode != 0:
         said = done.stdout.strip().splitlines()
         raise LabellingError(said[-1] if said else f"{recording}: capture ended with {done.returncode}")
     return temporary
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -86,24 +86,33 @@ def by_bundle(folder: Path, settings: StandingOutSettings) -> Method:
     return label
 
 
-def by_propagation(folder: Path, output: Path, labels: LabelSet) -> Method:
-    """Label what optical flow makes of the mask that the frame before has in `output`. Raises LabellingError."""
+def by_propagation(folder: Path, output: Path, labels: LabelSet, model: Path | None = None) -> Method:
+    """Label what optical flow makes of the mask that the frame before has in `output`.
+
+    With the bundle `model` that corrects it where it is sure, and alone labels a frame without one before. Raises
+    LabellingError, BundleError.
+    """
     from rt_seg_training.datasets.images import read_image
+    from rt_seg_training.labelling.model_proposal import ModelProposal, combine
     from rt_seg_training.labelling.propagation import propagate
 
+    proposal = None if model is None else ModelProposal(model, labels)
     captures = find_captures(folder)
     before = dict(zip((capture.name for capture in captures[1:]), captures))
 
     def label(capture: Capture, color: np.ndarray) -> np.ndarray:
         previous = before.get(capture.name)
         if previous is None or not mask_file(output, previous).exists():
+            if proposal is not None:
+                return proposal.propose(capture, color)[0]
             frame = "it is the first frame" if previous is None else f"{previous.name}, the frame before, has none"
             raise LabellingError(f"{capture.color}: no mask to carry over, for {frame}; label one by hand")
         color_before = read_image(previous.color)
         if color_before.shape != color.shape:
             raise LabellingError(f"{capture.color}: has another size than {previous.color}, the frame before")
         mask = read_class_ids(mask_file(output, previous), color_before.shape, labels)
-        return propagate(color_before, mask, color)
+        carried = propagate(color_before, mask, color)
+        return carried if proposal is None else combine(carried, *proposal.propose(capture, color))
 
     return label
 

@@ -22,6 +22,7 @@ from rt_seg_training.labelling.captures import (
     read_class_ids,
 )
 from rt_seg_training.labelling.label_document import LabelDocument
+from rt_seg_training.labelling.model_proposal import ModelProposal, combine
 from rt_seg_training.labelling.propagation import propagate
 
 
@@ -29,14 +30,23 @@ class LabellingSession:
     """The frames of `folder`, whose masks are written to `output`/gt; a mask only in `folder`/gt is the beginning.
 
     With `propagating` a frame without a mask begins with the one before, carried over; it is written once somebody
-    accepts or changes it. Raises LabellingError when there are no images.
+    accepts or changes it; `proposal` corrects it where it is sure, and proposes where there is none before. Raises
+    LabellingError when there are no images.
     """
 
-    def __init__(self, folder: Path, output: Path, labels: LabelSet, propagating: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        output: Path,
+        labels: LabelSet,
+        propagating: bool = False,
+        proposal: ModelProposal | None = None,
+    ) -> None:
         self.captures = find_captures(folder)
         self.output = output
         self.labels = labels
         self.propagating = propagating
+        self._proposal = proposal
         self._folder = folder
         self._copying = output.resolve() != folder.resolve() or not (folder / "rgb").is_dir()
         self._kept: dict[int, LabelDocument] = {}
@@ -115,12 +125,20 @@ class LabellingSession:
         document = self.document
         if document is None:
             return "this image cannot be read"
+        carried = None
         if self._last_mask is None or not self._last_mask[1].any():
-            return "there is no labelled frame to carry over; continue from a labelled one"
-        if self._last_mask[0].shape != document.color.shape:
+            if self._proposal is None:
+                return "there is no labelled frame to carry over; continue from a labelled one"
+        elif self._last_mask[0].shape != document.color.shape:
             return "the frame before has another size; its mask cannot be carried over"
+        else:
+            carried = propagate(self._last_mask[0], self._last_mask[1], document.color)
         touched = document.touched
-        document.change(propagate(self._last_mask[0], self._last_mask[1], document.color))
+        if self._proposal is None:
+            assert carried is not None
+        else:
+            carried = combine(carried, *self._proposal.propose(self.capture, document.color))
+        document.change(carried)
         if not touched and not self.has_mask(self.index):
             document.touched, self.proposed = False, True
         return None

@@ -104,23 +104,29 @@ def _multiple(value: float) -> int:
     return max(32 * round(value / 32), 64)
 
 
-def choose(facts: Facts, images_per_second: float, minutes: float) -> Choices:
-    """Settings for a training of about `minutes` on a machine that learns from so many images per second."""
+def choose(facts: Facts, images_per_second: float | None, minutes: float) -> Choices:
+    """Settings for a training of about `minutes` on a machine that learns from so many images per second.
+
+    Where that is None, because somebody else says how many steps, they are the most that gain anything.
+    """
     with_depth = facts.depth_share >= DEPTH_SHARE
     width, why = _input_width(facts)
     height = _multiple(width * facts.height / max(facts.width, 1))
     width = _multiple(width)
     crop = (min(LARGEST_CROP[0], height), min(LARGEST_CROP[1], width))
-    affordable = int(60 * minutes * images_per_second / BATCH)
+    affordable = STEPS[1] if images_per_second is None else int(60 * minutes * images_per_second / BATCH)
     steps = min(max(affordable, STEPS[0]), STEPS[1])
     validated = "validation" if facts.validation else "train"
     reasons = [
         f"net {network(facts)}: encoder from ImageNet, which gives most on few images"
         + (f"; {facts.depth_share:.0%} of the frames have depth" if with_depth else ""),
         f"input {width}x{height}: {why}",
-        f"{steps} steps of {BATCH} crops of {crop[1]}x{crop[0]}: {images_per_second:.1f} images/s here, so about "
-        f"{steps * BATCH / images_per_second / 60:.0f} minutes",
     ]
+    if images_per_second is not None:
+        reasons.append(
+            f"{steps} steps of {BATCH} crops of {crop[1]}x{crop[0]}: {images_per_second:.1f} images/s here, so about "
+            f"{steps * BATCH / images_per_second / 60:.0f} minutes"
+        )
     if steps > affordable:
         reasons.append(f"more than the {minutes:g} minutes asked for: fewer than {STEPS[0]} steps teach nothing")
     elif steps < affordable:

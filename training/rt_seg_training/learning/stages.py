@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ LOGS = "logs"
 PIPED_EVERY = 10.0
 """Seconds between two lines about a stage where the output is no terminal."""
 SHOWN_COLUMNS = 100
+NOISE = re.compile(rb"WARNING: All log messages before absl|[IWEF]\d{4} \d\d|\d{4}-\d\d-\d\d .*: [IWE] ")
+"""Lines that TensorFlow writes of itself: they are in the log, and tell nobody how far a stage is."""
 
 
 class StageError(RuntimeError):
@@ -42,6 +45,16 @@ def tool(module: str, *arguments: str, function: str = "main") -> tuple[str, ...
     """Arguments that run a tool of the package by its module, as its executable does."""
     program = f"import sys; from {module} import {function}; sys.exit({function}())"
     return ("-c", program, *arguments)
+
+
+def environment_of_tools() -> dict[str, str]:
+    """Variables with which another Python finds the modules that this one does.
+
+    What PYTHONPATH has comes first: a catkin workspace puts the package's sources, which lack the generated messages,
+    before the folder that has both as soon as the package is imported.
+    """
+    before = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, [*before, *sys.path])))}
 
 
 class Stages:
@@ -83,7 +96,7 @@ class Stages:
         return self.folder / LOGS / f"{stage.name}.log"
 
     def _execute(self, stage: Stage, head: str, started: float) -> tuple[int, str]:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUNBUFFERED": "1"}
+        environment = {**environment_of_tools(), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, *stage.arguments]
         if stage.interactive:
             self._tell(f"{head}: in a window; close it with q when all is labelled")
@@ -100,8 +113,9 @@ class Stages:
                     file.write(chunk)
                     file.flush()
                     *ended, line = (line + chunk).replace(b"\r", b"\n").split(b"\n")
-                    recent = [*recent, *(text for text in ended if text.strip())][-8:]
-                    told = self._show(stage, head, started, line if line.strip() else (recent or [b""])[-1], told)
+                    recent = [*recent, *(text for text in ended if text.strip() and not NOISE.match(text))][-8:]
+                    unfinished = line.strip() and not NOISE.match(line)
+                    told = self._show(stage, head, started, line if unfinished else (recent or [b""])[-1], told)
             except KeyboardInterrupt:
                 # The program got the signal, too, and saves what it has.
                 return _wait(process) or 130, ""
