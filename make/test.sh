@@ -1,7 +1,10 @@
 #!/bin/bash
 # `make test`: installs what tests need, builds, then runs every check; the exit code is 1 when any of them failed.
-# `make/test.sh lint` runs the lint alone, `make/test.sh coverage` the unit tests, and prints what share of the code they run. With FAST=1, what takes long is left out: tests marked slow, most rostests.
+# `make/test.sh lint` runs the lint alone, `make/test.sh coverage` the unit tests, and prints what share of the code they
+# run. With FAST=1, what takes long is left out: tests marked slow, most rostests.
 # Results as JUnit XML in .setup/results, logs in .setup.
+#
+# Two cores are kept busy: what takes one only (pip, a suite that waits for nodes) has another such suite beside it.
 
 # shellcheck source=make/steps.sh
 source "$(dirname "$0")/steps.sh"
@@ -18,7 +21,9 @@ if [ -n "${FAST:-}" ]; then
     REGISTERED=(run_tests_rt_seg_rostest_test_ros_segmentation.test run_tests_rt_seg_rostest_test_ros_control.test)
 fi
 STARTED=$(date +%s%N)
-FAILED_CHECKS=()
+# A file: some checks run in a process beside this one.
+FAILED_CHECKS=$STATE/failed_checks
+rm -f "$FAILED_CHECKS"
 
 # check NAME DESCRIPTION COMMAND...: like a step, but never skipped, and a failure is reported and remembered only.
 check() {
@@ -32,10 +37,10 @@ check() {
     set -e
     if [ $code -eq 0 ]; then
         printf "passed in %s" "$(seconds "$started" | tr -d "\n")"
-        "$SYSTEM_PYTHON" make/test_summary.py --counts "$RESULTS/$name"* && echo
+        "$SYSTEM_PYTHON" make/test_summary.py --counts "$RESULTS/$name.xml" "$RESULTS/$name" && echo
     else
         printf 'FAILED in %s\n' "$(seconds "$started")"
-        FAILED_CHECKS+=("$name")
+        echo "$name" >>"$FAILED_CHECKS"
         tail -n 60 "$log" | sed 's/^/    /'
         say "    (exit code $code; the whole log: ${log#"$REPOSITORY"/})"
     fi
@@ -45,7 +50,9 @@ check() {
 run_pytest() {
     local name=$1 markers=$2
     shift 2
-    [ "$WANTED" != coverage ] || set -- --cov --cov-append --cov-report= "$@"
+    # A file for each suite: two that write one at the same time would lose lines.
+    [ "$WANTED" != coverage ] || export COVERAGE_FILE=$STATE/coverage/$name
+    [ "$WANTED" != coverage ] || set -- --cov --cov-report= "$@"
     "$PYTHON" -m pytest --junitxml="$RESULTS/$name.xml" -m "$markers$UNHURRIED" "$@"
 }
 
@@ -59,37 +66,53 @@ run_registered_tests() {
     local failed=0
     cmake -DCATKIN_ENABLE_TESTING=ON $WORKSPACE/build
     rm -rf $WORKSPACE/build/test_results
+    # Two at a time: each has a master of its own, and they wait for their nodes more than they compute.
     "$SYSTEM_PYTHON" make/interruptible.py timeout --kill-after=30 1200 \
-        cmake --build $WORKSPACE/build --target "${REGISTERED[@]}" || failed=1
+        cmake --build $WORKSPACE/build --parallel 2 --target "${REGISTERED[@]}" || failed=1
     mkdir -p "$RESULTS/rostest"
     find $WORKSPACE/build/test_results \( -name '*.xml' -o -name faults.txt \) -exec cp {} "$RESULTS/rostest" \;
     "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS/rostest" || failed=1
     return $failed
 }
 
-rm -rf "$RESULTS"
-mkdir -p "$RESULTS"
-parts="live test"
+# Python 3.8, where there is one: an environment of its own, and a suite that needs no other.
+check_python38() {
+    local older
+    older=$(find_python38)
+    [ -n "$older" ] || return 0
+    prepare_python38 "$older"
+    check live38 "unit tests of the live half on Python 3.8" run_live38
+}
+
+check_types() {
+    [ ! -x .venv/bin/mypy ] || check types "mypy" lint_types
+    [ ! -x .venv/bin/vermin ] || check python38 "Python 3.8 suffices for the live half" lint_python38
+}
+
+rm -rf "$RESULTS" "$STATE"/coverage*
+mkdir -p "$RESULTS" "$STATE/coverage"
+parts="test"
+training=
 if "$SYSTEM_PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
     training=yes
-    parts="live training test"
+    [ "$WANTED" = lint ] || parts="training test"
 else
-    training=
     say "training         skipped: the offline half needs Python 3.10 or newer, $SYSTEM_PYTHON is older"
 fi
-[ "$WANTED" != lint ] || parts="live test"
 # The viewer too: the check of live.launch wants every node that it starts.
-install "environment live viewer test" "$parts"
+install "environment live viewer test" live
+beside install_requirements $parts
 build_workspace
+[ "$WANTED" != test ] || [ -n "${FAST:-}" ] || check_python38
+join_beside || exit 1
 enter_workspace
 
 check style "ruff" lint_style
 check sizes "no files above 500 kB" lint_sizes
-[ ! -x .venv/bin/mypy ] || check types "mypy" lint_types
-[ ! -x .venv/bin/vermin ] || check python38 "Python 3.8 suffices for the live half" lint_python38
 check package "catkin_lint" lint_package
-if [ "$WANTED" != lint ]; then
-    rm -f "$STATE"/coverage*
+if [ "$WANTED" = lint ]; then
+    check_types
+else
     export PYTHONUNBUFFERED=1
     getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-localhost}
 
@@ -97,19 +120,19 @@ if [ "$WANTED" != lint ]; then
     parallel=()
     ! "$PYTHON" -c 'import xdist' 2>/dev/null || parallel=(-n 2 --dist loadfile)
     check live "unit tests of the live half" run_pytest live "not ros" "${parallel[@]}" test/live
-    older=$(find_python38)
-    if [ -n "$older" ] && [ -z "${FAST:-}" ] && [ "$WANTED" = test ]; then
-        prepare_python38 "$older"
-        check live38 "unit tests of the live half on Python 3.8" run_live38
-    fi
-    if [ -n "$training" ]; then
-        check training "unit tests of the offline half" \
-            run_pytest training "not rendering" "${parallel[@]}" test/training
-        check rendering "unit tests of the offline half that render" run_pytest rendering "rendering" "${parallel[@]}" test/training
-    fi
+    [ -z "$training" ] || check training "unit tests of the offline half" \
+        run_pytest training "not rendering" "${parallel[@]}" test/training
+    beside_ros() {
+        check_types
+        [ -z "$training" ] || check rendering "unit tests of the offline half that render" \
+            run_pytest rendering "rendering" test/training
+    }
+    beside beside_ros
     # These take rt_seg from the workspace, which has its messages, and need no master.
     check ros "unit tests of the ROS half" run_pytest ros "ros" -o pythonpath=test/support test/ros
+    join_beside
     if [ "$WANTED" = coverage ]; then
+        "$PYTHON" -m coverage combine --quiet --keep "$STATE"/coverage/*
         "$PYTHON" -m coverage report --skip-covered --sort=cover >"$RESULTS/coverage.txt" || true
         say "coverage         $("$PYTHON" -m coverage report --format=total) % of the statements (by file: $RESULTS/coverage.txt)"
     else
@@ -120,8 +143,8 @@ if [ "$WANTED" != lint ]; then
     [ ! -f "$RESULTS/rostest/faults.txt" ] || say "what the node went through, with figures: ${RESULTS#"$REPOSITORY"/}/rostest/faults.txt"
 fi
 took=$(seconds "$STARTED")
-if [ ${#FAILED_CHECKS[@]} -ne 0 ]; then
-    say "FAILED: ${FAILED_CHECKS[*]} (in all $took)"
+if [ -s "$FAILED_CHECKS" ]; then
+    say "FAILED: $(paste -sd ' ' "$FAILED_CHECKS") (in all $took)"
     exit 1
 fi
 say "all checks passed in $took"

@@ -16,7 +16,7 @@ ROOTS = {"rt_seg": REPOSITORY / "src" / "rt_seg", "rt_seg_training": REPOSITORY 
 ROS_PYTHON_MODULES = {
     "actionlib", "cv_bridge", "diagnostic_msgs", "diagnostic_updater", "dynamic_reconfigure", "genpy", "geometry_msgs",
     "message_filters", "rosbag", "rosgraph", "roslaunch", "roslib", "rospkg", "rospy", "rostest", "sensor_msgs",
-    "std_msgs", "std_srvs", "tf2_msgs", "tf2_ros",
+    "std_msgs", "std_srvs", "tf", "tf2_msgs", "tf2_ros",
 }
 """Modules that exist only where ROS is installed. Of rt_seg itself the generated messages are such, too."""
 
@@ -30,7 +30,7 @@ FLOORS = {
 """First name below rt_seg → its floor; a module imports from its own floor or below. `floor` places the rest."""
 
 TRAINING_ROOMS = (
-    {"nets", "light_model"}, {"configuration"}, {"datasets"}, {"input_pipeline"}, {"optimization"}, {"runs"},
+    {"nets", "light_model", "html_page"}, {"configuration"}, {"datasets"}, {"input_pipeline"}, {"optimization"}, {"runs"},
     {"evaluation"}, {"export"}, {"prediction"}, {"commands"},
 )  # fmt: skip
 """The way of a model through the rooms of rt_seg_training; a room imports from those before it. The rooms that make or

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Optional
+from typing import Iterator, Optional
 
 import pytest
 
@@ -27,3 +27,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optio
 def pytest_report_header(config: pytest.Config) -> str:
     """Say which of the two kinds run."""
     return "collected: " + ("only tests that render" if _rendering_alone(config) else "all but those of `-m rendering`")
+
+
+@pytest.fixture(scope="module")
+def small_nets() -> Iterator[None]:
+    """The DDRNets of this module are small: test/support/small_nets.py."""
+    from small_nets import shrink
+
+    with pytest.MonkeyPatch.context() as patch:
+        shrink(patch)
+        yield

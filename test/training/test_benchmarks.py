@@ -1,11 +1,23 @@
 """The benchmarks run and print what they promise."""
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+WITH_SMALL_NETS = """
+import runpy
+import sys
+
+sys.path[:] = {path!r}
+import pytest
+from small_nets import shrink
+
+shrink(pytest.MonkeyPatch())
+runpy.run_path({benchmark!r}, run_name="__main__")
+"""
 
 
 def _load(name):
@@ -60,10 +72,14 @@ def test_ways_take_turns_and_warm_up_runs_are_not_timed():
 
 
 @pytest.mark.slow
-def test_training_lets_the_ways_take_turns_and_prints_a_ratio_for_each(capsys, monkeypatch):
+def test_training_lets_the_ways_take_turns_and_prints_a_ratio_for_each(tmp_path, capsys, monkeypatch):
     training = _load("training")
     monkeypatch.setattr(training, "WAYS", (training.WAYS[0], training.WAYS[2]))
-    options = ["--net", "unet_mobilenet_v3", "--size", "64x64", "--batch-size", "2", "--steps", "1", "--rounds", "2"]
+    # The ways are processes of their own: with small networks in them, too.
+    small = tmp_path / "training.py"
+    small.write_text(WITH_SMALL_NETS.format(path=sys.path, benchmark=training.__file__))
+    monkeypatch.setattr(training, "__file__", str(small))
+    options = ["--size", "64x64", "--batch-size", "2", "--steps", "1", "--rounds", "2"]
     assert training.main(options) == 0
     baseline, ours = [line for line in capsys.readouterr().out.splitlines() if "im/s" in line]
     assert baseline.startswith("Keras fit ")

@@ -8,16 +8,13 @@ from typing import Collection, Dict, Iterator, List, Optional
 import cv2
 import numpy as np
 
+from rt_seg.cameras.d435 import NOMINAL_FOCAL_LENGTH
 from rt_seg.cameras.frame import Frame, Intrinsics
 from rt_seg.labels import LabelError, LabelSet, load_labels
 from rt_seg.natural_order import natural_key
 from rt_seg.recordings.encoded_images import fault_of
 
 _COLOR_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-
-_NOMINAL_FOCAL = 0.96
-"""Focal length over image width of a D435's colour camera, taken where no intrinsics are given."""
-
 
 class FolderError(ValueError):
     """A folder of images cannot be read as a stream; the text names the file."""
@@ -99,7 +96,7 @@ def load_intrinsics(path: Path) -> Intrinsics:
 
 def nominal_intrinsics(width: int, height: int) -> Intrinsics:
     """Those of a nominal D435, for images of a camera that nobody has calibrated."""
-    focal = _NOMINAL_FOCAL * width
+    focal = NOMINAL_FOCAL_LENGTH * width
     return Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
 
 

@@ -25,6 +25,8 @@ from rt_seg_training.optimization.losses import upsample_logits
 from rt_seg_training.runs.run_folder import RunFolder
 from rt_seg_training.runs.training_weights import network_of
 
+pytestmark = pytest.mark.usefixtures("small_nets")
+
 CLASSES = [{"id": i, "name": name, "color": [i, i, i]} for i, name in enumerate(("floor", "peg", "hole"))]
 LABELS = labels_from_dict({"classes": CLASSES}, "test")
 
@@ -35,7 +37,7 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, small_nets):
     folder = tmp_path_factory.mktemp("run")
     TrainingConfiguration(
         dataset="x", train_split="train", validation_split="validation",
@@ -143,7 +145,7 @@ def test_three_tenths_of_a_point_are_accepted_and_more_is_not(exact, quantised, 
 
 
 @pytest.fixture(scope="module")
-def depth_run(tmp_path_factory):
+def depth_run(tmp_path_factory, small_nets):
     """A run of a network with depth, of random weights."""
     folder = tmp_path_factory.mktemp("depth_run")
     TrainingConfiguration(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rt_seg.segmenter import resize_image
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.input_pipeline import batches as pipeline
 from rt_seg_training.input_pipeline import data_order
@@ -121,3 +122,13 @@ def test_workers_and_replicas_share_each_batch():
 def test_large_sets_stay_on_the_disk():
     assert data_order.fits_in_memory(10**6)
     assert not data_order.fits_in_memory(10**14)
+
+
+def test_training_and_the_node_shrink_images_under_two_names_by_a_few_levels_apart():
+    assert not hasattr(pipeline, "resize_image"), "one name for two results"
+    image = np.repeat(np.arange(0, 250, dtype=np.uint8)[np.newaxis], 60, axis=0)[..., np.newaxis].repeat(3, axis=2)
+    image[20:40, 100:130] = 255
+    ours, nodes = pipeline.resize_antialiased(image, (24, 100)).numpy(), resize_image(image, 24, 100).astype(np.float32)
+    difference = np.abs(ours - nodes)
+    assert difference.max() > 2, "the node's way: evaluate alone scores what the node computes"
+    assert difference.mean() < 3

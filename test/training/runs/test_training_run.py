@@ -27,6 +27,8 @@ from rt_seg_training.runs import training_run
 from rt_seg_training.runs.run_folder import RunFolder
 from rt_seg_training.runs.validation import mask_predictor, score, scorer
 
+pytestmark = pytest.mark.usefixtures("small_nets")
+
 LABELS = {"classes": [{"id": 0, "name": "dark", "color": [0, 0, 0]}, {"id": 1, "name": "bright", "color": [9, 9, 9]}]}
 
 
@@ -65,7 +67,7 @@ def test_a_network_with_depth_refuses_a_set_without_before_it_trains(dataset, tm
 
 
 def test_an_interrupted_run_goes_on_where_it_was_and_writes_all_that_export_needs(dataset, tmp_path, monkeypatch):
-    configuration = _configuration(tmp_path / "run", net="unet_mobilenet_v3", optimizer="sgd")
+    configuration = _configuration(tmp_path / "run", optimizer="sgd")
     run = tmp_path / "run"
     score = training_run.score
     scored = []
@@ -92,7 +94,7 @@ def test_an_interrupted_run_goes_on_where_it_was_and_writes_all_that_export_need
     assert load_labels(RunFolder(run).labels) == dataset.labels
     assert RunFolder(run).labels.read_text().startswith("ignore_id: 255\nclasses:")
     assert load_configuration(RunFolder(run).configuration) == configuration
-    build_net("unet_mobilenet_v3", 64, 64, 2, auxiliary_head=True).load_weights(RunFolder(run).weights)
+    build_net("ddrnet_23_slim", 64, 64, 2, auxiliary_head=True).load_weights(RunFolder(run).weights)
 
     with pytest.raises(ConfigurationError, match="holds a finished run"):
         training_run.TrainingRun(configuration, dataset).train()
@@ -115,6 +117,7 @@ def test_scoring_equals_a_prediction_by_hand(dataset):
             assert matrix[row, column] == ((truth == row) & (predicted == column)).sum()
 
 
+@pytest.mark.slow
 def test_another_net_with_one_sigmoid_channel_learns_the_bars_and_is_exported(dataset, tmp_path):
     configuration = _configuration(
         tmp_path / "run", net="unet_mobilenet_v3", head="binary", loss="focal", class_weights="median_frequency",
@@ -174,7 +177,7 @@ def test_a_sigmoid_channel_for_three_classes_is_refused(dataset, tmp_path):
 
 def test_a_loss_that_is_no_number_ends_the_run_with_its_batch_saved_and_what_was_saved_before_kept(dataset, tmp_path):
     configuration = _configuration(
-        tmp_path, net="unet_mobilenet_v3", optimizer="sgd", learning_rate=1e30, steps=20, mixed_precision="float32"
+        tmp_path, optimizer="sgd", learning_rate=1e30, steps=20, mixed_precision="float32"
     )
     with pytest.raises(training_run.TrainingError, match="the loss is .* at step .*not_finite_batch.npz"):
         training_run.TrainingRun(configuration, dataset).train()
@@ -194,7 +197,7 @@ def test_the_run_ends_early_when_the_score_does_not_rise_and_keeps_the_best(data
         replace(model, path)
 
     monkeypatch.setattr(training_run, "_replace_weights", keep)
-    configuration = _configuration(tmp_path, net="unet_mobilenet_v3", steps=9, patience=2)
+    configuration = _configuration(tmp_path, steps=9, patience=2)
     result = training_run.TrainingRun(configuration, dataset).train()
     assert (result["steps"], result["best_step"], result["validation_mean_iou"]) == (4, 2, 0.7)
     assert kept.count(RunFolder(tmp_path).weights.name) == 2

@@ -1,9 +1,7 @@
 """What a bag shows, over time: shares of the classes, spans in which the model is unsure, thumbnails."""
 from __future__ import annotations
 
-import base64
 import csv
-import html
 import io
 import json
 from pathlib import Path
@@ -13,7 +11,9 @@ import numpy as np
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.labels import LabelSet
+from rt_seg_training.html_page import encoded, render
 
+TEMPLATE = Path(__file__).with_suffix(".html")
 UNSURE_BELOW = 0.75
 """Mean probability of an image's classes below which the model is unsure of it."""
 SPAN_GAP = 1.0
@@ -38,8 +38,7 @@ class BagSummary:
         if len(self._times) % self._every == 0 and len(self._thumbnails) < THUMBNAILS:
             height = round(overlay.shape[0] * THUMBNAIL_WIDTH / overlay.shape[1])
             small = cv2.resize(overlay, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
-            jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
-            self._thumbnails.append((time, jpeg.tobytes()))
+            self._thumbnails.append((time, encoded(small, ".jpg", quality=80)))
         self._times.append(time)
         self._shares.append(np.bincount(mask.ravel(), minlength=256)[: len(self._labels)] / mask.size)
         self._confidences.append(confidence)
@@ -92,38 +91,21 @@ class BagSummary:
 
     def _html(self) -> str:
         means = self._mean_shares()
-        rows = "".join(
-            f'<tr><td><i style="background:rgb{label.color}"></i>{html.escape(label.name)}</td>'
-            f"<td>{means[label.name]:.1%}</td></tr>"
-            for label in self._labels.labels
-        )
-        spans = ", ".join(f"{begin:.1f}–{end:.1f} s" for begin, end in self.unsure_spans()) or "none"
-        pictures = "".join(
-            f'<figure><img alt="" src="data:image/jpeg;base64,{base64.b64encode(data).decode("ascii")}">'
-            f"<figcaption>{(time - self._times[0]) / 1e9:.1f} s</figcaption></figure>"
-            for time, data in self._thumbnails
-        )
-        return (
-            f"<!DOCTYPE html><meta charset=utf-8><title>{html.escape(self._name)}</title><style>"
-            "body{font:15px sans-serif;margin:2em;max-width:60em}i{display:inline-block;width:1em;height:1em;"
-            "margin-right:.5em;border:1px solid #888;vertical-align:-.15em}figure{display:inline-block;margin:.3em}"
-            "figcaption{color:#666}td{padding:.1em 1em .1em 0}svg{background:#f4f4f4;width:100%;height:12em}</style>"
-            f"<h1>{html.escape(self._name)}</h1><p>{len(self._times)} images. Unsure (mean probability below "
-            f"{UNSURE_BELOW:g}): {spans}.</p>{self._curves()}<table>{rows}</table>{pictures}\n"
-        )
-
-    def _curves(self) -> str:
-        """Shares of the classes over time: one line each, in its colour."""
-        if len(self._times) < 2:
-            return ""
-        span = max(self._times[-1] - self._times[0], 1)
-        places = [1000.0 * (time - self._times[0]) / span for time in self._times]
+        first = self._times[0] if self._times else 0
+        span = max(self._times[-1] - first, 1) if len(self._times) > 1 else 0
         lines = []
-        for label in self._labels.labels:
-            points = " ".join(f"{x:.1f},{200 - 200 * share[label.id]:.1f}" for x, share in zip(places, self._shares))
-            color = label.color if any(label.color) else (120, 120, 120)
-            lines.append(
-                f'<polyline points="{points}" fill="none" stroke="rgb{color}" stroke-width="2" '
-                f'vector-effect="non-scaling-stroke"><title>{html.escape(label.name)}</title></polyline>'
-            )
-        return f'<svg viewBox="0 0 1000 200" preserveAspectRatio="none">{"".join(lines)}</svg>'
+        if span:  # shares of the classes over time: one line each, in its colour
+            places = [1000.0 * (time - first) / span for time in self._times]
+            for label in self._labels.labels:
+                points = [f"{x:.1f},{200 - 200 * share[label.id]:.1f}" for x, share in zip(places, self._shares)]
+                lines.append((label.name, label.color if any(label.color) else (120, 120, 120), " ".join(points)))
+        return render(
+            TEMPLATE,
+            name=self._name,
+            images=len(self._times),
+            unsure_below=UNSURE_BELOW,
+            spans=self.unsure_spans(),
+            lines=lines,
+            classes=[(label.name, label.color, means[label.name]) for label in self._labels.labels],
+            thumbnails=[((time - first) / 1e9, data) for time, data in self._thumbnails],
+        )

@@ -73,23 +73,12 @@ def statistics_message(
 
 
 def quaternion(axes: np.ndarray) -> Quaternion:
-    """Unit quaternion of a rotation matrix (3, 3) whose columns are the turned axes (Shepperd's method).
+    """Unit quaternion of a rotation matrix (3, 3) whose columns are the turned axes."""
+    from tf import transformations  # here: with it comes tf2, which takes a quarter of a second to import
 
-    The largest of the four components is found first: dividing by it never loses precision.
-    """
-    m = axes
-    trace = m[0, 0] + m[1, 1] + m[2, 2]
-    choice = int(np.argmax([m[0, 0], m[1, 1], m[2, 2], trace]))
-    if choice == 3:
-        values = [m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1], 1.0 + trace]
-    else:
-        i, j, k = choice, (choice + 1) % 3, (choice + 2) % 3
-        values = [0.0, 0.0, 0.0, m[k, j] - m[j, k]]
-        values[i] = 1.0 - trace + 2.0 * m[i, i]
-        values[j] = m[j, i] + m[i, j]
-        values[k] = m[k, i] + m[i, k]
-    x, y, z, w = np.array(values) / np.linalg.norm(values)
-    return Quaternion(x, y, z, w)
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes
+    return Quaternion(*transformations.quaternion_from_matrix(matrix))
 
 
 def pose_message(item: SegmentedObject) -> Pose:

@@ -43,17 +43,8 @@ class TargetFrame:
                 "the camera's frame, without numbers",
             )
             return None
+        from tf import transformations
+
         where, turn = found.transform.translation, found.transform.rotation
-        return Motion(rotation_matrix(turn.x, turn.y, turn.z, turn.w), np.array([where.x, where.y, where.z]))
-
-
-def rotation_matrix(x: float, y: float, z: float, w: float) -> np.ndarray:
-    """(3, 3) float64 of a quaternion, which need not be of length 1."""
-    scale = 2.0 / (x * x + y * y + z * z + w * w)
-    return np.array(
-        [
-            [1 - scale * (y * y + z * z), scale * (x * y - z * w), scale * (x * z + y * w)],
-            [scale * (x * y + z * w), 1 - scale * (x * x + z * z), scale * (y * z - x * w)],
-            [scale * (x * z - y * w), scale * (y * z + x * w), 1 - scale * (x * x + y * y)],
-        ]
-    )
+        rotation = transformations.quaternion_matrix([turn.x, turn.y, turn.z, turn.w])[:3, :3]
+        return Motion(rotation, np.array([where.x, where.y, where.z]))
