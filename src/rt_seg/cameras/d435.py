@@ -12,8 +12,8 @@ BASELINE = 0.050
 FOCAL_RATIO = 0.62
 """Focal length of the infrared imagers in pixels over that of the colour camera, at equal image width."""
 COLOR_FOCAL_LENGTH = 0.9
-"""Focal length of the colour camera over its image width, about; so for most cameras that robots carry. Trained networks
-with depth hold it: another number would be another network."""
+"""Focal length of the colour camera over its image width, about; so for most cameras that robots carry. Trained
+networks with depth hold it: another number would be another network."""
 NOMINAL_FOCAL_LENGTH = 0.96
 """The same at 640x480, taken for images without intrinsics."""
 FOCAL_BASELINE = 19.0

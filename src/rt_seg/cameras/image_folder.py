@@ -16,6 +16,7 @@ from rt_seg.recordings.encoded_images import fault_of
 
 _COLOR_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
+
 class FolderError(ValueError):
     """A folder of images cannot be read as a stream; the text names the file."""
 

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from rt_seg.ros.node.messages import quaternion
+from rt_seg.ros.node.messages import axes_of, quaternion
 
 
 def turned(message, vector):
@@ -25,3 +25,4 @@ def test_the_quaternion_turns_the_axes_of_the_camera_into_those_of_the_object(ax
     assert np.linalg.norm([message.x, message.y, message.z, message.w]) == pytest.approx(1)
     for number in range(3):
         np.testing.assert_allclose(turned(message, np.eye(3)[number]), axes[:, number], atol=1e-12)
+    np.testing.assert_allclose(axes_of(message), axes, atol=1e-12)

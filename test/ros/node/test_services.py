@@ -7,7 +7,9 @@ from std_srvs.srv import SetBool, Trigger
 from rt_seg.ros.node.services import Services
 from rt_seg.srv import GetObjects, LoadModel
 
-HANDLERS = {"_on_enable": SetBool, "_on_get_objects": GetObjects, "_on_save_frame": Trigger, "_on_load_model": LoadModel}
+HANDLERS = {
+    "_on_enable": SetBool, "_on_get_objects": GetObjects, "_on_save_frame": Trigger, "_on_load_model": LoadModel,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HANDLERS)

@@ -30,7 +30,7 @@ def is_bright(image):
 
 
 class IsBright:
-    def segment(self, rgb, confidence=False):
+    def segment(self, rgb, confidence=False, depth=None):
         return Segmentation(is_bright(rgb), np.full(rgb.shape[:2], 0.9))
 
 

@@ -16,7 +16,7 @@ class IsBright:
 
     calls = 0
 
-    def segment(self, rgb, confidence=False):
+    def segment(self, rgb, confidence=False, depth=None):
         self.calls += 1
         mean = rgb.mean(axis=-1)
         return Segmentation((mean > 127).astype(np.uint8), np.full(mean.shape, 0.75) if confidence else None)
@@ -88,7 +88,7 @@ def test_table_and_plain_numbers_mark_what_is_not_defined():
 
 def test_mask_of_another_size_is_refused_with_the_name_of_the_frame():
     class Cuts(IsBright):
-        def segment(self, rgb, confidence=False):
+        def segment(self, rgb, confidence=False, depth=None):
             found = super().segment(rgb, confidence)
             return Segmentation(found.mask[:1], found.confidence)
 

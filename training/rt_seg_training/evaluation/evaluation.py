@@ -130,10 +130,9 @@ def evaluate_segmenter(
         name = example["name"].decode("utf-8") if isinstance(example["name"], bytes) else str(example["name"])
         image, label = np.asarray(example["image"]), np.asarray(example["label"])
         truth = label[..., 0] if label.ndim == 3 else label
-        inputs = {}
-        if with_depth:
-            inputs["depth"] = np.asarray(example["depth"]).reshape(image.shape[:2])
-        found = segmenter.segment(image, confidence=True, **inputs)
+        depth = np.asarray(example["depth"]).reshape(image.shape[:2]) if with_depth else None
+        found = segmenter.segment(image, confidence=True, depth=depth)
+        assert found.confidence is not None  # asked for
         try:
             frame_matrix = result.scores.add(truth, found.mask)
         except ValueError as error:
@@ -142,11 +141,10 @@ def evaluate_segmenter(
         result.calibration.add(truth, found.mask, found.confidence, labels.ignore_id)
         if number < TIMED_FRAMES:  # after the call above, so that the first one is no cold start
             started = time.perf_counter()
-            segmenter.segment(image, **inputs)
+            segmenter.segment(image, depth=depth)
             result.seconds.append(time.perf_counter() - started)
         if frame_matrix.any():
-            own_score, depth = confusion.mean_iou(frame_matrix), inputs.get("depth")
-            frame = WorstFrame(own_score, name, image, truth, found.mask, depth)
+            frame = WorstFrame(confusion.mean_iou(frame_matrix), name, image, truth, found.mask, depth)
             # A heap whose first is the best of the worst; the number decides between equals.
             heapq.heappush(worst, (-frame.mean_iou, number, frame))
             if len(worst) > WORST_FRAMES:

@@ -12,7 +12,6 @@ from typing import Callable, Collection, Iterable, Sequence
 import numpy as np
 
 from rt_seg.bundle import (
-    MANIFEST,
     Bundle,
     InputSpec,
     Score,
@@ -23,6 +22,7 @@ from rt_seg.bundle import (
 )
 from rt_seg.engines import Engine, create_engine
 from rt_seg.labels import LabelSet
+from rt_seg.model_home import MANIFEST
 from rt_seg.segmenter import Segmenter, load_segmenter
 from rt_seg_training.datasets.labelled_frame import LabelledFrame
 from rt_seg_training.export.accuracy_guard import FormScore, is_accepted, loss_words, score_segmenter
@@ -243,9 +243,9 @@ def _choose(
     if precision == "int8" or (precision == "auto" and validation):
         quantised = quantize(exact, pictures)
         scores = [*exact_scores, score("OpenVINO int8", quantised)]
-        if is_accepted(*scores):
+        if is_accepted(scores[0], scores[1]):
             return "int8", quantised, with_loss_of_depth(scores, quantised), note, []
-        note = loss_words(*scores, len(validation))
+        note = loss_words(scores[0], scores[1], len(validation))
         kept: list[str] = []
         ranked = by_sensitivity(exact, pictures[:RANKING_PICTURES], SEGMENTS) if MOST_EXACT else []
         for count, segment in enumerate(ranked[:MOST_EXACT], 1):

@@ -6,7 +6,7 @@ import io
 import os
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import keras
 import numpy as np
@@ -33,7 +33,8 @@ class ProgressBar(keras.callbacks.Callback):
     def __init__(self, total_steps: int, first_step: int = 0) -> None:
         super().__init__()
         self._total_steps, self._first_step = total_steps, first_step
-        self._bar, self._score = None, None
+        self._bar: Any = None
+        self._score: float | None = None
 
     def on_train_begin(self, logs=None):
         self._bar = progress_bar(
@@ -132,7 +133,8 @@ class TensorBoardReport(keras.callbacks.Callback):
 
     def __init__(self, folder: Path, draw: Callable[[], list[np.ndarray]]) -> None:
         super().__init__()
-        self._folder, self._draw, self._writer = folder, draw, None
+        self._folder, self._draw = folder, draw
+        self._writer: Any = None
 
     def on_epoch_end(self, epoch, logs=None):
         if self._writer is None:

@@ -15,8 +15,7 @@ from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import SegmentedObjects
 from rt_seg.products.approach import approach_of
 from rt_seg.products.objects import SpatialPose
-from rt_seg.ros.node.messages import quaternion
-from rt_seg.ros.node.target_frame import rotation_matrix
+from rt_seg.ros.node.messages import axes_of, quaternion
 from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """
@@ -39,8 +38,7 @@ def candidates(message: SegmentedObjects, settings: GraspCandidatesSettings) -> 
     for item in message.objects:
         if item.class_name != settings.class_name or not item.has_pose or item.depth_share < settings.min_depth_share:
             continue
-        place, turn = item.pose.position, item.pose.orientation
-        axes = rotation_matrix(turn.x, turn.y, turn.z, turn.w)
+        place, axes = item.pose.position, axes_of(item.pose.orientation)
         way = approach_of(SpatialPose((place.x, place.y, place.z), axes, (0.0, 0.0, 0.0)), settings.standoff)
         orientation = quaternion(way.axes)
         at.poses.append(Pose(Point(*way.target), orientation))

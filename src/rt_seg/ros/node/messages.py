@@ -81,6 +81,13 @@ def quaternion(axes: np.ndarray) -> Quaternion:
     return Quaternion(*transformations.quaternion_from_matrix(matrix))
 
 
+def axes_of(turn: Quaternion) -> np.ndarray:
+    """The rotation matrix (3, 3) float64 of a quaternion, which need not be of length 1: its columns are the axes."""
+    from tf import transformations
+
+    return np.asarray(transformations.quaternion_matrix([turn.x, turn.y, turn.z, turn.w])[:3, :3])
+
+
 def pose_message(item: SegmentedObject) -> Pose:
     """Where an object is; at the origin, without a turn, where that is not known."""
     if item.pose is None:

@@ -8,6 +8,7 @@ import rospy
 from std_msgs.msg import Header
 
 from rt_seg.products.tracking import Motion
+from rt_seg.ros.node.messages import axes_of
 
 PATIENCE = 0.1
 """Seconds that an image waits for its transform: who publishes the robot's pose may be a moment late."""
@@ -43,8 +44,5 @@ class TargetFrame:
                 "the camera's frame, without numbers",
             )
             return None
-        from tf import transformations
-
-        where, turn = found.transform.translation, found.transform.rotation
-        rotation = transformations.quaternion_matrix([turn.x, turn.y, turn.z, turn.w])[:3, :3]
-        return Motion(rotation, np.array([where.x, where.y, where.z]))
+        where = found.transform.translation
+        return Motion(axes_of(found.transform.rotation), np.array([where.x, where.y, where.z]))
