@@ -245,7 +245,8 @@ class ControlTest(unittest.TestCase):
         self.assertTrue(self.call("load_model", LoadModel, str(self.bundle)).success)
 
     def test_the_camera_is_recorded_into_an_mcap_that_plays_as_it_came(self):
-        from rt_seg.recordings.any_bag import MCAP_ROS1, kind_of_bag
+        from rt_seg.recordings.any_bag import kind_of_bag
+        from rt_seg.recordings.bag import MCAP_ROS1
         from rt_seg.ros.recording.framesets import read_framesets
 
         output = self.root / "recorded"

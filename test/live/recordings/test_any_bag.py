@@ -9,17 +9,9 @@ from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_typestore
 
-from rt_seg.recordings.any_bag import (
-    IMAGE,
-    MCAP_ROS1,
-    ROS1,
-    ROS2,
-    AnyBagError,
-    Mcap1Writer,
-    Moment,
-    kind_of_bag,
-    open_bag,
-)
+from rt_seg.recordings.any_bag import kind_of_bag, open_bag
+from rt_seg.recordings.bag import IMAGE, MCAP_ROS1, ROS1, ROS2, AnyBagError, Moment
+from rt_seg.recordings.mcap_ros1 import Mcap1Writer
 
 TEXT = "std_msgs/msg/String"
 TOPIC = "/camera/color/image_raw"

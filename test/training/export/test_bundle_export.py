@@ -61,6 +61,11 @@ def validation(run, images):
     return frames
 
 
+def _parameters(run):
+    """Of the network that is exported: without its auxiliary head."""
+    return RunFolder(run).load()[0].count_params()
+
+
 def _export(run, output, images, **options):
     return exporting.export_bundle(run, output, "probe", "1.0.0", "MIT", images, **options).parities
 
@@ -108,7 +113,7 @@ def test_int8_bundle_is_a_quarter_of_the_size_and_says_what_it_loses(run, tmp_pa
     assert (tmp_path / "probe" / "history.csv").read_text() == "step,loss\n1,2\n"
     bundle = load_bundle(tmp_path / "probe")
     assert bundle.engines[0].precision == "int8"
-    assert (tmp_path / "probe" / "model.bin").stat().st_size < 7e6
+    assert (tmp_path / "probe" / "model.bin").stat().st_size < 0.4 * 4 * _parameters(run)
     assert load_segmenter(bundle).segment(images[0]).mask.shape == (96, 128)
 
 
@@ -222,14 +227,14 @@ def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
     exact = [name for name, kind in of_depth.items() if kind == "Convolution"]
     assert len(exact) == 1
     stem = next(operation for operation in network.get_ops() if operation.get_friendly_name() == exact[0])
-    assert list(stem.input(1).get_shape()) == [16, 4, 3, 3], "of depth, validity and slants"
+    assert list(stem.input(1).get_shape())[1:] == [4, 3, 3], "of depth, validity and slants"
     before, waiting = set(), [stem.input_value(0).get_node()]
     while waiting:
         operation = waiting.pop()
         before.add(operation.get_type_name())
         waiting += [value.get_node() for value in operation.input_values()]
     assert {"Log", "AvgPool"} < before and "FakeQuantize" not in before
-    assert sum(operation.get_type_name() == "FakeQuantize" for operation in network.get_ops()) > 50
+    assert sum(operation.get_type_name() == "FakeQuantize" for operation in network.get_ops()) > 10
     assert load_segmenter(load_bundle(tmp_path / "probe")).segment(depth_frames[0].color).mask.shape == (128, 192)
 
 
@@ -248,32 +253,16 @@ def test_where_int8_loses_too_much_the_part_that_loses_most_stays_exact(
     assert made.precision == "int8"
     assert scores["OpenVINO int8, 1 of 2 parts f32"] > scores["OpenVINO int8"]
     network = openvino.Core().read_model(str(tmp_path / "probe" / "model.xml"))
-    exact = [o for o in network.get_ops() if o.get_type_name() == "Convolution"
-             and "FakeQuantize" not in {value.get_node().get_type_name() for value in o.input_values()}]  # fmt: skip
-    assert 10 < len(exact) < 50, "half of the network computes in f32"
+    convolutions = [operation for operation in network.get_ops() if operation.get_type_name() == "Convolution"]
+    exact = [o for o in convolutions
+             if "FakeQuantize" not in {value.get_node().get_type_name() for value in o.input_values()}]  # fmt: skip
+    assert 0.2 < len(exact) / len(convolutions) < 0.8, "half of the network computes in f32"
 
 
 def test_a_network_with_depth_is_not_exported_with_pictures_that_have_none(depth_run, depth_frames, tmp_path):
     with pytest.raises(exporting.ExportError, match="takes depth, and 0 of 3 images have some"):
         _export(depth_run, tmp_path / "probe", [frame.color for frame in depth_frames])
     assert not (tmp_path / "probe").exists()
-
-
-@pytest.mark.slow
-def test_onnx_computes_the_same_at_the_size_of_a_camera(tmp_path):
-    """At 480x640 the converter writes scales that ONNX Runtime rounds to another size and refuses."""
-    import onnxruntime
-
-    from rt_seg_training.export.deployment_formats import write_onnx
-
-    keras.utils.set_random_seed(2)
-    net = ddrnet_23_slim(480, 640, 3)
-    image = np.random.default_rng(4).integers(0, 256, (1, 480, 640, 3), np.uint8)
-    path = str(tmp_path / write_onnx(net, tmp_path))
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    logits = session.run(None, {session.get_inputs()[0].name: image})[0]
-    expected = net(normalize(image), training=False).numpy()
-    assert np.abs(logits - expected).max() < 1e-3 * np.abs(expected).max()
 
 
 @pytest.mark.slow
@@ -290,7 +279,7 @@ def test_where_int8_loses_too_much_auto_ships_f16_half_the_size_with_the_same_cl
     assert made.parities[-1].pixel_agreement > 0.99
     bundle = load_bundle(tmp_path / "probe")
     assert bundle.engines[0].precision == "f16"
-    assert 10e6 < (tmp_path / "probe" / "model.bin").stat().st_size < 13e6
+    assert 0.45 < (tmp_path / "probe" / "model.bin").stat().st_size / (4 * _parameters(run)) < 0.55
     assert load_segmenter(bundle, precision="f32").description.endswith("f32 with f16 weights on CPU")
 
 
@@ -331,7 +320,7 @@ def test_smaller_inputs_share_the_weights_compute_what_keras_computes_there_and_
     _export(run, tmp_path / "alone", images, **options)
     _export(run, tmp_path / "sized", images, smaller=[(64, 96)], **options)
     alone, sized = (tmp_path / name / "model.bin" for name in ("alone", "sized"))
-    assert alone.stat().st_size < sized.stat().st_size < 1.02 * alone.stat().st_size
+    assert alone.stat().st_size < sized.stat().st_size < 1.05 * alone.stat().st_size
     bundle = load_bundle(tmp_path / "sized")
     assert bundle.input_sizes("openvino") == ((96, 128), (64, 96))
     score = next(score for score in bundle.scores if score.input_size == (96, 64))

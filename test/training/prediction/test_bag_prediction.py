@@ -297,7 +297,8 @@ def test_masks_are_the_same_bytes_whatever_kind_of_bag_the_recording_is_in(bag, 
     from rosbags.rosbag2 import StoragePlugin
     from rosbags.rosbag2 import Writer as Writer2
 
-    from rt_seg.recordings.any_bag import Mcap1Writer, kind_of_bag, open_bag
+    from rt_seg.recordings.any_bag import kind_of_bag, open_bag
+    from rt_seg.recordings.mcap_ros1 import Mcap1Writer
 
     path = tmp_path / name
     with Reader(bag) as reader:

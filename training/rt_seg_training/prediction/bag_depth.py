@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rt_seg.recordings.any_bag import AnyBag
+from rt_seg.recordings.bag import AnyBag
 from rt_seg.recordings.image_messages import ConversionError, check_depth_size, depth_to_metres
 
 DEPTH_NAME = "aligned_depth_to_color/image_raw"

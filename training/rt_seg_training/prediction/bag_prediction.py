@@ -14,7 +14,8 @@ import numpy as np
 from rosbags.typesys import Stores, get_typestore
 
 from rt_seg.progress import progress_bar
-from rt_seg.recordings.any_bag import COMPRESSED_IMAGE, IMAGE, AnyBagError, Moment, open_bag
+from rt_seg.recordings.any_bag import open_bag
+from rt_seg.recordings.bag import COMPRESSED_IMAGE, IMAGE, AnyBagError, Moment
 from rt_seg.recordings.bag_files import fault_of_bag
 from rt_seg.recordings.image_messages import ConversionError, color_to_rgb
 from rt_seg_training.prediction.bag_depth import BagDepth, depth_topic

@@ -13,7 +13,8 @@ import numpy as np
 
 from rt_seg.atomic_file import atomic_file, write_atomically
 from rt_seg.natural_order import natural_key
-from rt_seg.recordings.any_bag import METADATA, kind_of_bag
+from rt_seg.recordings.any_bag import kind_of_bag
+from rt_seg.recordings.bag import METADATA
 from rt_seg.recordings.bag_files import fault_of_bag
 from rt_seg_training.datasets.image_depth import is_color, read_picture_depth
 

@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 from rt_seg.atomic_file import atomic_file
 from rt_seg.cameras.frame import Frame
 from rt_seg.labels import LabelSet
-from rt_seg.recordings.any_bag import Mcap1Writer
+from rt_seg.recordings.mcap_ros1 import Mcap1Writer
 from rt_seg.ros import camera_topics
 from rt_seg.ros.conversions import camera_info_message, image_message
 from rt_seg.ros.label_messages import label_info

@@ -15,7 +15,8 @@ from std_msgs.msg import Header
 from rt_seg.cameras.frame import metres_to_millimetres
 from rt_seg.cameras.image_folder import FolderError, open_recording_folder
 from rt_seg.msg import LabelInfo
-from rt_seg.recordings.any_bag import ROS1, AnyBagError, kind_of_bag, open_bag
+from rt_seg.recordings.any_bag import kind_of_bag, open_bag
+from rt_seg.recordings.bag import ROS1, AnyBagError
 from rt_seg.recordings.bag_files import fault_of_bag
 from rt_seg.recordings.image_messages import ConversionError, depth_to_metres
 from rt_seg.ros import camera_topics

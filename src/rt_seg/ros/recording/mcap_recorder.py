@@ -11,7 +11,8 @@ from typing import Dict, List, Tuple
 
 import rospy
 
-from rt_seg.recordings.any_bag import AnyBagError, Mcap1Writer
+from rt_seg.recordings.bag import AnyBagError
+from rt_seg.recordings.mcap_ros1 import Mcap1Writer
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
 
 HELD = 256
