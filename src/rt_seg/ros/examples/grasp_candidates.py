@@ -15,7 +15,7 @@ from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import SegmentedObjects
 from rt_seg.products.approach import approach_of
 from rt_seg.products.objects import SpatialPose
-from rt_seg.ros.node.messages import axes_of, quaternion
+from rt_seg.ros.node.rotations import axes_of, quaternion
 from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """

@@ -17,6 +17,7 @@ from rt_seg.products.objects import SegmentedObject
 from rt_seg.products.statistics import ClassStatistic
 from rt_seg.ros.array_messages import ArrayCloud, bytes_of
 from rt_seg.ros.node.frame_products import FoundObjects
+from rt_seg.ros.node.rotations import quaternion
 
 MARKER_ALPHA = 0.45
 TEXT_HEIGHT = 0.022
@@ -70,22 +71,6 @@ def statistics_message(
             for item in statistics
         ],
     )
-
-
-def quaternion(axes: np.ndarray) -> Quaternion:
-    """Unit quaternion of a rotation matrix (3, 3) whose columns are the turned axes."""
-    from tf import transformations  # here: with it comes tf2, which takes a quarter of a second to import
-
-    matrix = np.eye(4)
-    matrix[:3, :3] = axes
-    return Quaternion(*transformations.quaternion_from_matrix(matrix))
-
-
-def axes_of(turn: Quaternion) -> np.ndarray:
-    """The rotation matrix (3, 3) float64 of a quaternion, which need not be of length 1: its columns are the axes."""
-    from tf import transformations
-
-    return np.asarray(transformations.quaternion_matrix([turn.x, turn.y, turn.z, turn.w])[:3, :3])
 
 
 def pose_message(item: SegmentedObject) -> Pose:

@@ -8,7 +8,7 @@ import rospy
 from std_msgs.msg import Header
 
 from rt_seg.products.tracking import Motion
-from rt_seg.ros.node.messages import axes_of
+from rt_seg.ros.node.rotations import axes_of
 
 PATIENCE = 0.1
 """Seconds that an image waits for its transform: who publishes the robot's pose may be a moment late."""

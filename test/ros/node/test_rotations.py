@@ -1,8 +1,8 @@
-"""Products as messages."""
+"""Rotations of objects, as messages and back."""
 import numpy as np
 import pytest
 
-from rt_seg.ros.node.messages import axes_of, quaternion
+from rt_seg.ros.node.rotations import axes_of, quaternion
 
 
 def turned(message, vector):
