@@ -18,11 +18,16 @@ EXAMPLE = """
   rosrun rt_seg learn my_images --name cup                      # rgb/, gt/, labels.yaml: masks that are there
   rosrun rt_seg learn recordings/cup.bag --name cup --auto depth   # what stands out from the table
   rosrun rt_seg learn realsense --name cup --count 40           # films, then opens the labelling window
+  rosrun rt_seg learn my_scenes.yaml --name part --count 600    # no images: scenes are rendered from your CAD file
   rosrun rt_seg learn --from-node --name cup2     # what the running node saved: corrected, learned, and swapped in
 
 It says first what it will do and how long that takes on this machine. Ctrl-C stops it at any point; the same command
 resumes. The folder learn_NAME keeps images, masks, the configuration (which `train` accepts), run and report."""
 
+IMAGES, SCENES = 60, 600
+RENDER_SECONDS = 0.2
+"""Of a scene, on the machine of docs/speed.md."""
+RECIPES = (".yaml", ".yml")
 LIVE_SOURCES = ("topics", "realsense", "webcam")
 AUTO = ("depth", "background", "bundle")
 CAPTURE_MINUTES, LABEL_SECONDS, CHECK_SECONDS, BUILD_SECONDS, EXPORT_SECONDS, REPORT_SECONDS = 1.0, 0.5, 10, 15, 90, 30
@@ -39,6 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--minutes {options.minutes:g}: accepted are 0.1 to 1440")
     if (options.source is None) == (options.from_node is None):
         parser.error("accepted is either SOURCE or --from-node")
+    renders = options.source is not None and Path(options.source).suffix.lower() in RECIPES
+    if options.count is None:
+        options.count = SCENES if renders else IMAGES
+    if options.count < 1:
+        parser.error(f"--count {options.count}: accepted is 1 or more")
     if options.as_saved and options.from_node is None:
         parser.error("--as-saved: goes with --from-node")
     try:
@@ -58,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "source", metavar="SOURCE", nargs="?",
         help="a labelled folder or zip file (rgb/, gt/, labels.yaml); images, a bag, a video or a recording without "
-        "labels; or a camera: realsense, webcam, topics",
+        "labels; a scene recipe (YAML, see `synthesize --recipe`); or a camera: realsense, webcam, topics",
     )  # fmt: skip
     parser.add_argument(
         "--from-node", metavar="NODE", nargs="?", const="/segmentation",
@@ -74,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--empty", metavar="IMAGE", help="auto background: image of the empty scene")
     parser.add_argument("--bundle", metavar="BUNDLE", help="auto bundle: the model that labels")
     parser.add_argument(
-        "--count", type=int, default=60, help="images to capture from a camera or recording (default: %(default)s)"
+        "--count", type=int,
+        help=f"images to capture from a camera or recording (default: {IMAGES}), or to render (default: {SCENES})",
     )
     parser.add_argument(
         "--minutes", type=float, default=10.0, help="time for the training alone (default: %(default)s)"
@@ -98,7 +109,7 @@ def _learn(options: argparse.Namespace) -> int:
     if options.source not in LIVE_SOURCES and not Path(options.source).expanduser().exists():
         print(
             f"learn: {options.source}: no such file or folder; accepted are a labelled folder, images, a bag, a video, "
-            f"and {', '.join(LIVE_SOURCES)}",
+            f"a scene recipe, and {', '.join(LIVE_SOURCES)}",
             file=sys.stderr,
         )
         return BAD_INPUT
@@ -201,6 +212,13 @@ def _before_training(options: argparse.Namespace, work: Path, labelled: bool):
         window = "label_binary" if len(options.start.labels) == 2 else "label_semantic"
         correct = tool(f"rt_seg_training.commands.{window}", str(folder))
         return [Stage("label", correct, interactive=True, expected=LABEL_SECONDS * options.count)], folder
+    if Path(options.source).suffix.lower() in RECIPES:
+        recipe, scenes = Path(options.source).expanduser().resolve(), work / "scenes.zip"
+        render = tool(
+            "rt_seg_training.commands.synthesize", "--recipe", str(recipe), "--count", str(options.count),
+            "--with-depth", "--output", str(scenes),
+        )  # fmt: skip
+        return [Stage("render", render, expected=RENDER_SECONDS * options.count)], scenes
     folder = work / "images"
     source = options.source
     if source not in LIVE_SOURCES:
