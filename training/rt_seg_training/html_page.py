@@ -5,7 +5,6 @@ import base64
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 
@@ -32,5 +31,7 @@ def data_uri(image: bytes) -> str:
 
 def encoded(rgb: np.ndarray, suffix: str, quality: int = 95) -> bytes:
     """An RGB image, uint8 (H, W, 3), as a file of this suffix (.png, .jpg)."""
+    import cv2
+
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else []
     return cv2.imencode(suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)[1].tobytes()

@@ -1,10 +1,9 @@
 """What linting found, as text for a terminal and as a page with images that needs no other file."""
 from __future__ import annotations
 
-import base64
 import contextlib
-import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -21,22 +20,7 @@ PICTURES = 6
 PICTURE_WIDTH = 160
 DOUBT_WIDTH = 360
 
-PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>
-body {{ font: 14px sans-serif; margin: 1em; }} table {{ border-collapse: collapse; }}
-td, th {{ padding: 2px 10px; text-align: right; }} td.text {{ text-align: left; }}
-.error {{ color: #b00; }} .warning {{ color: #a60; }} li {{ margin: 6px 0; }}
-img {{ margin: 2px; vertical-align: middle; }}
-</style></head><body>
-<h1>{name}</h1><p>{summary}</p>
-<table>{table}</table>
-<ul>
-{findings}
-</ul>
-{doubts}
-{pictures}
-</body></html>
-"""
+TEMPLATE = Path(__file__).with_suffix(".html")
 
 
 def describe(report: Report) -> str:
@@ -78,16 +62,36 @@ def describe_doubts(doubts: list[Doubt], source: Source, judge: str) -> str:
     return "\n".join(lines)
 
 
-def _doubt_pictures(doubts: list[Doubt], source: Source, judge: str) -> Iterator[str]:
+def page(report: Report, source: Source, doubts: Sequence[Doubt] = (), judge: str = "") -> str:
+    """The same as an HTML page that needs no other file, with pictures: of the findings, of the likely label errors,
+    and some of each split."""
+    from rt_seg_training.html_page import render
+
+    return render(
+        TEMPLATE,
+        name=source.path.name,
+        errors=len(report.errors),
+        warnings=len(report.findings) - len(report.errors),
+        shown=SHOWN,
+        splits=list(report.frames),
+        rows=list(_rows(report)),
+        findings=[
+            (finding.level, finding.text, [_small(read_image(path)) for path in finding.images])
+            for finding in report.findings[:SHOWN]
+        ],
+        judge=judge,
+        doubts=list(_doubt_pictures(doubts, source)),
+        pictures=list(_pictures(source)),
+    )
+
+
+def _doubt_pictures(doubts: Sequence[Doubt], source: Source) -> Iterator[tuple[str, list[bytes]]]:
     """Each doubtful frame: its image, and it under the colours of its labels, with the doubtful region framed."""
     import cv2
 
     from rt_seg.products.overlay import Palette
 
-    if not doubts:
-        return
     palette, names = Palette(source.labels), source.labels.names
-    yield f"<h2>Likely label errors by {html.escape(judge)}</h2>"
     for number, doubt in enumerate(doubts, 1):
         image, mask, _ = read_pair(doubt.frame, source)
         height, width = mask.shape
@@ -97,58 +101,30 @@ def _doubt_pictures(doubts: list[Doubt], source: Source, judge: str) -> Iterator
         for view in views:
             cv2.rectangle(view, *corners, (255, 255, 255), max(2, width // 300))
             cv2.rectangle(view, *corners, (255, 0, 0), max(1, width // 600))
-        pictures = "".join(f'<img src="{_data_url(view, DOUBT_WIDTH)}" alt="">' for view in views)
         text = f"{number}. {doubt.frame.name}: {names[doubt.label]} looks like {names[doubt.predicted]}"
-        yield f"<p>{html.escape(text)}<br>{pictures}</p>"
+        yield text, [_small(view, DOUBT_WIDTH) for view in views]
 
 
-def page(report: Report, source: Source, doubts: list[Doubt] | None = None, judge: str = "") -> str:
-    """The same as an HTML page that needs no other file, with pictures: of the findings, of the likely label errors,
-    and some of each split."""
-    head = "".join(f"<th>{html.escape(split)}</th>" for split in report.frames)
-    rows = [f"<tr><th></th>{head}</tr>"]
-    for title, cells in _rows(report):
-        columns = "".join(f"<td>{cell}</td>" for cell in cells)
-        rows.append(f'<tr><td class="text">{html.escape(title)}</td>{columns}</tr>')
-    items = []
-    for finding in report.findings[:SHOWN]:
-        pictures = "".join(f'<img src="{_data_url(read_image(path))}" alt="">' for path in finding.images)
-        text = f'<b class="{finding.level}">{finding.level}</b> {html.escape(finding.text)}'
-        items.append(f"<li>{text}<br>{pictures}</li>")
-    warnings = len(report.findings) - len(report.errors)
-    summary = f"{len(report.errors)} errors, {warnings} warnings; at most {SHOWN} are shown."
-    return PAGE.format(
-        name=html.escape(source.path.name),
-        summary=summary,
-        table="\n".join(rows),
-        findings="\n".join(items),
-        doubts="\n".join(_doubt_pictures(doubts or [], source, judge)),
-        pictures="\n".join(_pictures(source)),
-    )
-
-
-def _pictures(source: Source) -> Iterator[str]:
+def _pictures(source: Source) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
     """Of each split some frames, evenly spaced, under the colours of their labels; those that are usable."""
     from rt_seg.products.overlay import Palette
     from rt_seg_training.datasets.contact_sheet import evenly_spaced
 
     palette = Palette(source.labels)
     for split, pairs in source.splits.items():
-        yield f"<h2>{html.escape(split)}</h2><p>"
+        shown: list[tuple[str, bytes]] = []
         for pair in (pairs[number] for number in evenly_spaced(len(pairs), PICTURES)):
             with contextlib.suppress(DatasetError):
                 image, mask, _ = read_pair(pair, source)
-                url = _data_url(palette.blend(image, mask, 0.5, contours=True))
-                name = html.escape(pair.name)
-                yield f'<img src="{url}" alt="{name}" title="{name}">'
-        yield "</p>"
+                shown.append((pair.name, _small(palette.blend(image, mask, 0.5, contours=True))))
+        yield split, shown
 
 
-def _data_url(image: np.ndarray, width: int = PICTURE_WIDTH) -> str:
+def _small(image: np.ndarray, width: int = PICTURE_WIDTH) -> bytes:
+    """The image as a JPEG of this width."""
     import cv2
 
     from rt_seg_training.datasets.labelled_frame import encode
 
     size = (width, max(1, width * image.shape[0] // image.shape[1]))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return "data:image/jpeg;base64," + base64.b64encode(encode(".jpg", small)).decode("ascii")
+    return encode(".jpg", cv2.resize(image, size, interpolation=cv2.INTER_AREA))
