@@ -62,6 +62,11 @@ class Segmenter:
         """Runtime and numeric precision in words."""
         return self._engine.description
 
+    @property
+    def warning(self) -> str:
+        """What is wrong with the engine though it answers, in words; empty when nothing is."""
+        return str(getattr(self._engine, "warning", ""))
+
     def segment(
         self,
         image: Union[np.ndarray, CameraImage],

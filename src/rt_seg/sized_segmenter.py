@@ -145,6 +145,11 @@ class SizedSegmenter:
         """Runtime and precision in words."""
         return self._segmenter.description
 
+    @property
+    def warning(self) -> str:
+        """What is wrong with the engine though it answers; empty when nothing is."""
+        return self._segmenter.warning
+
     def segment(
         self,
         image: Union[np.ndarray, CameraImage],

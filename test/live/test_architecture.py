@@ -211,8 +211,9 @@ def loaded_by_importing(names: List[str]) -> Set[str]:
 def test_importing_the_live_half_loads_neither_tensorflow_nor_ros():
     # Two engines are TensorFlow's own: `create_engine` imports an engine when it is chosen.
     engines = {"rt_seg.engines.saved_model", "rt_seg.engines.keras"}
-    # Two run on packages that the live half does without.
-    optional = {"rt_seg.engines.litert": "ai_edge_litert", "rt_seg.engines.onnxruntime": "onnxruntime"}
+    # Some run on packages that the live half does without.
+    optional = {"rt_seg.engines.litert": "ai_edge_litert", "rt_seg.engines.onnxruntime": "onnxruntime",
+                "rt_seg.serving.segmentation_runtime": "mlserver"}
     engines |= {name for name, package in optional.items() if importlib.util.find_spec(package) is None}
     names = [name for name in modules("rt_seg") if below("rt_seg", name) != "ros" and name not in engines]
     assert not loaded_by_importing(names) & {"tensorflow", "keras", "rospy", "rosbag", "sensor_msgs", "rt_seg_training"}

@@ -30,8 +30,9 @@ class Engine(Protocol):
 
     runtime: str
     """Its name in `ENGINES`."""
-    description: str
-    """Runtime and arithmetic in words, for logs and diagnostics."""
+    @property
+    def description(self) -> str:
+        """Runtime and arithmetic in words, for logs and diagnostics."""
 
     def logits(self, rgb: np.ndarray, depth: Optional[np.ndarray] = None) -> np.ndarray:
         """Logits, float32 (h, w, C), of an RGB image uint8 (H, W, 3) of the bundle's input size; the array may be

@@ -42,7 +42,7 @@ def _cache_folder() -> Optional[Path]:
     return folder if os.access(folder, os.W_OK | os.X_OK) else None
 
 
-def _network_and_weights(files: EngineFiles) -> List[str]:
+def network_and_weights(files: EngineFiles) -> List[str]:
     """The IR and its weights: those beside it under the same name, or else the one .bin of the engine's files."""
     folder = files.path.parent
     others = [name for name in files.sha256 if name.endswith(".bin")]
@@ -59,7 +59,7 @@ class OpenVINOEngine:
     def __init__(self, bundle: Bundle, files: EngineFiles, threads: int = 0, precision: str = "auto"):
         core = openvino.Core()
         try:
-            model = core.read_model(*_network_and_weights(files))
+            model = core.read_model(*network_and_weights(files))
         except RuntimeError as error:
             raise BundleError(f"{files.path}: OpenVINO cannot read this model: {error}") from error
         self._inputs = NetworkInputs(bundle.input)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from rt_seg.command_line import command_parser, old_spelling
+from rt_seg.serving.model_repository import add_server_option, write_repositories
 from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
 
 EXAMPLE = """
@@ -82,6 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="leave out weights.safetensors, from which a training can start, for a bundle that shall only run",
     )
+    add_server_option(parser, required=False)
     parser.add_argument("--data-dir", help="folder of built data sets (default: that of build_dataset)")
     old_spelling(parser, "--pictures", "--count")
     old_spelling(parser, "--guard-frames", "--guard-count")
@@ -93,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--input-sizes: {error}")
     quiet_tensorflow()
 
-    from rt_seg.bundle import BundleError
+    from rt_seg.bundle import BundleError, load_bundle
     from rt_seg.labels import LabelError
     from rt_seg.model_home import known_bundles, model_home
     from rt_seg_training.configuration import ConfigurationError, load_configuration
@@ -156,6 +158,9 @@ def main(arguments: list[str] | None = None) -> int:
             if sizes is None
             else sizes,
         )
+        repositories = write_repositories(
+            load_bundle(options.output), options.servers, options.output.parent / f"{name}_model_repository"
+        )
     except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
@@ -167,4 +172,6 @@ def main(arguments: list[str] | None = None) -> int:
     if result.note:
         print(f"f16 instead of int8: {result.note}")
     print(f"bundle: {options.output} ({result.precision})")
+    for server, place in repositories.items():
+        print(f"for {server}: {place}")
     return 0

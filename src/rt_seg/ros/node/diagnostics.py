@@ -165,7 +165,11 @@ class Diagnostics:
     def _model(self, status: diagnostic_updater.DiagnosticStatusWrapper) -> diagnostic_updater.DiagnosticStatusWrapper:
         model = self._model_of()
         bundle = model.bundle
-        status.summary(DiagnosticStatus.OK, model.title)
+        warning = model.segmenter.warning
+        if warning:
+            status.summary(DiagnosticStatus.WARN, f"{model.title} {warning}")
+        else:
+            status.summary(DiagnosticStatus.OK, model.title)
         status.add("bundle", str(bundle.folder))
         status.add("engine", model.segmenter.description)
         segmenter = model.segmenter

@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from typing import Optional, Union
 
 import numpy as np
+import rospy
 
 from rt_seg.bundle import Bundle, BundleError, load_bundle
 from rt_seg.camera_image import CameraImage
+from rt_seg.engines import create_engine
+from rt_seg.engines.fallback import FallbackEngine
+from rt_seg.engines.remote import RAW, RemoteEngine
 from rt_seg.ros.caller_folder import caller_bundle
 from rt_seg.segmenter import Segmenter, load_segmenter
 from rt_seg.shared_engines import EnginePool
 from rt_seg.sized_segmenter import FULL, SizedSegmenter
+
+REMOTE = "remote"
+"""The runtime that is a server."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,10 @@ class EngineSettings:
     precision: str
     threads: int
     input_size: str = FULL
+    server: str = ""
+    """HOST:PORT, for the runtime `remote`."""
+    server_encoding: str = RAW
+    server_deadline: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,16 @@ class Model:
     def title(self) -> str:
         """Name and version."""
         return f"{self.bundle.name} {self.bundle.version}"
+
+
+def _remote_engine(bundle: Bundle, settings: EngineSettings) -> FallbackEngine:
+    """The server's engine, with a local one behind it. Raises BundleError."""
+    if not settings.server:
+        raise BundleError("runtime remote: the parameter ~server is empty; expected is HOST:PORT of its gRPC")
+    remote = RemoteEngine(bundle, settings.server, settings.server_encoding, settings.server_deadline)
+    return FallbackEngine(
+        remote, create_engine(bundle, "auto", settings.threads, settings.precision), rospy.logwarn
+    )
 
 
 def load_model(
@@ -58,6 +79,8 @@ def load_model(
 
     def make(sized: Bundle) -> Segmenter:
         how = (settings.runtime, settings.threads, settings.precision)
+        if settings.runtime == REMOTE:
+            return Segmenter(sized.input, _remote_engine(sized, settings))
         return load_segmenter(sized, *how) if pool is None else Segmenter(sized.input, pool.engine(sized, *how))
 
     try:

@@ -41,7 +41,7 @@ from rt_seg.ros.node.diagnostics import Diagnostics, StreamState
 from rt_seg.ros.node.frame_products import Inputs
 from rt_seg.ros.node.frame_requests import FrameRequests
 from rt_seg.ros.node.frame_saver import FrameSaver
-from rt_seg.ros.node.model import EngineSettings, Model, load_model
+from rt_seg.ros.node.model import REMOTE, EngineSettings, Model, load_model
 from rt_seg.ros.node.model_exchange import ModelExchange
 from rt_seg.ros.node.names import Names
 from rt_seg.ros.node.outputs import CLASS_SETTINGS, Outputs
@@ -396,8 +396,13 @@ def _is_float(depth: Union[Image, CompressedImage, None]) -> bool:
 def engine_settings(settings: SegmentationSettings) -> EngineSettings:
     """The part of the settings that concerns the engine."""
     # Masks of a recording are to be the same on every machine.
-    size = FULL if settings.mode == EVERY_FRAME and settings.input_size == AUTO else settings.input_size
-    return EngineSettings(settings.runtime, settings.precision, settings.threads, size)
+    # A server has one size of a model.
+    fixed = settings.mode == EVERY_FRAME or settings.runtime == REMOTE
+    size = FULL if fixed and settings.input_size == AUTO else settings.input_size
+    return EngineSettings(
+        settings.runtime, settings.precision, settings.threads, size,
+        settings.server, settings.server_encoding, settings.server_deadline,
+    )  # fmt: skip
 
 
 def main() -> int:

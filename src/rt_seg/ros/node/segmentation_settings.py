@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Tuple
 
 from rt_seg.engines import PRECISIONS
+from rt_seg.engines.remote import ENCODINGS
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
 from rt_seg.ros.synchronizer import LIVE, MODES
 from rt_seg.settings import keys_of, read_settings, setting
@@ -25,7 +26,15 @@ class SegmentationSettings:
     runtime: str = setting(
         "auto",
         "engine of the bundle: auto takes the fastest that this machine can run; or openvino, onnxruntime, litert, "
-        "saved_model, keras",
+        "saved_model, keras; or remote, a server",
+    )
+    server: str = setting("", "HOST:PORT of gRPC of an inference server (docs/fleet.md), for runtime remote")
+    server_encoding: str = setting(
+        RAW, "what the server is sent: raw gives the masks of the local engine; jpeg takes a tenth of the bytes",
+        accepted=ENCODINGS,
+    )  # fmt: skip
+    server_deadline: float = setting(
+        0.25, "s for the server's answer; after that the local engine answers, until the server does again", 0.01, 1.0
     )
     precision: str = setting(
         "auto", "numeric precision of what is not quantised: auto takes the faster one", accepted=PRECISIONS
