@@ -210,6 +210,8 @@ def main(arguments: list[str] | None = None) -> int:
                         help="model bundle that holds weights.safetensors (default: tabletop)")  # fmt: skip
     parser.add_argument("--sizes", type=_size, nargs="+", metavar="HxW", help="of frame and network (default: four)")
     parser.add_argument("--engines", nargs="+", metavar="RUNTIME", help="these alone (default: all)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "tensorrt"), default="auto",
+                        help="of ONNX Runtime, by onnxruntime-gpu; its logits are compared with the CPU's first")
     parser.add_argument("--repeats", type=int, help="timed frames of each way (default: 30)")
     parser.add_argument("--frames", type=int, help="frames to score on (default: 20)")
     parser.add_argument("--quick", action="store_true", help="480x640, few repeats and frames: a minute or two")
@@ -223,6 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.first_mask:
         first_mask(Path(options.first_mask[0]), *options.first_mask[1:])
         return 0
+    os.environ["RT_SEG_DEVICE"] = options.device
     for name, standard in {"sizes": list(SIZES), "repeats": 30, "frames": 20}.items():
         if getattr(options, name) is None:
             setattr(options, name, QUICK[name] if options.quick else standard)

@@ -51,10 +51,19 @@ def _fastest_first(bundle: Bundle) -> List[str]:
     if bundle.engine("onnxruntime") is not None:
         try:
             on_gpu = import_module(f"{__name__}.onnxruntime").providers()[0] != "CPUExecutionProvider"
-        except ImportError:
+        except (ImportError, BundleError):
             on_gpu = False
         names.sort(key=lambda name: not (on_gpu and name == "onnxruntime"))
     return names
+
+
+def _has(runtime: str) -> bool:
+    """Whether a runtime is installed."""
+    try:
+        import_module(f"{__name__}.{runtime}")
+    except ImportError:
+        return False
+    return True
 
 
 def create_engine(bundle: Bundle, runtime: str = "auto", threads: int = 0, precision: str = "auto") -> Engine:
@@ -83,7 +92,14 @@ def create_engine(bundle: Bundle, runtime: str = "auto", threads: int = 0, preci
             missing.append(f"{name} cannot be imported ({error}). Install it: pip install {package}")
             continue
         verify_files(files, bundle.folder)
-        return engine_class(bundle, files, threads, precision)
+        engine: Engine = engine_class(bundle, files, threads, precision)
+        refused = getattr(engine, "refused", [])
+        if runtime == "auto" and refused and bundle.engine("openvino") is not None and _has("openvino"):
+            # It was taken for its GPU, and without that OpenVINO is the faster one.
+            engine.close()
+            engine = create_engine(bundle, "openvino", threads, precision)
+            setattr(engine, "warning", "; ".join(refused))  # noqa: B010  no engine but this one has it
+        return engine
     if missing:
         raise BundleError("; ".join(missing))
     present = ", ".join(engine.runtime for engine in bundle.engines)
