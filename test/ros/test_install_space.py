@@ -60,3 +60,13 @@ def test_launch_files_settings_and_views_are_installed(install_space):
     share = install_space / "share" / "rt_seg"
     for name in ("package.xml", "launch/live.launch", "config/segmentation.yaml", "config/labels", "rviz/live.rviz"):
         assert (share / name).exists(), name
+
+
+def test_all_that_lies_beside_the_code_is_installed_with_it(install_space):
+    """Pages and their templates, lists of classes: whatever a module reads from its own folder."""
+    (installed,) = {path.parent for path in install_space.glob("lib/python3*/*-packages/rt_seg")}
+    for half in (PACKAGE / "src", PACKAGE / "training"):
+        beside = [path for path in half.glob("rt_seg*/**/*") if path.is_file() and path.suffix not in (".py", ".pyc")]
+        assert beside
+        missing = [str(path) for path in beside if not (installed / path.relative_to(half)).is_file()]
+        assert not missing
