@@ -24,8 +24,8 @@ TRAINING_MODULES = {"keras", "nncf", "tensorflow", "tensorflow_datasets", "rt_se
 
 FLOORS = {
     "atomic_file": 0, "natural_order": 0, "package_files": 0, "model_home": 0, "recordings": 0, "setting_field": 0,
-    "settings": 0, "labels": 0, "camera_image": 0, "bundle": 1, "engines": 2, "segmenter": 3, "products": 3,
-    "cameras": 3, "ros": 9,
+    "settings": 0, "labels": 0, "labelled_folder": 0, "camera_image": 0, "bundle": 1, "engines": 2, "segmenter": 3,
+    "products": 3, "cameras": 3, "ros": 9,
 }  # fmt: skip
 """First name below rt_seg → its floor; a module imports from its own floor or below. `floor` places the rest."""
 

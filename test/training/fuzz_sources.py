@@ -6,26 +6,22 @@ than 2 s of the processor or more than 1 GB of memory. The seed of a finding mak
 """
 from __future__ import annotations
 
-import argparse
 import io
 import random
-import resource
 import struct
 import sys
 import tempfile
-import time
-import traceback
 import zipfile
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY / part) for part in ("src", "training")]
+sys.path[:0] = [str(REPOSITORY / part) for part in ("src", "training", "test/support")]
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
+from fuzzing import fuzz, main, spoil_bytes  # noqa: E402
 
 from rt_seg.recordings.image_messages import ConversionError, color_to_rgb, depth_to_metres  # noqa: E402
 from rt_seg_training.datasets.custom.custom_source import read_custom  # noqa: E402
@@ -33,32 +29,9 @@ from rt_seg_training.datasets.errors import DatasetError  # noqa: E402
 from rt_seg_training.datasets.source import read_pair  # noqa: E402
 from rt_seg_training.prediction.bag_prediction import BagError, predict_bag  # noqa: E402
 
-LONGEST = 2.0
-MOST_MEMORY = 1 << 30
 COLOR = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8), (0, 0), 2)
 DEPTH = (np.arange(24 * 32).reshape(24, 32) % 5 * 400).astype(np.uint16)
 LABELS = "classes: [{id: 0, name: a, color: [0, 0, 0]}, {id: 1, name: b, color: [9, 9, 9]}]\n"
-
-
-def spoilt(data: bytes, draw: random.Random) -> bytes:
-    """The bytes with some changed, cut out, repeated or cut off."""
-    changed = bytearray(data)
-    for _ in range(draw.choice((1, 1, 2, 5, 20))):
-        if not changed:
-            break
-        place, length = draw.randrange(len(changed)), draw.choice((1, 1, 2, 4, 16, 200))
-        kind = draw.randrange(5)
-        if kind == 0:
-            changed[place : place + length] = draw.randbytes(min(length, len(changed) - place))
-        elif kind == 1:
-            del changed[place : place + length]
-        elif kind == 2:
-            changed[place:place] = changed[place : place + length]
-        elif kind == 3:
-            changed[place : place + 4] = draw.choice((b"\xff" * 4, bytes(4), b"\xff\xff\xff\x7f"))
-        else:
-            del changed[place:]
-    return bytes(changed)
 
 
 def _zip_bytes() -> bytes:
@@ -144,50 +117,19 @@ READERS: dict[str, tuple[Callable[[bytes, Path], None], type[Exception]]] = {
 }  # fmt: skip
 
 
-def fuzz(name: str, seconds: float, seed: int) -> int:
+def fuzz_reader(name: str, seconds: float, seed: int) -> int:
     """Spoil bytes for a reader for a time; the number of findings."""
     read, refusal = READERS[name]
     whole = {"zip": _zip_bytes, "bag": _bag_bytes}.get(name)
     template = whole() if whole is not None else b""
-    end, results, findings, slowest = time.monotonic() + seconds, Counter[str](), 0, 0.0
     with tempfile.TemporaryDirectory(prefix="rt_seg_") as folder:
-        while time.monotonic() < end and findings < 5:
-            draw = random.Random(seed)
-            data = spoilt(template or _message_bytes(draw), draw)
-            started = time.process_time()
-            try:
-                read(data, Path(folder))
-                results["read"] += 1
-            except refusal:
-                results["refused"] += 1
-            except Exception as error:
-                findings += 1
-                print(f"{name}: {type(error).__name__}: {str(error)[:200]} (seed {seed})")
-                traceback.print_exc(limit=-5)
-            took = time.process_time() - started
-            slowest = max(slowest, took)
-            if took > LONGEST:
-                findings += 1
-                print(f"{name}: took {took:.1f} s (seed {seed})")
-            seed += 1
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(results.items()))
-    print(f"{name}: {counted}; {findings} findings; slowest {slowest:.2f} s; peak {peak} MB")
-    return findings
 
+        def attempt(number: int) -> None:
+            chance = random.Random(number)
+            read(spoil_bytes(template or _message_bytes(chance), chance), Path(folder))
 
-def main() -> int:
-    """Command line; returns the exit status: 1 for findings."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("readers", nargs="*", metavar="READER", help=f"of {', '.join(READERS)} (default: all)")
-    parser.add_argument("--seconds", type=float, default=60, help="for each reader (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="random seed of the first bytes (default: %(default)s)")
-    options = parser.parse_args()
-    with open("/proc/self/statm") as statistics:
-        mapped = int(statistics.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + MOST_MEMORY, resource.RLIM_INFINITY))
-    return int(any([fuzz(name, options.seconds, options.seed) for name in options.readers or READERS]))
+        return fuzz(name, attempt, (refusal,), seconds, seed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, READERS, fuzz_reader))

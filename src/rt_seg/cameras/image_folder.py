@@ -10,18 +10,17 @@ import numpy as np
 
 from rt_seg.cameras.d435 import NOMINAL_FOCAL_LENGTH
 from rt_seg.cameras.frame import Frame, Intrinsics
+from rt_seg.labelled_folder import IMAGE_SUFFIXES, LABELS
 from rt_seg.labels import LabelError, LabelSet, load_labels
 from rt_seg.natural_order import natural_key
 from rt_seg.recordings.encoded_images import fault_of
-
-_COLOR_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 
 class FolderError(ValueError):
     """A folder of images cannot be read as a stream; the text names the file."""
 
 
-def _images(folder: Path, suffixes: Collection[str] = _COLOR_SUFFIXES) -> Dict[str, Path]:
+def _images(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> Dict[str, Path]:
     """Image files by stem, in order of name. Raises FolderError for a missing or empty folder, or a duplicate stem."""
     if not folder.is_dir():
         raise FolderError(f"{folder}: no such folder of images")
@@ -102,7 +101,7 @@ def nominal_intrinsics(width: int, height: int) -> Intrinsics:
 
 
 def _labels_beside(folder: Path) -> Optional[LabelSet]:
-    path = folder.parent / "labels.yaml"
+    path = folder.parent / LABELS
     try:
         return load_labels(path) if path.is_file() else None
     except LabelError as error:

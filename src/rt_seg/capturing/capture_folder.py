@@ -12,6 +12,7 @@ import numpy as np
 from rt_seg.atomic_file import write_atomically
 from rt_seg.cameras.frame import Frame
 from rt_seg.capturing.selection import CaptureError
+from rt_seg.labelled_folder import COLOR, DEPTH
 
 
 def stamp_name(prefix: str, stamp: float) -> str:
@@ -32,11 +33,11 @@ class CaptureFolder:
 
     def holds(self, name: str) -> bool:
         """Whether the frame is complete there."""
-        return self._path("rgb", name).exists()
+        return self._path(COLOR, name).exists()
 
     def pictures(self) -> Iterator[np.ndarray]:
         """The readable colour images (H, W, 3) uint8 RGB with this prefix, by name."""
-        for path in sorted((self._folder / "rgb").glob("*.png")):
+        for path in sorted((self._folder / COLOR).glob("*.png")):
             image = cv2.imread(str(path)) if path.name.startswith(f"{self._prefix}_") else None
             if image is not None:
                 yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -47,7 +48,7 @@ class CaptureFolder:
         Raises OSError.
         """
         if frame.depth is not None:
-            write_atomically(self._path("depth", name), _png(frame.depth))
+            write_atomically(self._path(DEPTH, name), _png(frame.depth))
         if with_camera:
             camera = frame.intrinsics
             data = {
@@ -58,7 +59,7 @@ class CaptureFolder:
             }
             write_atomically(self._path("camera_info", name, "json"), json.dumps(data).encode("utf-8"))
         # Last: with its image the frame is complete.
-        write_atomically(self._path("rgb", name), _png(cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR)))
+        write_atomically(self._path(COLOR, name), _png(cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR)))
 
     def _path(self, kind: str, name: str, suffix: str = "png") -> Path:
         return self._folder / kind / f"{name}.{suffix}"

@@ -14,6 +14,7 @@ import numpy as np
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.cameras.frame import Intrinsics, metres_to_millimetres
+from rt_seg.labelled_folder import LabelledFolder
 from rt_seg.labels import LabelError, LabelSet, load_labels, write_labels
 
 MEGABYTE = 2**20
@@ -79,7 +80,7 @@ class FrameFolder:
                 self._size = (self._size or 0) + len(data)
         except OSError as error:
             raise FrameFolderError(f"{self.folder}: the frame cannot be saved: {error}") from error
-        return self.folder / "rgb" / f"{name}.png"
+        return Path(LabelledFolder(self.folder).image(name))
 
     def _check_room(self) -> None:
         if self._size is None:
@@ -95,7 +96,7 @@ class FrameFolder:
             raise FrameFolderError(f"{self.folder}: {free:.0f} MB are free; {LEAST_FREE} MB stay free. Make room")
 
     def _check_labels(self, labels: LabelSet) -> None:
-        path = self.folder / "labels.yaml"
+        path = LabelledFolder(self.folder).labels
         if not path.exists():
             write_labels(path, labels)
             return
@@ -112,7 +113,8 @@ class FrameFolder:
     def _free_name(self, stamp: int) -> str:
         name = base = f"{stamp // 10**9}_{stamp % 10**9:09d}"
         repetition = 1
-        while (self.folder / "rgb" / f"{name}.png").exists() or (self.folder / "gt" / f"{name}.png").exists():
+        files = LabelledFolder(self.folder)
+        while files.image(name).exists() or files.mask(name).exists():
             repetition += 1
             name = f"{base}_{repetition}"
         return name

@@ -119,7 +119,7 @@ def bundle(tmp_path):
 def build_lamps(tmp_path, labels, splits="train: [a]\nvalidation: [b, c]", masks=True):
     """Build custom/lamps: noise of 48x40, its label by threshold, one row of it to ignore; without `masks` of what is
     there."""
-    from rt_seg_training.commands.build_dataset import build_dataset
+    from rt_seg_training.datasets.building import build_dataset
 
     source = tmp_path / "lamps"
     for folder in ("rgb", "gt"):
@@ -236,7 +236,7 @@ def test_altered_bundle_and_unknown_split_are_refused(tmp_path, bundle, capsys):
 def test_a_model_that_takes_depth_is_given_that_of_the_set_and_without_it_on_demand(tmp_path, capsys):
     from color_bundle import write_color_bundle
 
-    from rt_seg_training.commands.build_dataset import build_dataset
+    from rt_seg_training.datasets.building import build_dataset
 
     source = tmp_path / "deep"
     for folder in ("rgb", "gt", "depth"):

@@ -16,7 +16,8 @@ import scipy.io
 import yaml
 from PIL import Image
 
-from rt_seg_training.commands.build_dataset import build_dataset, main
+from rt_seg_training.commands.build_dataset import main
+from rt_seg_training.datasets.building import build_dataset
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.linting import inspections
 from rt_seg_training.datasets.loading import load_dataset

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rt_seg_training.commands.build_dataset import build_dataset
+from rt_seg_training.datasets.building import build_dataset
 from rt_seg_training.datasets.cityscapes.cityscapes_source import read_cityscapes, train_id_table
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import read_mask

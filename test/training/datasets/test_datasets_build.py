@@ -15,7 +15,8 @@ import yaml
 from PIL import Image
 
 from rt_seg.labels import load_labels
-from rt_seg_training.commands.build_dataset import build_dataset, describe, main
+from rt_seg_training.commands.build_dataset import main
+from rt_seg_training.datasets.building import build_dataset, describe
 from rt_seg_training.datasets.camvid.camvid_source import read_camvid
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.layouts import LAYOUTS

@@ -11,7 +11,7 @@ from rt_seg.bundle import load_bundle
 from rt_seg_training.commands import evaluate as evaluate_command
 from rt_seg_training.commands import export as export_command
 from rt_seg_training.commands import train as train_command
-from rt_seg_training.commands.build_dataset import build_dataset
+from rt_seg_training.datasets.building import build_dataset
 from rt_seg_training.nets import registry
 from rt_seg_training.nets.depth_fusion import DepthChannels
 

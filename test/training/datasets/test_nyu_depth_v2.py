@@ -9,7 +9,8 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from rt_seg_training.commands.build_dataset import build_dataset, main
+from rt_seg_training.commands.build_dataset import main
+from rt_seg_training.datasets.building import build_dataset
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import read_depth, read_image, read_mask
 from rt_seg_training.datasets.linting import check_source

@@ -12,7 +12,7 @@ import yaml
 from rt_seg.labels import load_labels
 from rt_seg_training.commands import evaluate as evaluate_command
 from rt_seg_training.commands import predict as predict_command
-from rt_seg_training.commands.build_dataset import build_dataset
+from rt_seg_training.datasets.building import build_dataset
 
 ROOT = Path(__file__).parents[3]
 LABELS = load_labels(ROOT / "config" / "labels" / "tabletop.yaml")

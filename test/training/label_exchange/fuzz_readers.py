@@ -7,22 +7,15 @@ that takes more than 2 s, or more than 1 GB of memory. The file is kept, and its
 """
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import random
-import resource
 import shutil
-import signal
 import sys
 import tempfile
-import time
-import traceback
 import zipfile
 import zlib
 from base64 import b64encode
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +24,15 @@ sys.path[:0] = [str(REPOSITORY / part) for part in ("src", "training", "test/sup
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
+from fuzzing import fuzz, main, spoil_bytes  # noqa: E402
 from png_in_base64 import png, png_bytes  # noqa: E402
 
 from rt_seg.labels import LabelError  # noqa: E402
-from rt_seg_training.commands.exchange_labels import export_labels, import_labels  # noqa: E402
 from rt_seg_training.datasets.errors import DatasetError  # noqa: E402
 from rt_seg_training.datasets.labelled_frame import encode, write_labels  # noqa: E402
 from rt_seg_training.label_exchange.annotations import ExchangeError, labels_of  # noqa: E402
+from rt_seg_training.label_exchange.exchange import export_labels, import_labels  # noqa: E402
 
-LONGEST = 2.0
-"""Seconds of the processor: others may keep the machine busy."""
-MOST_MEMORY = 1 << 30
-"""Bytes."""
 NASTY: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**31, 2**63, 10**400, 1e300, -1e300, 1e12, 1e13, float("nan"), float("inf"), 0.5, "",
     " ", "x", "1", "nan", "\x00", "\ud800", "a/../b", "\\", "é" * 50, "9" * 5000, [], {}, [[]], [None], [[1, 2]] * 3,
@@ -193,28 +183,6 @@ def spoil_words(text: str, chance: random.Random) -> str:
     return text
 
 
-def spoil_bytes(data: bytes, chance: random.Random) -> bytes:
-    """Change, cut out, repeat and insert bytes."""
-    for _ in range(chance.choice([1, 1, 2, 8])):
-        start = chance.randrange(len(data) + 1)
-        stop = min(len(data), start + chance.choice([1, 1, 2, 8, 100]))
-        action = chance.randrange(5)
-        middle = data[start:stop]
-        if action == 0:
-            middle = chance.randbytes(len(middle))
-        elif action == 1:
-            middle = b""
-        elif action == 2:
-            middle = middle * chance.choice([2, 3, 50])
-        elif action == 3:
-            middle = chance.choice([b"\xef\xbb\xbf", b"\xff\xfe", b"\0", b"[" * 3000, b"<a>" * 3000, b"{" * 500, b"9"])
-        else:
-            stop = len(data)
-            middle = b""
-        data = data[:start] + middle + data[stop:]
-    return data
-
-
 def spoil(folder: Path, chance: random.Random) -> None:
     """Spoil one of the files of a folder."""
     file = chance.choice(sorted(path for path in folder.rglob("*") if path.is_file()))
@@ -227,16 +195,8 @@ def spoil(folder: Path, chance: random.Random) -> None:
         file.write_bytes(spoil_bytes(file.read_bytes(), chance))
 
 
-class TooSlow(BaseException):
-    """Not an Exception, so that no reader can catch it."""
-
-
-def _alarm(*_: object) -> None:
-    raise TooSlow(f"more than {LONGEST:g} s")
-
-
-def attempt(form: str, seed: int, root: Path, source: Path) -> str:
-    """Read one spoilt file; "read" or "refused". Raises whatever is a finding."""
+def attempt(form: str, seed: int, root: Path, source: Path) -> None:
+    """Read one spoilt file, and look at the masks. Raises the readers' refusals, and whatever is a finding."""
     chance = random.Random(seed)
     random.seed(seed)
     shutil.rmtree(root, ignore_errors=True)
@@ -252,72 +212,33 @@ def attempt(form: str, seed: int, root: Path, source: Path) -> str:
         path.write_bytes(spoil_bytes(path.read_bytes(), chance))
     else:
         spoil(folder, chance)
-    signal.setitimer(signal.ITIMER_PROF, LONGEST)
-    try:
-        reading = "auto" if chance.random() < 0.1 else form
-        import_labels(
-            reading, [path], source / "rgb", root / "out", boxes=chance.random() < 0.5, skip=chance.random() < 0.5
-        )
-        kind = "read"
-    except (ExchangeError, DatasetError, LabelError) as error:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        if len(str(error)) > 2000 or not str(error).strip():
-            raise AssertionError(f"a message of {len(str(error))} characters") from error
-        str(error).encode("utf-8")
-        return "refused"
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+    reading = "auto" if chance.random() < 0.1 else form
+    boxes, skip = chance.random() < 0.5, chance.random() < 0.5
+    import_labels(reading, [path], source / "rgb", root / "out", boxes=boxes, skip=skip)
     for mask in (root / "out" / "gt").glob("*.png"):
         found = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
         if found is None or found.shape != MASK.shape:
             raise AssertionError(f"{mask.name} is no mask of the image")
-    return kind
 
 
 READERS = ("labelme", "coco", "coco-polygons", "cvat", "voc", "yolo", "labelstudio", "supervisely", "masks")
 
 
-def fuzz(form: str, seconds: float, seed: int, work: Path, say: Callable[[str], None] = print) -> int:
+def fuzz_reader(form: str, seconds: float, seed: int) -> int:
     """Spoil files of a format for a time; the number of findings, whose files are kept."""
-    source = work / "set"
-    make_set(source)
-    end, results, findings = time.monotonic() + seconds, Counter(), 0
-    slowest = 0.0
-    while time.monotonic() < end and findings < 5:
-        started = time.process_time()
-        try:
-            results[attempt(form, seed, work / "now", source)] += 1
-        except (Exception, TooSlow) as error:
-            findings += 1
+    with tempfile.TemporaryDirectory(prefix="rt_seg_") as folder:
+        work = Path(folder)
+        source = work / "set"
+        make_set(source)
+
+        def keep() -> str:
             kept = Path(tempfile.mkdtemp(prefix=f"rt_seg_fuzz_{form}_"))
             shutil.copytree(work / "now", kept, dirs_exist_ok=True)
-            say(f"{form}: {type(error).__name__}: {str(error)[:200]} (seed {seed}, file in {kept})")
-            traceback.print_exc(limit=-6)
-        slowest = max(slowest, time.process_time() - started)
-        seed += 1
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(results.items()))
-    say(f"{form}: {counted}; {findings} findings; slowest {slowest:.2f} s; peak {peak} MB")
-    return findings
+            return f", file in {kept}"
 
-
-def main() -> int:
-    """Command line; returns the exit status: 1 for findings."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"of {', '.join(READERS)} (default: all)")
-    parser.add_argument("--seconds", type=float, default=60, help="for each format (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="random seed of the first file (default: %(default)s)")
-    options = parser.parse_args()
-    signal.signal(signal.SIGPROF, _alarm)
-    with open("/proc/self/statm") as statistics:
-        mapped = int(statistics.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + MOST_MEMORY, resource.RLIM_INFINITY))
-    findings = 0
-    for form in options.formats or READERS:
-        with tempfile.TemporaryDirectory(prefix="rt_seg_") as work:
-            findings += fuzz(form, options.seconds, options.seed, Path(work))
-    return 1 if findings else 0
+        refusals = (ExchangeError, DatasetError, LabelError)
+        return fuzz(form, lambda number: attempt(form, number, work / "now", source), refusals, seconds, seed, keep)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, READERS, fuzz_reader))

@@ -16,9 +16,10 @@ from imported_labels import box
 from PIL import Image
 
 from rt_seg.labels import load_labels
-from rt_seg_training.commands.exchange_labels import FORMATS, READ_ONLY, main_import
+from rt_seg_training.commands.exchange_labels import main_import
 from rt_seg_training.datasets.custom.custom_source import read_custom
 from rt_seg_training.label_exchange import archives
+from rt_seg_training.label_exchange.exchange import FORMATS, READ_ONLY
 from rt_seg_training.label_exchange.image_names import parts_of
 
 

@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from rt_seg_training.commands.exchange_labels import FORMATS, main_export, main_import
+from rt_seg_training.commands.exchange_labels import main_export, main_import
 from rt_seg_training.datasets.custom.custom_source import read_custom
 from rt_seg_training.datasets.labelled_frame import encode, write_labels
 from rt_seg_training.datasets.linting import check_source
 from rt_seg_training.label_exchange.annotations import Annotated, Region, labels_of, outlines, paint
+from rt_seg_training.label_exchange.exchange import FORMATS
 from rt_seg_training.label_exchange.run_lengths import mask_from_runs, runs_from_mask, runs_from_text
 from rt_seg_training.label_exchange.shapes import Outline
 

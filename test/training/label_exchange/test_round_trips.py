@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rt_seg_training.commands.exchange_labels import FORMATS, export_labels, import_labels
 from rt_seg_training.datasets.labelled_frame import encode, write_labels
 from rt_seg_training.label_exchange.annotations import IGNORE, is_background, labels_of
+from rt_seg_training.label_exchange.exchange import FORMATS, export_labels, import_labels
 
 names = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=12).filter(
     lambda name: name.strip() and not is_background(name) and name != IGNORE

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from rt_seg.command_line import DONE, FOUND, command_parser
+from rt_seg.labelled_folder import LabelledFolder
 from rt_seg.labels import LabelSet
 from rt_seg_training.commands.label_binary import add_click_arguments, click_tools, proposal_of
 from rt_seg_training.labelling.captures import LabellingError
@@ -56,7 +57,7 @@ def _by_clicks(options: argparse.Namespace, output: Path, labels: LabelSet) -> i
     from rt_seg_training.labelling.automatic_labelling import SHEET
     from rt_seg_training.labelling.click_labelling import label_by_clicks
 
-    if labels_in(output) != (output / "labels.yaml", labels):
+    if labels_in(output) != (LabelledFolder(output).labels, labels):
         write_labels(output, labels)
     outcome = label_by_clicks(options.folder, output, labels, options.clicks, options.segmenter, over_masks=True)
     for failure in outcome.failures:
@@ -93,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
         editor = Editor(session, tools, inside_only=True)
         editor.choose(min(2, len(labels) - 1))
         window = LabellingWindow(editor, "label_semantic")
-        if labels_in(output) != (output / "labels.yaml", labels):
+        if labels_in(output) != (LabelledFolder(output).labels, labels):
             write_labels(output, labels)
         print(label_in_window(window))
     except (ValueError, BundleError, NoWindowError, OSError) as error:  # LabellingError and LabelError are ValueErrors

@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 from rt_seg.command_line import BAD_INPUT, DONE, FOUND, INTERRUPTED, command_parser
+from rt_seg.labelled_folder import LABELS, LabelledFolder
 
 EXAMPLE = """
   rosrun rt_seg learn my_images --name cup                      # rgb/, gt/, labels.yaml: masks that are there
@@ -194,11 +195,12 @@ def _swap(options: argparse.Namespace, bundle: Path, old_score: float, new_score
 
 def _is_labelled(source: Path) -> bool:
     if source.is_dir():
-        return (source / "labels.yaml").is_file() and (source / "gt").is_dir() and any((source / "gt").iterdir())
+        folder = LabelledFolder(source)
+        return folder.labels.is_file() and folder.ground_truth.is_dir() and any(folder.ground_truth.iterdir())
     if not zipfile.is_zipfile(source):
         return False
     with zipfile.ZipFile(source) as archive:
-        return any(Path(name).name == "labels.yaml" for name in archive.namelist())
+        return any(Path(name).name == LABELS for name in archive.namelist())
 
 
 def _before_training(options: argparse.Namespace, work: Path, labelled: bool):

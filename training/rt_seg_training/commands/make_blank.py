@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rt_seg.command_line import command_parser
+from rt_seg.labelled_folder import LabelledFolder
 from rt_seg.labels import LabelSet
 
 
@@ -40,13 +41,13 @@ def make_blank(folder: Path, output: Path, labels: LabelSet) -> Blanks:
     )
 
     captures = find_captures(folder)
-    copying = output.resolve() != folder.resolve() or not (folder / "rgb").is_dir()
-    if not (output / "labels.yaml").exists():
+    copying = output.resolve() != folder.resolve() or not LabelledFolder(folder).color.is_dir()
+    if not LabelledFolder(output).labels.exists():
         write_labels(output, labels)
     labelled = labelled_names(output)
     made, present, failures = 0, 0, []
     for capture in captures:
-        copied = output / "rgb" / capture.color.name
+        copied = LabelledFolder(output).color / capture.color.name
         if copying and copied.exists() and copied.read_bytes() != capture.color.read_bytes():
             raise LabellingError(f"{copied}: is another image than {capture.color}; rename one of them")
         if names_of_mask(capture) & labelled:

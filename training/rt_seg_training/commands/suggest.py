@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from rt_seg.command_line import BAD_INPUT, DONE, FOUND, INTERRUPTED, command_parser
+from rt_seg.labelled_folder import LabelledFolder
 
 EXAMPLE = """
   rosrun rt_seg suggest cup recordings/kitchen.bag --count 20 --output next --labelled my_images
@@ -139,7 +140,7 @@ def _images(recording: Path, temporary: Path) -> Path:
     from rt_seg_training.labelling.captures import LabellingError
     from rt_seg_training.learning.stages import environment_of_tools, tool
 
-    if recording.is_dir() and any((recording / name).is_dir() for name in ("rgb", "color")):
+    if recording.is_dir() and LabelledFolder(recording).recorded_color is not None:
         return recording
     print("taking the frames that differ out of the recording ...", flush=True)
     command = tool("rt_seg.ros.recording.capture", str(recording.resolve()), "--output", str(temporary))

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rt_seg_training.datasets.images import DEPTH_SUFFIXES, read_depth
+from rt_seg.labelled_folder import COLOR_FOLDERS, DEPTH, DEPTH_SUFFIXES, GROUND_TRUTH
+from rt_seg_training.datasets.images import read_depth
 from rt_seg_training.datasets.pairing import DEPTH_NAME, IMAGE_NAME
 
-COLOR_FOLDERS = ("rgb", "color")
-DEPTH_FOLDER = "depth"
-OTHER_FOLDERS = (DEPTH_FOLDER, "gt")
+OTHER_FOLDERS = (DEPTH, GROUND_TRUTH)
 """Beside a folder of colour they hold no images to segment."""
 
 
@@ -24,7 +23,7 @@ def _depth_files(folder: Path) -> dict[str, Path]:
 
 def depth_file(picture: Path) -> Path | None:
     """The depth image of `a/rgb/12.jpg` (or `a/color/`), which is `a/depth/12.png` or `12_depth.png`; None without."""
-    folder = picture.parent.parent / DEPTH_FOLDER
+    folder = picture.parent.parent / DEPTH
     if picture.parent.name not in COLOR_FOLDERS or not folder.is_dir():
         return None
     files = _depth_files(folder)

@@ -11,11 +11,6 @@ from rt_seg.recordings.encoded_images import fault_of
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.source_files import read_bytes
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
-"""Label images must be lossless: JPEG invents class ids along every edge."""
-DEPTH_SUFFIXES = (".png", ".tif", ".tiff")
-"""Those that hold 16 bits a pixel."""
 LOSSLESS = ("PNG", "BMP", "TIFF")
 """Kinds of files with these suffixes, as Pillow calls them."""
 

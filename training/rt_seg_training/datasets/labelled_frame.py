@@ -9,6 +9,7 @@ import numpy as np
 import yaml
 
 from rt_seg.atomic_file import write_atomically
+from rt_seg.labelled_folder import LabelledFolder
 from rt_seg.labels import LabelSet
 from rt_seg_training.datasets.pairing import Pair
 from rt_seg_training.datasets.source import Source, read_pair
@@ -39,15 +40,16 @@ def encode(suffix: str, image: np.ndarray) -> bytes:
 
 def write_frame(folder: Path, name: str, frame: LabelledFrame) -> None:
     """Write depth/, gt/ and, last, rgb/ of a frame: with its colour image the frame is complete. Raises OSError."""
+    files = LabelledFolder(folder)
     if frame.depth is not None:
-        write_atomically(folder / "depth" / f"{name}.png", encode(".png", frame.depth))
-    write_atomically(folder / "gt" / f"{name}.png", encode(".png", frame.mask))
-    write_atomically(folder / "rgb" / f"{name}.jpg", encode(".jpg", frame.color))
+        write_atomically(files.depth(name), encode(".png", frame.depth))
+    write_atomically(files.mask(name), encode(".png", frame.mask))
+    write_atomically(files.image(name, ".jpg"), encode(".jpg", frame.color))
 
 
 def write_labels(folder: Path, labels: LabelSet) -> None:
     """Write labels.yaml of a data set. Raises OSError."""
-    write_yaml(folder / "labels.yaml", labels.to_dict())
+    write_yaml(LabelledFolder(folder).labels, labels.to_dict())
 
 
 def write_yaml(path: Path, data: object) -> None:

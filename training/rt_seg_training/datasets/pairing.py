@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from rt_seg.labelled_folder import DEPTH_SUFFIXES, IMAGE_SUFFIXES, MASK_SUFFIXES
 from rt_seg.natural_order import natural_key
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import DEPTH_SUFFIXES, IMAGE_SUFFIXES, MASK_SUFFIXES
 
 MASK_NAME = re.compile(r"[_-](mask|masks|label|labels|gt|seg|segmentation|annotation)$", re.IGNORECASE)
 DEPTH_NAME = re.compile(r"[_-](depth|depth_raw|raw_depth|aligned_depth)$", re.IGNORECASE)

@@ -33,7 +33,8 @@ def read_bytes(path: Any) -> bytes:
     try:
         return path.read_bytes()
     except DAMAGED as error:
-        raise DatasetError(f"{path}: cannot be read ({error}). Copy the file, or make the zip file, again.") from error
+        reason = str(error)[:200]  # some hold the bytes of the file
+        raise DatasetError(f"{path}: cannot be read ({reason}). Copy the file, or make the zip file, again.") from error
 
 
 def read_text(path: Any) -> str:
@@ -58,7 +59,8 @@ def open_zip(path: Path) -> zipfile.Path:
     try:
         archive = zipfile.ZipFile(path)
     except DAMAGED as error:
-        raise DatasetError(f"{path}: is not a zip file, or not whole ({error}). Copy or make it again.") from error
+        reason = str(error)[:200]
+        raise DatasetError(f"{path}: is not a zip file, or not whole ({reason}). Copy or make it again.") from error
     # Some programs of Windows write their own separators.
     if any("\\" in member.filename for member in archive.filelist):
         for member in archive.filelist:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from rt_seg.labelled_folder import DEPTH, GROUND_TRUTH, IMAGE_SUFFIXES
 from rt_seg_training.label_exchange.annotations import Annotated, ExchangeError
 from rt_seg_training.label_exchange.remarks import Remarks
 
@@ -46,8 +47,6 @@ class Images:
 
     def __init__(self, folder: Path, output: Path | None = None) -> None:
         """`output` holds copies and masks of earlier imports, and is left out. Raises ExchangeError."""
-        from rt_seg_training.datasets.images import IMAGE_SUFFIXES
-
         if not folder.is_dir():
             raise ExchangeError(f"{folder}: no such folder of images")
         self.folder = folder
@@ -113,7 +112,7 @@ def _is_of(output: Path | None, folder: Path, file: Path) -> bool:
         return False
     output, folder, file = output.resolve(), folder.resolve(), file.resolve()
     if output == folder:
-        return file.parent.name in ("gt", "depth") and file.parent.parent == output
+        return file.parent.name in (GROUND_TRUTH, DEPTH) and file.parent.parent == output
     return folder in output.parents and output in file.parents
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rt_seg.atomic_file import write_atomically
+from rt_seg.labelled_folder import COLOR, GROUND_TRUTH, IMAGE_SUFFIXES, LabelledFolder
 from rt_seg.labels import LabelSet, load_labels
 from rt_seg.progress import progress
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import IMAGE_SUFFIXES, is_plain_rgb, read_image
+from rt_seg_training.datasets.images import is_plain_rgb, read_image
 from rt_seg_training.datasets.labelled_frame import encode, write_labels, write_yaml
 from rt_seg_training.datasets.pairing import pair_by_name
 from rt_seg_training.label_exchange.annotations import (
@@ -39,7 +40,7 @@ class Imported:
 
 def _labels(files: list[LabelFile], output: Path, labels_file: Path | None) -> LabelSet:
     """The classes of a data set: those that it has, else those of a file, else those found. Raises ExchangeError."""
-    there = output / "labels.yaml"
+    there = LabelledFolder(output).labels
     if there.is_file():
         labels = load_labels(there)
         given = load_labels(labels_file) if labels_file is not None else labels
@@ -49,7 +50,7 @@ def _labels(files: list[LabelFile], output: Path, labels_file: Path | None) -> L
                 f"{', '.join(labels.names)} ({there}); take another --output"
             )
         return labels
-    if any((output / "gt").glob("*")):
+    if any(LabelledFolder(output).ground_truth.glob("*")):
         raise ExchangeError(f"{output}: has masks in gt/, but no labels.yaml that says what they mean")
     if labels_file is not None:
         return load_labels(labels_file)
@@ -87,7 +88,8 @@ def _check_image(image: Path, frame: Annotated) -> tuple[int, int]:
 
 def _check_names(names: list[str], images: list[Path], output: Path, remarks: Remarks) -> None:
     """Raise ExchangeError where a name would belong to two images in the data set, old ones included."""
-    there = {file.stem: file for file in (output / "rgb").glob("*") if file.suffix.lower() in IMAGE_SUFFIXES}
+    colors = LabelledFolder(output).color.glob("*")
+    there = {file.stem: file for file in colors if file.suffix.lower() in IMAGE_SUFFIXES}
     for name, image in zip(names, images):
         old = there.get(name)
         if old is not None and old.resolve() != image.resolve():
@@ -95,19 +97,20 @@ def _check_names(names: list[str], images: list[Path], output: Path, remarks: Re
                 raise ExchangeError(
                     f"{image}: {old} is another image of that name; rename one, or take another --output"
                 )
-        if (output / "gt" / f"{name}.png").is_file():
-            remarks.add("masks were there and are replaced", str(output / "gt" / f"{name}.png"))
+        mask = LabelledFolder(output).mask(name)
+        if mask.is_file():
+            remarks.add("masks were there and are replaced", str(mask))
     # Endings such as _mask and _rgb mean something there, so that names may collide that differ.
     with tempfile.TemporaryDirectory(prefix="rt_seg_") as folder:
         planned = Path(folder)
-        for part in ("rgb", "gt"):
+        for part in (COLOR, GROUND_TRUTH):
             (planned / part).mkdir()
             files = [file.name for file in (output / part).glob("*") if file.suffix.lower() in IMAGE_SUFFIXES]
-            suffixes = [image.suffix for image in images] if part == "rgb" else [".png"] * len(images)
+            suffixes = [image.suffix for image in images] if part == COLOR else [".png"] * len(images)
             for file in [*files, *(name + suffix for name, suffix in zip(names, suffixes))]:
                 (planned / part / file).touch()
         try:
-            pair_by_name(planned / "rgb", planned / "gt")
+            pair_by_name(planned / COLOR, planned / GROUND_TRUTH)
         except DatasetError as error:
             raise ExchangeError(str(error).replace(folder, str(output))) from error
 
@@ -144,13 +147,14 @@ def write_set(
     names = names_in_set(list(of_image), images)
     _check_names(names, list(of_image), output, remarks)
 
-    began_empty = not (output / "rgb").is_dir() or images.resolve() == (output / "rgb").resolve()
-    if not (output / "labels.yaml").is_file():
+    folder = LabelledFolder(output)
+    began_empty = not folder.color.is_dir() or images.resolve() == folder.color.resolve()
+    if not folder.labels.is_file():
         write_labels(output, labels)
     planned = list(zip(names, of_image.items(), sizes))
     for name, (image, frame), size in progress(planned, desc="writing", unit="image", leave=False):
-        write_atomically(output / "gt" / f"{name}.png", encode(".png", paint(frame, labels, size, remarks)))
-        copy = output / "rgb" / f"{name}{image.suffix}"
+        write_atomically(folder.mask(name), encode(".png", paint(frame, labels, size, remarks)))
+        copy = folder.image(name, image.suffix)
         if copy.resolve() != image.resolve():
             write_atomically(copy, image.read_bytes())
     _write_splits(output, names, frames, began_empty, remarks)
@@ -168,4 +172,4 @@ def _write_splits(output: Path, names: list[str], frames: list[Annotated], began
     if "train" not in splits or sum(map(len, splits.values())) < len(frames) or not began_empty:
         remarks.add("splits are told by the files, but not for all frames of the data set: not written", str(output))
         return
-    write_yaml(output / "splits.yaml", {split: sorted(members) for split, members in sorted(splits.items())})
+    write_yaml(LabelledFolder(output).splits, {split: sorted(members) for split, members in sorted(splits.items())})

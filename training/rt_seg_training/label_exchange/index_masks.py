@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_seg.labelled_folder import MASK_SUFFIXES
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import MASK_SUFFIXES, read_mask
+from rt_seg_training.datasets.images import read_mask
 from rt_seg_training.label_exchange.annotations import (
     IGNORE,
     Annotated,

@@ -18,18 +18,15 @@ from rt_seg_training.label_exchange.annotations import (
     ExchangeError,
     LabelFile,
     Reading,
-    Region,
     outlines,
 )
+from rt_seg_training.label_exchange.drawn_objects import ObjectList
 from rt_seg_training.label_exchange.file_values import (
-    class_name,
     corners,
     image_size,
     mapping,
     member,
     read_json,
-    sequence,
-    shown,
     text,
 )
 from rt_seg_training.label_exchange.image_names import files_below, parts_of
@@ -80,6 +77,11 @@ def _shape(shape: dict[str, Any], kind: str, place: str) -> Shape | str:
     return Outline((points,))
 
 
+OBJECTS = ObjectList(
+    "shapes", "label", lambda shape: shape.get("shape_type") or "polygon", _shape, WITH_AREA, WITHOUT_AREA
+)
+
+
 def read(path: Path, reading: Reading) -> LabelFile:
     """The frames of a folder of labelme JSON files, or of one. Raises ExchangeError."""
     files = files_below(path, (".json",)) if path.is_dir() else [path]
@@ -90,28 +92,8 @@ def read(path: Path, reading: Reading) -> LabelFile:
 
 def _read_file(file: Path, root: Path, reading: Reading) -> Annotated:
     data = mapping(read_json(file, PROGRAM), f"{file}: is not a file of labelme: the whole")
-    if "shapes" not in data:
-        raise ExchangeError(f"{file}: is not a file of labelme: it has no 'shapes'")
     size = image_size(data.get("imageHeight"), data.get("imageWidth"), f"{file}: image")
-    regions = []
-    for position, shape in enumerate(sequence(data["shapes"], f"{file}: 'shapes'")):
-        place = f"{file}: shapes[{position}]"
-        shape = mapping(shape, place)
-        name = class_name(shape.get("label"), f"{place}: 'label'", reading.remarks)
-        kind = shape.get("shape_type") or "polygon"
-        place = f"{place} {name!r}"
-        if kind in WITHOUT_AREA:
-            reading.left_out(place, f"a shape of type {kind!r}")
-            continue
-        if kind not in WITH_AREA:
-            raise ExchangeError(f"{place}: a shape of type {shown(kind)}; accepted are {', '.join(WITH_AREA)}")
-        found = _shape(shape, kind, place)
-        if isinstance(found, str):
-            reading.left_out(place, found)
-            continue
-        regions.append(Region(name, (found,), place))
-    if not regions:
-        reading.remarks.add("images have no region and are background altogether", str(file))
+    regions = OBJECTS.regions(data, str(file), PROGRAM, reading)
     folders = file.parent.relative_to(root).parts if root.is_dir() else ()
     named = data.get("imagePath")
     if named is None or named == "":
@@ -120,7 +102,7 @@ def _read_file(file: Path, root: Path, reading: Reading) -> Annotated:
     else:
         name, any_suffix = text(named, f"{file}: 'imagePath'"), False
     full_name = "/".join((*folders, *parts_of(name)))
-    return Annotated(full_name, size, tuple(regions), any_suffix=any_suffix, place=str(file))
+    return Annotated(full_name, size, regions, any_suffix=any_suffix, place=str(file))
 
 
 def write(folder: Path, frames: list[tuple[str, np.ndarray]], labels: LabelSet) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rt_seg.labelled_folder import LabelledFolder
 from rt_seg_training.label_exchange.annotations import ExchangeError
 from rt_seg_training.label_exchange.file_values import read_json, read_text
 from rt_seg_training.label_exchange.image_names import files_below
@@ -31,7 +32,7 @@ def recognized(path: Path) -> Kind | None:
 
 
 def _folder(path: Path) -> Kind | None:
-    if (path / "rgb").is_dir() and (path / "gt").is_dir():
+    if LabelledFolder(path).color.is_dir() and LabelledFolder(path).ground_truth.is_dir():
         return Kind("a data set of this package", None, "it needs no import: lint_dataset, build_dataset custom")
     if (path / "leftImg8bit").is_dir() or (path / "gtFine").is_dir():
         return Kind("Cityscapes", None, "build_dataset cityscapes reads it")

@@ -15,8 +15,8 @@ from rt_seg_training.label_exchange.annotations import (
     ExchangeError,
     LabelFile,
     Reading,
-    Region,
 )
+from rt_seg_training.label_exchange.drawn_objects import ObjectList
 from rt_seg_training.label_exchange.file_values import (
     class_name,
     corners,
@@ -72,39 +72,26 @@ def _shape(entry: dict[str, Any], kind: str, place: str) -> Shape | str:
     return Outline((exterior, *(hole for hole in holes if len(hole) > 2)))
 
 
+def _kind(entry: dict[str, Any]) -> Any:
+    """Files of the first years have no geometryType: what holds data is a bitmap."""
+    return entry.get("geometryType") or ("bitmap" if entry.get("bitmap") else "polygon")
+
+
+OBJECTS = ObjectList("objects", "classTitle", _kind, _shape, WITH_AREA, WITHOUT_AREA)
+
+
 def _read_file(file: Path, root: Path, reading: Reading) -> Annotated:
     data = mapping(read_json(file, PROGRAM), f"{file}: is not a file of Supervisely: the whole")
-    if "objects" not in data:
-        raise ExchangeError(f"{file}: is not a file of Supervisely: it has no 'objects'")
+    regions = OBJECTS.regions(data, str(file), PROGRAM, reading)
     size = mapping(member(data, "size", str(file)), f"{file}: 'size'")
     height_width = image_size(size.get("height"), size.get("width"), f"{file}: size")
-    regions = []
-    for position, entry in enumerate(sequence(data["objects"], f"{file}: 'objects'")):
-        place = f"{file}: objects[{position}]"
-        entry = mapping(entry, place)
-        name = class_name(entry.get("classTitle"), f"{place}: 'classTitle'", reading.remarks)
-        # Files of the first years have no geometryType: what holds data is a bitmap.
-        kind = entry.get("geometryType") or ("bitmap" if entry.get("bitmap") else "polygon")
-        place = f"{place} {name!r}"
-        if kind in WITHOUT_AREA:
-            reading.left_out(place, f"an object of type {kind!r}")
-            continue
-        if kind not in WITH_AREA:
-            raise ExchangeError(f"{place}: an object of type {shown(kind)}; accepted are {', '.join(WITH_AREA)}")
-        found = _shape(entry, kind, place)
-        if isinstance(found, str):
-            reading.left_out(place, found)
-            continue
-        regions.append(Region(name, (found,), place))
-    if not regions:
-        reading.remarks.add("images have no region and are background altogether", str(file))
     folders = file.relative_to(root).parts[:-1]
     split = next((found for found in map(split_of, folders) if found), None)
     folders = tuple("img" if folder == "ann" else folder for folder in folders)
     name = "/".join((*folders, file.name[: -len(file.suffix)]))
     # a.jpg.json labels a.jpg; a.json, of the first years, any a.
     any_suffix = not Path(name).suffix
-    return Annotated(name, height_width, tuple(regions), any_suffix=any_suffix, split=split, place=str(file))
+    return Annotated(name, height_width, regions, any_suffix=any_suffix, split=split, place=str(file))
 
 
 def read(path: Path, reading: Reading) -> LabelFile:

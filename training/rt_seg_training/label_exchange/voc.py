@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from rt_seg.atomic_file import write_atomically
+from rt_seg.labelled_folder import IMAGE_SUFFIXES, MASK_SUFFIXES
 from rt_seg.labels import LabelSet
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, read_image
+from rt_seg_training.datasets.images import read_image
 from rt_seg_training.label_exchange.annotations import (
     BACKGROUND_NAMES,
     IGNORE,

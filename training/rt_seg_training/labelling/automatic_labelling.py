@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_seg.labelled_folder import LabelledFolder
 from rt_seg.labels import LabelSet
 from rt_seg_training.labelling.captures import (
     Capture,
@@ -143,9 +144,9 @@ def label_folder(
     from rt_seg_training.labelling.refinement import refine
 
     captures = [capture for capture in find_captures(folder) if only is None or capture.name in only]
-    if not (output / "labels.yaml").exists():
+    if not LabelledFolder(output).labels.exists():
         write_labels(output, labels)
-    copying = output.resolve() != folder.resolve() or not (folder / "rgb").is_dir()
+    copying = output.resolve() != folder.resolve() or not LabelledFolder(folder).color.is_dir()
     made, failures, labelled = 0, [], []
     for capture in progress(captures, unit="frame", leave=False):
         target = mask_file(output, capture)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_seg.labelled_folder import IMAGE_SUFFIXES, MASK_SUFFIXES, LabelledFolder
 from rt_seg.labels import LabelSet
 
 
@@ -24,9 +25,8 @@ class Capture:
 
 def find_captures(folder: Path) -> list[Capture]:
     """Images of `rgb/` or `color/` in `folder`, with `depth/<name>.png`. Raises LabellingError if there are none."""
-    from rt_seg_training.datasets.images import IMAGE_SUFFIXES
-
-    colors = next((folder / name for name in ("rgb", "color") if (folder / name).is_dir()), None)
+    files_of = LabelledFolder(folder)
+    colors = files_of.recorded_color
     if colors is None:
         raise LabellingError(f"{folder}: has no folder rgb/ or color/ with the images to label")
     files = sorted(
@@ -40,7 +40,7 @@ def find_captures(folder: Path) -> list[Capture]:
     for path in files:
         if captures and captures[-1].name == path.stem:
             raise LabellingError(f"{path}: {captures[-1].color.name} has the same name; one image per name, please")
-        depth = folder / "depth" / f"{path.stem}.png"
+        depth = files_of.depth(path.stem)
         captures.append(Capture(path.stem, path, depth if depth.is_file() else None))
     return captures
 
@@ -54,12 +54,12 @@ def names_of_mask(capture: Capture) -> set[str]:
 
 def _masks(folder: Path) -> list[tuple[set[str], Path]]:
     """Each mask in `folder`/gt with the names that it goes by."""
-    from rt_seg_training.datasets.images import MASK_SUFFIXES
     from rt_seg_training.datasets.pairing import MASK_NAME
 
-    if not (folder / "gt").is_dir():
+    masks = LabelledFolder(folder).ground_truth
+    if not masks.is_dir():
         return []
-    files = [path for path in sorted((folder / "gt").iterdir()) if path.suffix.lower() in MASK_SUFFIXES]
+    files = [path for path in sorted(masks.iterdir()) if path.suffix.lower() in MASK_SUFFIXES]
     return [({path.stem, MASK_NAME.sub("", path.stem)}, path) for path in files if not path.name.startswith(".")]
 
 
@@ -70,7 +70,7 @@ def labelled_names(folder: Path) -> set[str]:
 
 def mask_file(folder: Path, capture: Capture) -> Path:
     """The mask of an image in `folder`/gt: the one that is there (`12.png`, `12_mask.png` …), or where it belongs."""
-    usual = folder / "gt" / f"{capture.name}.png"
+    usual = LabelledFolder(folder).mask(capture.name)
     if usual.exists():
         return usual
     wanted = names_of_mask(capture)
@@ -106,9 +106,10 @@ def copy_into_set(capture: Capture, output: Path) -> None:
     """
     from rt_seg.atomic_file import write_atomically
 
-    color = output / "rgb" / capture.color.name
+    files = LabelledFolder(output)
+    color = files.color / capture.color.name
     if color.exists():
         return
     if capture.depth is not None:
-        write_atomically(output / "depth" / f"{capture.name}.png", capture.depth.read_bytes())
+        write_atomically(files.depth(capture.name), capture.depth.read_bytes())
     write_atomically(color, capture.color.read_bytes())

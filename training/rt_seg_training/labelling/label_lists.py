@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rt_seg.labelled_folder import LabelledFolder
 from rt_seg.labels import Label, LabelSet, load_labels
 from rt_seg_training.labelling.captures import LabellingError
 
@@ -16,7 +17,7 @@ MORE_COLORS = (
 
 def labels_in(folder: Path) -> tuple[Path, LabelSet] | None:
     """labels.yaml of a folder and what it holds; None where there is none. Raises LabelError."""
-    file = folder / "labels.yaml"
+    file = LabelledFolder(folder).labels
     return (file, load_labels(file)) if file.exists() else None
 
 

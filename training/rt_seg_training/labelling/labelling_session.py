@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from rt_seg.atomic_file import write_atomically
+from rt_seg.labelled_folder import LabelledFolder
 from rt_seg.labels import LabelSet
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import read_image
@@ -48,7 +49,7 @@ class LabellingSession:
         self.propagating = propagating
         self._proposal = proposal
         self._folder = folder
-        self._copying = output.resolve() != folder.resolve() or not (folder / "rgb").is_dir()
+        self._copying = output.resolve() != folder.resolve() or not LabelledFolder(folder).color.is_dir()
         self._kept: dict[int, LabelDocument] = {}
         """Documents whose masks could not be written."""
         present = labelled_names(output)
@@ -157,7 +158,7 @@ class LabellingSession:
         for index in sorted(self._kept):
             capture, kept = self.captures[index], self._kept[index]
             try:
-                if not (self.output / "labels.yaml").exists():
+                if not LabelledFolder(self.output).labels.exists():
                     write_labels(self.output, self.labels)
                 path = mask_file(self.output, capture)
                 write_atomically(path, encode(path.suffix.lower(), kept.mask))

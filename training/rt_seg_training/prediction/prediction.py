@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from rt_seg.atomic_file import atomic_file, write_atomically
+from rt_seg.labelled_folder import IMAGE_SUFFIXES
 from rt_seg.natural_order import natural_key
 from rt_seg.recordings.any_bag import kind_of_bag
 from rt_seg.recordings.bag import METADATA
 from rt_seg.recordings.bag_files import fault_of_bag
 from rt_seg_training.datasets.image_depth import is_color, read_picture_depth
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 BAG_SUFFIXES = (".bag", ".mcap", ".db3")
 """And the folder of a rosbag2."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rt_seg.labelled_folder import LabelledFolder
 from rt_seg.natural_order import natural_key
 from rt_seg.recordings.any_bag import kind_of_bag
 from rt_seg_training.datasets.errors import DatasetError
@@ -46,14 +47,14 @@ def _evenly(files: list) -> list:
 def _files(source: Path) -> list[Path]:
     if not source.is_dir():
         raise UnlabeledError(f"{source}: is neither a folder nor a bag")
-    colors = next((source / name for name in ("rgb", "color") if (source / name).is_dir()), source)
+    colors = LabelledFolder(source).recorded_color or source
     found = colors.rglob("*") if colors == source else colors.iterdir()
     return sorted((path for path in found if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()), key=natural_key)
 
 
 def _of_file(path: Path, source: Path, with_depth: bool) -> Frame:
     image = read_image(path)
-    depth = source / "depth" / f"{path.stem}.png"
+    depth = LabelledFolder(source).depth(path.stem)
     return image, read_depth(depth, image.shape) if with_depth and depth.is_file() else None
 
 

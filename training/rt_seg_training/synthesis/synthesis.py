@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from rt_seg.atomic_file import atomic_file, write_atomically
+from rt_seg.labelled_folder import COLOR, DEPTH, GROUND_TRUTH, LabelledFolder
 from rt_seg.labels import LabelSet
 from rt_seg.settings import dump_yaml
 from rt_seg.simulation import SCENE_VERSION
@@ -68,9 +69,10 @@ def stem(number: int) -> str:
 
 def frame_files(folder: Path, number: int, image_format: str, with_depth: bool) -> dict[str, Path]:
     """The files of one frame by kind: rgb, gt, and depth when wanted."""
-    files = {"rgb": folder / "rgb" / f"{stem(number)}.{image_format}", "gt": folder / "gt" / f"{stem(number)}.png"}
+    of_set, name = LabelledFolder(folder), stem(number)
+    files = {COLOR: of_set.image(name, f".{image_format}"), GROUND_TRUTH: of_set.mask(name)}
     if with_depth:
-        files["depth"] = folder / "depth" / f"{stem(number)}.png"
+        files[DEPTH] = of_set.depth(name)
     return files
 
 
@@ -81,7 +83,7 @@ def make_frame(folder: Path, number: int, recipe: Recipe, with_depth: bool) -> N
     from rt_seg.simulation import simulate_scene
 
     frame = simulate_scene(recipe.seed + number, recipe=recipe.scene, kind=recipe.kind)
-    images = {"rgb": frame.color[..., ::-1], "gt": frame.ground_truth, "depth": frame.depth}
+    images = {COLOR: frame.color[..., ::-1], GROUND_TRUTH: frame.ground_truth, DEPTH: frame.depth}
     for kind, path in frame_files(folder, number, recipe.image_format, with_depth).items():
         options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
         written, encoded = cv2.imencode(path.suffix, images[kind], options)
@@ -103,7 +105,7 @@ def _start_worker() -> None:
 def _check_recipe(folder: Path, recipe: Recipe) -> None:
     path = folder / RECIPE
     if not path.exists():
-        if any((folder / kind).is_dir() and any((folder / kind).iterdir()) for kind in ("rgb", "gt")):
+        if any((folder / kind).is_dir() and any((folder / kind).iterdir()) for kind in (COLOR, GROUND_TRUTH)):
             raise SynthesisError(
                 f"{folder}: holds images but no {RECIPE}, so it was not made by synthesize. Choose another --output."
             )
@@ -167,10 +169,10 @@ def synthesize(
     if folder.exists() and not folder.is_dir():
         raise SynthesisError(f"{folder}: is a file; --output must name a folder")
     _check_recipe(folder, recipe)
-    for kind in ("rgb", "gt", "depth") if with_depth else ("rgb", "gt"):
+    for kind in (COLOR, GROUND_TRUTH, DEPTH) if with_depth else (COLOR, GROUND_TRUTH):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     write_atomically(folder / RECIPE, dump_yaml(recipe.record))
-    write_atomically(folder / "labels.yaml", dump_yaml(recipe.labels.to_dict()))
+    write_atomically(LabelledFolder(folder).labels, dump_yaml(recipe.labels.to_dict()))
 
     todo = [
         (folder, number, recipe, with_depth)
@@ -195,12 +197,12 @@ def synthesize(
                     pool.shutdown(cancel_futures=True)
                     raise
 
-    (folder / "splits.yaml").unlink(missing_ok=True)  # it may be of a smaller set
+    LabelledFolder(folder).splits.unlink(missing_ok=True)  # it may be of a smaller set
     if validation_count:
         stems = [stem(number) for number in range(count)]
         train_count = count - validation_count
         splits = {"train": stems[:train_count], "validation": stems[train_count:]}
-        write_atomically(folder / "splits.yaml", dump_yaml(splits))
+        write_atomically(LabelledFolder(folder).splits, dump_yaml(splits))
     return len(todo)
 
 

@@ -3,10 +3,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rt_seg.labelled_folder import (
+    COLOR,
+    DEPTH,
+    DEPTH_SUFFIXES,
+    GROUND_TRUTH,
+    IMAGE_SUFFIXES,
+    MASK_SUFFIXES,
+    LabelledFolder,
+)  # fmt: skip
 from rt_seg.labels import LabelError, labels_from_dict
 from rt_seg.settings import parse_yaml
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import DEPTH_SUFFIXES, IMAGE_SUFFIXES, MASK_SUFFIXES
 from rt_seg_training.datasets.pairing import pair_by_name, unread_files, with_depth
 from rt_seg_training.datasets.source import Source
 from rt_seg_training.datasets.source_files import open_root, read_text
@@ -26,8 +34,9 @@ def read_custom(path: str | Path, foreground: int | None = None) -> Source:
     Without splits.yaml, a fifth of the blocks of consecutive numbers is held out. `foreground`: value of the label
     images that means class 1, such as 255 of masks of 0 and 255. Raises DatasetError.
     """
-    root = open_root(path, ("rgb", "gt"))
-    labels_file = root / "labels.yaml"
+    root = open_root(path, (COLOR, GROUND_TRUTH))
+    folder = LabelledFolder(root)
+    labels_file = folder.labels
     if not labels_file.is_file():
         raise DatasetError(
             f"{labels_file}: not found. Write the classes there: ignore_id: 255, classes: "
@@ -42,18 +51,18 @@ def read_custom(path: str | Path, foreground: int | None = None) -> Source:
             f"{labels_file}: --foreground {foreground}: accepted are values 2..255 for a set of two classes; it has "
             f"{len(labels)} ({', '.join(labels.names)})"
         )
-    paired = pair_by_name(root / "rgb", root / "gt")
-    if (root / "depth").is_dir():
-        paired = with_depth(paired, root / "depth")
+    paired = pair_by_name(folder.color, folder.ground_truth)
+    if folder.depths.is_dir():
+        paired = with_depth(paired, folder.depths)
     notes = []
-    for name, accepted in (("rgb", IMAGE_SUFFIXES), ("gt", MASK_SUFFIXES), ("depth", DEPTH_SUFFIXES)):
+    for name, accepted in ((COLOR, IMAGE_SUFFIXES), (GROUND_TRUTH, MASK_SUFFIXES), (DEPTH, DEPTH_SUFFIXES)):
         unread = unread_files(root / name, accepted) if (root / name).is_dir() else []
         if unread:
             notes.append(
                 f"{len(unread)} files in {name}/ are not read (such as {unread[0]}): accepted are {', '.join(accepted)}"
             )
     pairs = {pair.name: pair for pair in paired}
-    splits_file = root / "splits.yaml"
+    splits_file = folder.splits
     names, more = (read_splits(splits_file, pairs), []) if splits_file.is_file() else split_a_fifth(pairs)
     splits = {split: tuple(pairs[name] for name in members) for split, members in names.items()}
     return Source(Path(path).expanduser().resolve(), labels, splits, foreground=foreground, notes=(*notes, *more))
