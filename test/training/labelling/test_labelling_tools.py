@@ -5,7 +5,7 @@ import pytest
 
 from rt_seg_training.labelling.drawing.brush import Brush
 from rt_seg_training.labelling.drawing.click_tool import ClickTool
-from rt_seg_training.labelling.drawing.contour_pick import ContourPick
+from rt_seg_training.labelling.drawing.contour_pick import ContourPick, edge_contours, region_inside
 from rt_seg_training.labelling.drawing.grabcut import GrabCut
 from rt_seg_training.labelling.drawing.polygon import Polygon
 from rt_seg_training.labelling.drawing.tolerance_fill import ToleranceFill
@@ -317,3 +317,17 @@ def test_clicks_respect_where_pixels_may_change_and_erase_when_erasing():
     target = _target(PART.astype(np.uint8), erasing=True)
     _drag(tool, target, (80, 60), shift=True)
     assert _iou(target.document.mask > 0, PART & ~HOLE) > 0.99
+
+
+def test_a_contour_gives_the_pixels_of_the_disc_that_it_goes_around():
+    random, ratios = np.random.default_rng(0), []
+    for radius in (6.3, 9.0, 12.7, 19.5):
+        x, y = random.uniform(30, 66, 2)
+        rows, columns = np.mgrid[0 : 96 * 8, 0 : 96 * 8] / 8 + 1 / 16
+        coverage = ((columns - x) ** 2 + (rows - y) ** 2 <= radius**2).reshape(96, 8, 96, 8).mean(axis=(1, 3))
+        image = 60 + 130 * coverage[..., np.newaxis] + random.normal(0, 3, (96, 96, 3))
+        image = image.clip(0, 255).astype(np.uint8)
+        around = [c for c in edge_contours(image, (0, 0, 96, 96), 40, 120, 0, 3) if cv2.contourArea(c.pixels) > 30]
+        found, truth = region_inside(image, around[-1]), coverage >= 0.5
+        ratios.append((found & truth).sum() / (found | truth).sum())
+    assert min(ratios) >= 0.98, ratios

@@ -24,8 +24,12 @@ BYTE_ORDER_MARKS = {
 }
 """In this order: that of UTF-32 begins with that of UTF-16."""
 
-DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError)
-"""What reading from a damaged, encrypted or exotic zip file raises."""
+DAMAGED = (
+    OSError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, RuntimeError,
+    ValueError, OverflowError, IndexError,
+)  # fmt: skip
+"""What reading from a damaged, encrypted or exotic zip file raises: RuntimeError for a password and for a packing that
+Python has not, the last three (UnicodeDecodeError among them) for headers of nonsense."""
 
 
 def read_bytes(path: Any) -> bytes:

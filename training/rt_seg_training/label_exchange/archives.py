@@ -6,11 +6,11 @@ import io
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from rt_seg.atomic_file import write_atomically
+from rt_seg_training.datasets.source_files import DAMAGED
 from rt_seg_training.label_exchange.annotations import ExchangeError
 
 MAX_BYTES = 200 << 30
@@ -46,12 +46,7 @@ def _extract(path: Path, folder: Path) -> None:
                 raise ExchangeError(f"{path}: unpacks to {size >> 20} MB, more than is free in {folder.parent}")
             for member in members:
                 archive.extract(member, folder)
-    # zlib.error, EOFError: damaged; RuntimeError: a password; NotImplementedError: a packing that Python has not;
-    # the others: headers of nonsense.
-    except (
-        zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, OverflowError, IndexError,
-        UnicodeError, zipfile.LargeZipFile,
-    ) as error:  # fmt: skip
+    except DAMAGED as error:
         if isinstance(error, ExchangeError):
             raise
         reason = str(error)[:200]

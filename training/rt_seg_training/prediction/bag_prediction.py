@@ -5,6 +5,7 @@ No ROS is needed here: rt_seg.recordings.any_bag reads and writes bags of every 
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -58,9 +59,10 @@ def _named(source: Path) -> Iterator[None]:
         raise BagError(f"{source}: {error}") from error
     except BagError as error:
         raise error if str(error).startswith(str(source)) else BagError(f"{source}: {error}") from error
-    except OSError:
-        raise
     except Exception as error:
+        # A place to read from that cannot be is damage, too; what else the system refuses is not.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         # In a damaged bag any number may stand for a size or an id: what the readers then raise is of many kinds.
         fault = fault_of_bag(source) or f"cannot be read: it is damaged ({type(error).__name__}: {error})"
         raise BagError(f"{source}: {fault}") from error

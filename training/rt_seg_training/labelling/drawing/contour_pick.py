@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,12 +13,24 @@ DRAG = 4.0
 """Pixels of the image from which a press and a release are a box, not a click."""
 LEAST_AREA = 12
 MOST_CONTOURS = 400
+EDGE_WIDTH = 2
+"""Pixels on each side of a contour that Canny's edge may cover."""
+NEARBY = 9
+"""Side in pixels of the square whose colours stand for a side of the contour."""
+
+
+@dataclass(frozen=True)
+class Contour:
+    """A closed contour: (N, 2) int32 pixels (x, y) of the image; of an edge, or of a region that a threshold gave."""
+
+    pixels: np.ndarray
+    of_edge: bool = True
 
 
 def edge_contours(
     color: np.ndarray, box: tuple[int, int, int, int], low: int, high: int, black: int, kernel: int
-) -> list[np.ndarray]:
-    """Closed contours, (N, 2) int32 (x, y) of the image, in a box of it (left, top, right, bottom), largest first.
+) -> list[Contour]:
+    """Closed contours in a box of the image (left, top, right, bottom), largest first.
 
     Canny's edges (thresholds `low` and `high`) of the grey image, blurred and closed by a kernel of `kernel` pixels
     (odd), bound regions. What is darker than `black` (0 = off) counts as a region of its own.
@@ -29,17 +42,45 @@ def edge_contours(
     edges = cv2.Canny(grey, min(low, high), max(low, high))
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (kernel, kernel))
     edges = cv2.morphologyEx(edges, cv2.MORPH_CLOSE, ellipse)
-    binary = [edges]
+    binary = [(edges, True)]
     if black:
         dark = (grey < black).astype(np.uint8) * 255
-        binary.append(cv2.morphologyEx(dark, cv2.MORPH_OPEN, ellipse))
+        binary.append((cv2.morphologyEx(dark, cv2.MORPH_OPEN, ellipse), False))
     found = []
-    for image in binary:
+    for image, of_edge in binary:
         # A rim of nothing, so that what touches the box is closed, too.
         padded = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
         contours, _ = cv2.findContours(padded, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(left - 1, top - 1))
-        found += [contour.reshape(-1, 2) for contour in contours if cv2.contourArea(contour) >= LEAST_AREA]
-    return sorted(found, key=cv2.contourArea, reverse=True)[:MOST_CONTOURS]
+        large = (contour for contour in contours if cv2.contourArea(contour) >= LEAST_AREA)
+        found += [Contour(contour.reshape(-1, 2), of_edge) for contour in large]
+    return sorted(found, key=lambda contour: cv2.contourArea(contour.pixels), reverse=True)[:MOST_CONTOURS]
+
+
+def region_inside(color: np.ndarray, contour: Contour) -> np.ndarray:
+    """(H, W) bool: the region that a contour of `edge_contours` bounds in the image (H, W, 3) uint8.
+
+    Of a threshold's region these are the very pixels. Canny's edge is up to two pixels wide and lies on both sides of
+    the border. So each pixel near the contour goes to the side whose mean colour nearby is more like its own; where
+    one side has no pixels of its own, what the contour fills counts. Discs of 6 to 20 px: IoU 0.997 with exact
+    coverage; 0.96 for the contour with its pixels, 0.93 for what it encloses.
+    """
+    filled = np.zeros(color.shape[:2], np.uint8)
+    cv2.drawContours(filled, [contour.pixels], -1, 1, cv2.FILLED)
+    if not contour.of_edge:
+        return filled > 0
+    kernel = np.ones((3, 3), np.uint8)
+    inner = cv2.erode(filled, kernel, iterations=EDGE_WIDTH, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    outer = 1 - cv2.dilate(filled, kernel, iterations=EDGE_WIDTH)
+    open_pixels = (cv2.dilate(filled, kernel) > 0) & (inner == 0)
+    pixels = color.astype(np.float32)
+    distances, known = [], open_pixels.copy()
+    for side in (inner, outer):
+        weights = cv2.blur(side.astype(np.float32), (NEARBY, NEARBY))
+        sums = cv2.blur(pixels * side[..., np.newaxis], (NEARBY, NEARBY))
+        known &= weights > 1e-6
+        mean = sums / np.maximum(weights, 1e-6)[..., np.newaxis]
+        distances.append(np.square(pixels - mean).sum(axis=-1))
+    return np.where(known, distances[0] < distances[1], np.where(open_pixels, filled, inner) > 0)
 
 
 class ContourPick(Tool):
@@ -61,7 +102,7 @@ class ContourPick(Tool):
         self._start: Point | None = None
         self._secondary = False
         self._pointer: Point | None = None
-        self._known: tuple[object, list[np.ndarray]] = (None, [])
+        self._known: tuple[object, list[Contour]] = (None, [])
 
     def _look_in(self, target: Target) -> tuple[int, int, int, int]:
         if self._box is not None:
@@ -72,7 +113,7 @@ class ContourPick(Tool):
             return (0, 0, width, height)
         return (max(0, x - 4), max(0, y - 4), min(width, x + box_width + 4), min(height, y + box_height + 4))
 
-    def contours(self, target: Target) -> list[np.ndarray]:
+    def contours(self, target: Target) -> list[Contour]:
         """The contours of the box under the present settings."""
         low, high, black, kernel = (slider.value for slider in self.sliders)
         settings = (id(target.document), self._look_in(target), low, high, black, kernel | 1)
@@ -80,10 +121,11 @@ class ContourPick(Tool):
             self._known = (settings, edge_contours(target.document.color, *settings[1:]))
         return self._known[1]
 
-    def _meant(self, target: Target, point: Point) -> np.ndarray | None:
+    def _meant(self, target: Target, point: Point) -> Contour | None:
         """The smallest contour around a place."""
         place = (float(point[0]), float(point[1]))
-        around = [contour for contour in self.contours(target) if cv2.pointPolygonTest(contour, place, False) >= 0]
+        contours = self.contours(target)
+        around = [contour for contour in contours if cv2.pointPolygonTest(contour.pixels, place, False) >= 0]
         return around[-1] if around else None
 
     def press(self, target: Target, point: Point, secondary: bool, shift: bool) -> None:
@@ -110,11 +152,8 @@ class ContourPick(Tool):
         contour = self._meant(target, start)
         if contour is None:
             return "no closed contour around this place; lower the sliders low and high, or raise kernel"
-        # With the pixels that it runs along: Canny's edge lies on both sides of the border, and a contour around its
-        # inner side. Discs of 6 to 20 px: IoU 0.96 with exact coverage, 0.93 for what the contour encloses exactly.
-        region = np.zeros(target.document.mask.shape, np.uint8)
-        cv2.drawContours(region, [contour], -1, 1, cv2.FILLED)
-        return None if target.paint(region > 0, self._secondary) else "nothing changed: that was this class already"
+        region = region_inside(target.document.color, contour)
+        return None if target.paint(region, self._secondary) else "nothing changed: that was this class already"
 
     def cancel(self) -> None:
         self._box = self._start = None
@@ -127,4 +166,4 @@ class ContourPick(Tool):
         yield box_line(self._look_in(target))
         meant = self._meant(target, self._pointer) if self._pointer is not None else None
         for contour in self.contours(target):
-            yield Line(contour, closed=True, strong=contour is meant)
+            yield Line(contour.pixels, closed=True, strong=contour is meant)
