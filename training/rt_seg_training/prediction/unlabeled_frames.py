@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rt_seg.labelled_folder import LabelledFolder
+from rt_seg.labelled_folder import IMAGE_SUFFIXES, LabelledFolder
 from rt_seg.natural_order import natural_key
 from rt_seg.recordings.any_bag import kind_of_bag
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import IMAGE_SUFFIXES, read_depth, read_image
+from rt_seg_training.datasets.images import read_depth, read_image
 from rt_seg_training.input_pipeline.unlabeled import Frame
 from rt_seg_training.prediction.bag_prediction import BagError, bag_frames, count_images
 
