@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Two cameras: one process for both against a node for each, in one run; then overload, and a camera that dies.
+
+Cameras, nodes and subscriber are processes of their own under a roscore of their own, on this machine alone. A camera
+sends a simulated scene of 640×480, colour and aligned depth. Somebody subscribes to mask and overlay of both.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "benchmarks")]
+
+from inference import cpu  # noqa: E402
+from isolated_graph import IsolatedGraph, processor_seconds, resident_megabytes  # noqa: E402
+from node_latency import FLOOD  # noqa: E402
+
+EXAMPLE = """example:
+  source .workspace/devel/setup.bash
+  benchmarks/several_cameras.py models/tabletop --seconds 20
+
+Each row: masks per second and their age at the subscriber, for each camera; then all nodes together."""
+NAMES = ("left", "right")
+PATIENCE = 120.0
+"""Seconds until the first masks, on a machine that does other things, too."""
+
+
+class Watch:
+    """The masks of one camera."""
+
+    def __init__(self, name: str) -> None:
+        import rospy
+        from sensor_msgs.msg import Image
+
+        self.ages: list[float] = []
+        large = {"queue_size": 1, "buff_size": 2**24, "tcp_nodelay": True}
+        self._subscribers = [
+            rospy.Subscriber(f"/{name}/segmentation/mask", Image, self._on_mask, **large),
+            rospy.Subscriber(f"/{name}/segmentation/overlay", rospy.AnyMsg, lambda message: None, **large),
+        ]
+
+    def _on_mask(self, message) -> None:
+        import rospy
+
+        self.ages.append((rospy.Time.now() - message.header.stamp).to_sec())
+
+    def close(self) -> None:
+        for subscriber in self._subscribers:
+            subscriber.unregister()
+
+
+def measure(title: str, nodes: list, seconds: float, names: tuple[str, ...] = NAMES) -> None:
+    """Print what comes of the cameras."""
+    import numpy as np
+
+    watches = {name: Watch(name) for name in names}
+    deadline = time.monotonic() + PATIENCE
+    while not all(watch.ages for watch in watches.values()):
+        if time.monotonic() > deadline or any(node.poll() is not None for node in nodes):
+            raise RuntimeError(f"{title}: no masks of {[name for name, watch in watches.items() if not watch.ages]}")
+        time.sleep(0.01)
+    time.sleep(1.0)
+    before = {name: len(watch.ages) for name, watch in watches.items()}
+    began, used = time.monotonic(), sum(processor_seconds(node.pid) for node in nodes)
+    time.sleep(seconds)
+    elapsed = time.monotonic() - began
+    used = sum(processor_seconds(node.pid) for node in nodes) - used
+    cells = []
+    for name, watch in watches.items():
+        ages = watch.ages[before[name] :]
+        p50, p95 = np.percentile(ages or [float("nan")], (50, 95)) * 1e3
+        cells.append(f"{name} {len(ages) / elapsed:5.1f} Hz {p50:6.1f} / {p95:6.1f} ms")
+        watch.close()
+    memory = sum(resident_megabytes(node.pid) for node in nodes)
+    print(f"{title:36} {'   '.join(cells):62} {used / elapsed:6.0%} {memory:6.0f} MB", flush=True)
+
+
+def one_process(graph: IsolatedGraph, bundle: Path, threads: int) -> list:
+    """The node of both cameras."""
+    cameras = "{" + ", ".join(f"{name}: {bundle.resolve()}" for name in NAMES) + "}"
+    script = ROOT / "scripts" / "segment_cameras"
+    return [graph.start(sys.executable, script, f"_cameras:={cameras}", f"_threads:={threads}")]
+
+
+def a_node_each(graph: IsolatedGraph, bundle: Path, threads: int) -> list:
+    """A node for each camera."""
+    script = ROOT / "scripts" / "segmentation_node"
+    return [
+        graph.start(sys.executable, script, f"__ns:=/{name}", f"_bundle:={bundle.resolve()}", f"_threads:={threads}")
+        for name in NAMES
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Start everything, print the table, end everything; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each row (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=30.0, help="images per second (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=0, help="of the engine (default: the node's own choice)")
+    options = parser.parse_args(arguments)
+    with IsolatedGraph() as graph:
+        try:
+            import rospy
+
+            rospy.init_node("several_cameras", disable_signals=True)
+            cameras = {name: graph.start_camera(options.rate, name=name) for name in NAMES}
+            print(f"{cpu()}\n{options.bundle.name}, two cameras of 640x480 at {options.rate:g} Hz\n")
+            print(f"{'':36} {'masks per second, age p50 / p95 of each camera':62} {'core':>6} {'memory':>9}")
+            for title, start in (("a node for each", a_node_each), ("one process", one_process)):
+                nodes = start(graph, options.bundle, options.threads)
+                measure(title, nodes, options.seconds)
+                if start is a_node_each:
+                    for node in nodes:
+                        graph.end(node)
+            graph.end(cameras.pop("left"))
+            measure("one process, left has died", nodes, options.seconds, ("right",))
+            graph.end(cameras.pop("right"))
+            for name in NAMES:
+                graph.start_camera(FLOOD, name=name)
+            measure(f"one process, {FLOOD:.0f} Hz each", nodes, options.seconds)
+            return 0
+        except RuntimeError as error:
+            print(f"several_cameras: {error}", file=sys.stderr)
+            sys.stderr.write(graph.output())
+            return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
