@@ -101,9 +101,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--regions", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--network", type=Path, help="folder of a click network (default: that among the models)")
+    parser.add_argument("--baseline", action=argparse.BooleanOptionalAction, default=True, help="measure GrabCut")
     parser.add_argument("--segmenter", type=Path, help="folder of a model of the SAM kind, measured, too")
     options = parser.parse_args(arguments)
-    ways: list = [GrabCutClicks()]
+    ways: list = [GrabCutClicks()] if options.baseline else []
     try:
         if options.network is not None:
             from rt_seg_training.clicks.click_network import ClickNetwork

@@ -79,6 +79,7 @@ def test_stopped_by_ctrl_c_in_every_stage_and_begun_again_it_ends_as_if_it_had_n
     def begin(work: str) -> subprocess.Popen:
         environment = {**environment_of_tools(), "RT_SEG_MODELS": str(tmp_path / work / "models")}
         arguments = [str(folder), "--name", "square", "--minutes", "0.1", "--settings", str(tmp_path / "tiny.yaml")]
+        arguments += ["--precision", "f16"]
         command = tool("rt_seg_training.commands.learn", *arguments, "--work", str(tmp_path / work), "--no-browser")
         return subprocess.Popen(
             [sys.executable, *command], env=environment, start_new_session=True, text=True,

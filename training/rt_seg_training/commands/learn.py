@@ -94,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--settings", type=Path, metavar="YAML", help="settings of training that take the place of those chosen"
     )
+    parser.add_argument(
+        "--precision", choices=("auto", "int8", "f16", "f32"), default="auto",
+        help="of the model, see `export`; auto takes minutes to find out what int8 loses (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--license", default="not stated", help="terms of the weights (default: %(default)s)")
     parser.add_argument("--work", type=Path, metavar="DIR", help="folder for all that is made (default: learn_NAME)")
     parser.add_argument("--no-browser", action="store_true", help="do not open the report")
@@ -283,7 +287,7 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
         print(f"      {bundle}: the model of that name there is replaced, once the new one is whole")
     export = tool(
         "rt_seg_training.commands.export", str(run), "--output", str(bundle), "--name", options.name, "--license",
-        options.license, "--data-dir", str(data),
+        options.license, "--precision", options.precision, "--data-dir", str(data),
     )  # fmt: skip
     stages.run(Stage("export", export, expected=EXPORT_SECONDS), number + 4, count)
     split = "validation" if facts.validation else "train"
