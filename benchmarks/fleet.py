@@ -59,7 +59,9 @@ class Robot:
         self.images = int(self._seconds / self._period)
 
 
-def compare_loads(bundle, server, image, counts: list[int], rate: float, seconds: float, encoding: str) -> None:
+def compare_loads(
+    bundle, server, image, counts: list[int], rate: float, seconds: float, encoding: str, deadline: float
+) -> None:
     """A row for each number of robots, and the robots of the largest one by one."""
     import numpy as np
 
@@ -69,7 +71,7 @@ def compare_loads(bundle, server, image, counts: list[int], rate: float, seconds
     print(f"\n{'robots':>7} {'images':>7} {'masks/s':>8} {'p50':>9} {'p95':>9} {'failed':>7} {'fairness':>9} "
           f"{'server core':>12} {'memory':>8}")  # fmt: skip
     for count in counts:
-        engines = [RemoteEngine(bundle, server.address, encoding, 1.0) for _ in range(count)]
+        engines = [RemoteEngine(bundle, server.address, encoding, deadline) for _ in range(count)]
         for engine in engines:
             engine.connect()
         used = processor_seconds(server.process.pid)
@@ -79,14 +81,14 @@ def compare_loads(bundle, server, image, counts: list[int], rate: float, seconds
         used = processor_seconds(server.process.pid) - used
         times = np.concatenate([robot.times for robot in robots])
         answered = [len(robot.times) for robot in robots]
-        p50, p95 = np.percentile(times, (50, 95)) * 1e3
+        p50, p95 = np.percentile(times if len(times) else [np.nan], (50, 95)) * 1e3
         print(f"{count:>7} {sum(robot.images for robot in robots):>7} {len(times) / seconds:>8.1f} {p50:>6.1f} ms "
-              f"{p95:>6.1f} ms {sum(robot.failed for robot in robots):>7} {min(answered) / max(answered):>9.2f} "
+              f"{p95:>6.1f} ms {sum(robot.failed for robot in robots):>7} {min(answered) / max(*answered, 1):>9.2f} "
               f"{used / seconds:>12.0%} {resident_megabytes(server.process.pid):>5.0f} MB", flush=True)  # fmt: skip
         for engine in engines:
             engine.close()
     for number, robot in enumerate(robots):
-        p50, p95 = np.percentile(robot.times, (50, 95)) * 1e3
+        p50, p95 = np.percentile(robot.times or [np.nan], (50, 95)) * 1e3
         print(f"  robot {number}: {robot.images} images, {len(robot.times)} masks, p50 {p50:.1f}, p95 {p95:.1f} ms")
     print("fairness: fewest masks of a robot, in those of the one with the most")
 
@@ -143,6 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=10.0, help="images a second of each (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each row (default: %(default)s)")
     parser.add_argument("--encoding", choices=("raw", "jpeg"), default="raw", help="(default: %(default)s)")
+    parser.add_argument("--deadline", type=float, default=1.0, help="seconds for an answer (default: %(default)s)")
     parser.add_argument("--mlserver", help="the program")
     parser.add_argument("--no-faults", action="store_true", help="leave the second table out")
     options = parser.parse_args(arguments)
@@ -163,7 +166,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{cpu()}\n{bundle.name}, {bundle.input.width}x{bundle.input.height}, {options.encoding} images at "
           f"{options.rate:g} Hz")  # fmt: skip
     with InferenceServer(bundle, threads=0) as server:
-        compare_loads(bundle, server, image, options.robots, options.rate, options.seconds, options.encoding)
+        compare_loads(bundle, server, image, options.robots, options.rate, options.seconds,
+                      options.encoding, options.deadline)  # fmt: skip
         if not options.no_faults:
             show_faults(bundle, server, image)
     return 0
