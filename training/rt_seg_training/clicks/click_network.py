@@ -1,4 +1,4 @@
-"""Runs the click network on views of an image: the whole of it first, then ever closer around what was found."""
+"""Runs the click network on views of an image: the whole of it first, then around what was found and clicked."""
 from __future__ import annotations
 
 import hashlib
@@ -19,7 +19,9 @@ MARGIN = 1.4
 LEAST_VIEW = 0.15
 """Side of the closest view, of the image's."""
 AROUND_CLICK = 0.4
-"""Side of the view around a first click of which the whole image told nothing."""
+"""Side of the view around clicks of which a look told nothing."""
+LOOKS = 3
+"""At most, after one click."""
 MUCH_CLOSER = 0.8
 """A view is looked at again if the next one would be smaller than this share of it."""
 
@@ -118,16 +120,14 @@ class ClickNetwork:
             view = view_around(_box(known > 0, clicks), shape, aspect, LEAST_VIEW)
         else:
             view = View(0, 0, shape[1], shape[0])
-        for _ in range(3):
-            probability = self._look(image, view, clicks, known)
+        # After the first click one look alone: a closer one sees nothing of what the first look missed, and made more
+        # masks worse than better. Later clicks say where the region is.
+        for _ in range(1 if before is None else LOOKS):
             seen = np.zeros(shape, np.float32)
-            seen[view.part] = probability
+            seen[view.part] = self._look(image, view, clicks, known)
             found = connected_to_clicks(seen > 0.5, clicks)
             known = seen * found
-            if not found.any():
-                closer = view_around(_box(found, clicks), shape, aspect, AROUND_CLICK)
-            else:
-                closer = view_around(_box(found, clicks), shape, aspect, LEAST_VIEW)
+            closer = view_around(_box(found, clicks), shape, aspect, LEAST_VIEW if found.any() else AROUND_CLICK)
             if closer.width * closer.height >= MUCH_CLOSER**2 * view.width * view.height:
                 break
             view = closer

@@ -16,7 +16,7 @@ import numpy as np
 
 from rt_seg_training.clicks.click_network import MANIFEST
 
-CALIBRATION_ROUNDS = 15
+CALIBRATION_ROUNDS = 8
 """Batches whose inputs int8 is calibrated with, in all rounds of clicking."""
 
 
