@@ -161,7 +161,8 @@ def _mask(folder, name):
 @needs_windows
 def test_a_box_and_a_brush_of_real_events_make_masks_and_the_next_frame_is_proposed(desk, captures):
     window = desk("label_binary", captures, "--name", "box", "--propagate")
-    window.wait_for(r"^0 \(1/2\) GrabCut")
+    window.wait_for(r"^0 \(1/2\) clicks")
+    window.key("g", r"^0 \(1/2\) GrabCut")
     window.drag(1, (180, 130), (300, 300), (460, 350))
     _eventually((captures / "gt" / "0.png").exists, "the mask, written by itself")
     box = np.zeros((480, 640), bool)
@@ -193,7 +194,8 @@ def test_a_hole_in_the_object_gets_its_class_and_a_terminated_program_has_saved(
         "classes:\n- {id: 0, name: background, color: [0, 0, 0]}\n- {id: 1, name: box, color: [230, 25, 75]}\n"
     )
     window = desk("label_semantic", captures, "--add-class", "hole")
-    window.wait_for(r"contours")
+    window.wait_for(r"clicks")
+    window.key("c", r"contours")
     window.drag(1, (320, 240))
     window.wait_for(r"\*$")
     window.process.send_signal(signal.SIGTERM)
