@@ -28,7 +28,6 @@ from rt_seg.cameras.frame import Frame, Intrinsics  # noqa: E402
 from rt_seg.recordings.image_messages import (  # noqa: E402  # noqa: E402
     color_to_rgb,
     compressed_depth_to_metres,
-    compressed_to_rgb,
     depth_to_metres,
 )
 from rt_seg.ros import camera_topics  # noqa: E402
@@ -245,7 +244,7 @@ class ContractTest(unittest.TestCase):
                      if len(entry) == 2 and stamp in color and stamp in depth}  # fmt: skip
         self.assertGreater(len(whole), 5)
         stamp, entry = next(iter(whole.items()))
-        rgb = compressed_to_rgb(entry[camera_topics.COLOR_COMPRESSED])
+        rgb = color_to_rgb(entry[camera_topics.COLOR_COMPRESSED])
         self.assertLess(np.abs(rgb.astype(int) - color_to_rgb(color[stamp])).mean(), 6.0)
         metres = compressed_depth_to_metres(entry[camera_topics.DEPTH_COMPRESSED])
         np.testing.assert_array_equal(metres, depth_to_metres(depth[stamp]))

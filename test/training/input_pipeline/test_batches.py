@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rt_seg.segmenter import resize_image
+from rt_seg.camera_image import resize_image
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.input_pipeline import batches as pipeline
 from rt_seg_training.input_pipeline import data_order
