@@ -119,7 +119,8 @@ def seconds_by_group(model, settings: dict, image, repeats: int) -> dict[str, fl
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop_ddrnet", help="model bundle")
+    default = ROOT / "models" / "tabletop_ddrnet"
+    parser.add_argument("bundle", type=Path, nargs="?", default=default, help="model bundle")
     parser.add_argument("--repeats", type=int, default=30, help="timed runs of each (default: %(default)s)")
     options = parser.parse_args(arguments)
 
