@@ -227,7 +227,8 @@ def test_importing_the_training_half_loads_no_ros():
     # Data set builders are registered by being imported; importing each once is what TFDS does, too.
     names = list(modules("rt_seg_training"))
     if importlib.util.find_spec("apache_beam") is None:
-        for name in ("datasets.beam_building", "prediction.beam_prediction"):  # imported when a Beam runner is asked for
+        # Imported when a Beam runner is asked for.
+        for name in ("datasets.beam_building", "prediction.beam_prediction"):
             names.remove(f"rt_seg_training.{name}")
     assert not loaded_by_importing(names) & {"rospy", "rosbag", "sensor_msgs"}
 
