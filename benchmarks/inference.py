@@ -24,7 +24,7 @@ SIZES = ((240, 320), (360, 480), (480, 640), (720, 1280))
 QUICK = {"sizes": [(480, 640)], "repeats": 10, "frames": 8}
 EXAMPLE = """examples:
   benchmarks/inference.py --quick                              # 480x640 alone, a few repeats
-  benchmarks/inference.py models/tabletop --sizes 480x640 --engines openvino onnxruntime
+  benchmarks/inference.py models/tabletop_ddrnet --sizes 480x640 --engines openvino onnxruntime
 
 Columns: median and 95th percentile of the time of one frame; how many times faster than model.predict and than a
 tf.function that is; the share of pixels with the class that Keras gives when its logits are resized before the arg-max,
@@ -206,8 +206,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop",
-                        help="model bundle that holds weights.safetensors (default: tabletop)")  # fmt: skip
+    parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop_ddrnet",
+                        help="model bundle that holds weights.safetensors (default: tabletop_ddrnet)")  # fmt: skip
     parser.add_argument("--sizes", type=_size, nargs="+", metavar="HxW", help="of frame and network (default: four)")
     parser.add_argument("--engines", nargs="+", metavar="RUNTIME", help="these alone (default: all)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "tensorrt"), default="auto",

@@ -164,7 +164,7 @@ def test_command_scores_a_bundle_with_the_masks_of_the_live_segmenter(tmp_path, 
     assert 0.5 < scores["pixel_accuracy"] < 1
     assert scores["latency_ms"]["frames"] == 2
     page = (output / "report.html").read_text()
-    assert "bundle &#x27;lamps&#x27; 1 on custom/lamps validation" in page
+    assert "bundle &#39;lamps&#39; 1 on custom/lamps validation" in page
     assert not re.search(r"(src|href)=.(?!data:)", page), "the page needs another file"
 
 
