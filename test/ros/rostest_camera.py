@@ -46,6 +46,11 @@ distortion_coefficients: {rows: 1, cols: 5, data: [0.1, 0, 0, 0, 0]}
 """
 
 
+def heed_ctrl_c():
+    """In a child: SIGINT ends it, also where the caller ignores that (`make test &`, nohup)."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class CameraTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -191,7 +196,8 @@ class CameraTest(unittest.TestCase):
         log = self.folder / "log.txt"
         with open(log, "wb") as output:
             node = subprocess.Popen(["rosrun", "rt_seg", "camera_node", "_source:=realsense_sdk", "_serial_no:=none"],
-                                    stdout=output, stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
+                                    stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+                                    preexec_fn=heed_ctrl_c)  # fmt: skip
         words = b"no RealSense none is connected"
         self.assertTrue(wait_for(lambda: log.read_bytes().count(words) >= 2, 40.0), log.read_text())
         self.assertIsNone(node.poll())

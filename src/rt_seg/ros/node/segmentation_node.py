@@ -108,7 +108,9 @@ class SegmentationNode:
         self._services = Services(
             self._requests, self._saver, self._color_topic, self._enable, self._load_model, names.results
         )
-        self._reconfiguration = Server(SegmentationConfig, self._on_reconfigure, names.results)
+        # dynamic_reconfigure puts a slash behind a name, and behind "~" that is another name.
+        namespace = "" if names.results == "~" else names.results
+        self._reconfiguration = Server(SegmentationConfig, self._on_reconfigure, namespace)
         self._camera = CameraSubscription(self._streams(), always=self._keeps_all)
         # Last: its thread reads the state of all the others.
         self._diagnostics = Diagnostics(
