@@ -133,7 +133,7 @@ class CamerasTest(unittest.TestCase):
                 self.assertGreaterEqual(len(masks["right"]) - before, 0.9 * sent)
                 self.assertTrue(wait_for(lambda: "no colour" in getattr(
                     statuses.get("left/segmentation: stream"), "message", ""), 10.0), list(statuses))  # fmt: skip
-                self.assertIn("masks per second", statuses["right/segmentation: stream"].message)
+                self.assertNotIn("no colour", statuses["right/segmentation: stream"].message)
             finally:
                 for subscriber in subscribers:
                     subscriber.unregister()

@@ -205,7 +205,8 @@ def main() -> int:
     package = Path(rospkg.RosPack().get_path("rt_seg"))
     files = launch_files(cameras, settings, package, found.processes)
     if found.processes == ONE:
-        rospy.set_param(f"{SHARED_NODE}/cameras", {camera.name: caller_bundle(camera.bundle) for camera in cameras})
+        bundles = {camera.name: str(caller_bundle(camera.bundle)) for camera in cameras}
+        rospy.set_param(f"{SHARED_NODE}/cameras", bundles)
     # Signals are roslaunch's here: it ends the nodes that it started.
     parent = roslaunch.parent.ROSLaunchParent(rospy.get_param("/run_id"), files, is_core=False)
     try:
