@@ -106,13 +106,15 @@ def test_bags_on_beam_are_the_bytes_of_one_process_and_a_bad_one_is_named(bags, 
     bundle = write_color_bundle(tmp_path / "color")
     assert predict_command.main([str(bundle), str(bags), "--output", str(tmp_path / "one")]) == 0
     (bags / "bad.bag").write_bytes(b"#ROSBAG V2.0\n")
+    (bags / "a_folder" / "below").mkdir(parents=True)
+    write_bag(bags / "a_folder" / "below" / "9.bag", 9)
     beam = [str(bundle), str(bags), "--output", str(tmp_path / "beam"), "--beam-runner", "DirectRunner", "--summary"]
     assert predict_command.main(beam) == 1
     assert "bad.bag" in capsys.readouterr().err
     assert results(tmp_path / "beam") == results(tmp_path / "one")
     assert (tmp_path / "beam" / "0_summary.json").is_file()
     assert predict_command.main(beam) == 1
-    assert "0 made, 4 were there, 1 failed" in capsys.readouterr().out
+    assert "0 made, 5 were there, 1 failed" in capsys.readouterr().out
 
 
 def test_a_runner_that_is_not_there_is_named(bags, tmp_path, capsys):

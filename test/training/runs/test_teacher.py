@@ -56,7 +56,7 @@ def _configuration(run, **changes):
 def taught(dataset, tmp_path_factory):
     """The run folder of a network of colour and depth."""
     run = tmp_path_factory.mktemp("runs") / "teacher"
-    TrainingRun(_configuration(run, net="lite0_pyramid_rgbd"), dataset).train()
+    TrainingRun(_configuration(run, net="lite0_pyramid_rgbd", auxiliary_weight=0.4), dataset).train()
     return run
 
 
@@ -122,6 +122,13 @@ def test_the_share_of_unlabeled_images_is_kept_and_their_pixels_are_ignored(data
     later = next(iter(training_batches(examples, 3, configuration, 255, position=8, unlabeled=others)))
     np.testing.assert_array_equal(later[1], batches[1][1])
     np.testing.assert_array_equal(later[0][0], batches[1][0][0])
+
+
+def test_images_beyond_the_most_that_are_kept_are_counted(source, monkeypatch):
+    lines = []
+    monkeypatch.setattr("rt_seg_training.prediction.unlabeled_frames.MOST_FRAMES", 3)
+    assert len(unlabeled_frames(source, tell=lines.append)) == 3
+    assert len(lines) == 1 and "3 of 4 images are used" in lines[0]
 
 
 def test_a_source_of_unlabeled_images_that_holds_none_is_named(tmp_path):

@@ -53,6 +53,8 @@ def predict_bags_on_beam(
     """Segment bags on a runner; yields, when all have ended, what predict_bags yields, in the order of `tasks`."""
     if not tasks:
         return
+    # Beside the results, since all workers see that place; a bag of a folder in a folder has a place yet to be made.
+    tasks[0].target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=tasks[0].target.parent, prefix=".beam.") as folder:
         with beam.Pipeline(runner=runner, options=options) as pipeline:
             bags = pipeline | "bags" >> beam.Create(tasks) | "spread" >> beam.Reshuffle()
@@ -62,4 +64,5 @@ def predict_bags_on_beam(
         for path in Path(folder).glob(f"{OUTCOMES}-*"):
             found.update(pickle.loads(base64.b64decode(line)) for line in path.read_text("ascii").splitlines())
     for task in tasks:
-        yield (task, *found[task])
+        notes, failure, without_depth = found.get(task, ([], f"{task.source}: the runner returned no result for it", 0))
+        yield task, notes, failure, without_depth

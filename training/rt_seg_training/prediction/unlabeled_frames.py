@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from rt_seg.labelled_folder import IMAGE_SUFFIXES, LabelledFolder
 from rt_seg.natural_order import natural_key
 from rt_seg.recordings.any_bag import kind_of_bag
+from rt_seg_training.datasets.contact_sheet import evenly_spaced
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import read_depth, read_image
 from rt_seg_training.input_pipeline.unlabeled import Frame
@@ -22,26 +24,28 @@ class UnlabeledError(ValueError):
     """The source cannot be read, or holds no images."""
 
 
-def unlabeled_frames(source: Path, with_depth: bool = True) -> list[Frame]:
+def unlabeled_frames(source: Path, with_depth: bool = True, tell: Callable[[str], None] = print) -> list[Frame]:
     """The images of a folder (also `rgb/` or `color/` with `depth/`, as capture writes them) or a bag.
 
-    Raises UnlabeledError, naming what cannot be read.
+    `tell` hears in words how many were left out. Raises UnlabeledError, naming what cannot be read.
     """
     try:
         if kind_of_bag(source) is not None:
-            frames = _of_bag(source, with_depth)
+            there = count_images(source)
+            frames = _of_bag(source, there, with_depth)
         else:
-            frames = [_of_file(path, source, with_depth) for path in _evenly(_files(source))]
+            files = _files(source)
+            there = len(files)
+            chosen = [files[number] for number in evenly_spaced(there, MOST_FRAMES)]
+            frames = [_of_file(path, source, with_depth) for path in chosen]
     except (DatasetError, BagError, OSError) as error:
         raise UnlabeledError(str(error)) from error
     if not frames:
         raise UnlabeledError(f"{source}: holds no images; accepted are {', '.join(IMAGE_SUFFIXES)} and bags")
+    if len(frames) < there:
+        why = f"at most {MOST_FRAMES}, and those that can be decoded"
+        tell(f"{source}: {len(frames)} of {there} images are used: {why}")
     return frames
-
-
-def _evenly(files: list) -> list:
-    step = max(len(files) / MOST_FRAMES, 1.0)
-    return [files[int(index * step)] for index in range(int(len(files) / step))]
 
 
 def _files(source: Path) -> list[Path]:
@@ -58,11 +62,11 @@ def _of_file(path: Path, source: Path, with_depth: bool) -> Frame:
     return image, read_depth(depth, image.shape) if with_depth and depth.is_file() else None
 
 
-def _of_bag(source: Path, with_depth: bool) -> list[Frame]:
-    step = max(count_images(source) / MOST_FRAMES, 1.0)
+def _of_bag(source: Path, there: int, with_depth: bool) -> list[Frame]:
+    chosen = set(evenly_spaced(there, MOST_FRAMES))
     frames: list[Frame] = []
     for number, (image, depth) in enumerate(bag_frames(source, with_depth)):
-        if number >= len(frames) * step:
+        if number in chosen:
             millimetres = None if depth is None else np.rint(np.nan_to_num(1000 * depth)).clip(0, 65535)
             frames.append((image, None if millimetres is None else millimetres.astype(np.uint16)))
     return frames

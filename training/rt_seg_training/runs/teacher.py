@@ -8,6 +8,7 @@ from rt_seg.bundle import BundleError, load_bundle
 from rt_seg.labels import LabelError, LabelSet
 from rt_seg.model_home import MANIFEST, find_bundle
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration
+from rt_seg_training.nets.binary_head import BinaryLogits
 from rt_seg_training.nets.normalization import normalization_of
 from rt_seg_training.nets.registry import build_net
 from rt_seg_training.runs.run_folder import RunFolder, RunFolderError
@@ -37,8 +38,11 @@ class Teacher:
                 f"teacher: {source} does not know {', '.join(unknown)}; it knows {', '.join(names)}, and a teacher "
                 "must know all classes of the data set"
             )
-        self._net = build_net(trained.name, configuration.crop_height, configuration.crop_width, len(names))
-        self._net.set_weights(trained.get_weights())
+        head = "binary" if any(isinstance(layer, BinaryLogits) for layer in trained.layers) else "semantic"
+        crop = (configuration.crop_height, configuration.crop_width)
+        self._net = build_net(trained.name, *crop, len(names), head=head)
+        for layer in self._net.layers:
+            layer.set_weights(trained.get_layer(layer.name).get_weights())
         self._net.trainable = False
         self._columns = [names.index(name) for name in wanted]
         self._own, self._given = normalization_of(trained.name), normalization_of(configuration.net)

@@ -205,7 +205,9 @@ class TrainingRun:
             if not frames:
                 raise ConfigurationError("unlabeled: no frames were given to the run; unlabeled_frames reads them")
             self._unlabeled = (unlabeled_examples(frames, self.labels.ignore_id, self._depth_is_read), len(frames))
-            print(f"unlabeled: {len(frames)} images of {self.configuration.unlabeled}, labelled by the teacher")
+            bare = sum(depth is None for _, depth in frames) if self._depth_is_read else 0
+            lacks = f"; {bare} of them without depth" if bare else ""
+            print(f"unlabeled: {len(frames)} images of {self.configuration.unlabeled}, labelled by the teacher{lacks}")
 
     def _training_batches(
         self, position: int = 0, workers: int = 1, worker: int = 0, replicas: int = 1
