@@ -1,17 +1,20 @@
 """How good a model gets with few labelled frames: IoU of a class on frames that are held out, mean and range of seeds.
 
-    python benchmarks/few_labels.py my_images --class hole --labels 5 20 50 --seeds 3 --steps 300
-    python benchmarks/few_labels.py my_images --class hole --labels 20 --unlabeled   # the rest teaches itself, too
+    python benchmarks/few_labels.py my_images --class hole                                # the curve
+    python benchmarks/few_labels.py my_images --class hole --labels 20 --unlabeled        # the rest teaches itself, too
+    python benchmarks/few_labels.py my_images --class hole --labels 20 --start models/things
 
-`my_images` is a labelled folder with splits.yaml. Of its training split so many frames are drawn at random, by the
-seed; the settings are those of `learn`. With `--unlabeled` a second network is trained, by the same labels and, without
-their labels, by the remaining frames, on which the first one is its teacher. What is done is kept in --work.
+`my_images` is a labelled folder. Of its training split so many frames are drawn at random, by the seed: those of 10
+labels are among those of 20. The settings are those of `learn`, but for --steps, --width and --crop. With
+`--unlabeled` a second network is trained, by the same labels and, without their labels, by the remaining frames, on
+which the first one is its teacher. With `--start` one begins with the weights of a bundle, not with ImageNet's. What is
+done is kept in --work, so the curve can be measured in parts, and --plot draws what is there.
 """
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -21,111 +24,157 @@ import yaml
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / name) for name in ("src", "training")]
 
+from rt_seg_training.configuration import TrainingConfiguration  # noqa: E402
 from rt_seg_training.datasets.custom.custom_source import read_custom  # noqa: E402
-from rt_seg_training.learning.choices import choose, look_at  # noqa: E402
-from rt_seg_training.learning.stages import environment_of_tools, tool  # noqa: E402
+from rt_seg_training.learning.choices import BATCH, choose, look_at  # noqa: E402
+
+LABELS, UNLABELED = "labels", "unlabeled"
 
 
-def _run(log: Path, module: str, *arguments: str) -> None:
-    environment = {**environment_of_tools(), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    with log.open("wb") as file:
-        command = [sys.executable, *tool(module, *arguments)]
-        code = subprocess.run(command, env=environment, stdout=file, stderr=subprocess.STDOUT).returncode
-    if code == 130:
-        raise KeyboardInterrupt
-    if code != 0:
-        sys.exit(f"few_labels: {module} ended with {code}: {log}")
+def _link(paths: list, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in map(Path, paths):
+        if not (folder / path.name).exists():
+            (folder / path.name).symlink_to(path.resolve())
+    return folder
 
 
-def _subset(source, split: dict[str, list], folder: Path) -> None:
-    """A custom data set of links to the frames of `split`."""
-    for name in ("rgb", "gt", "depth"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for pair in (pair for pairs in split.values() for pair in pairs):
-        for path, name in ((pair.image, "rgb"), (pair.mask, "gt"), (pair.depth, "depth")):
-            if path is not None and not (folder / name / path.name).exists():
-                (folder / name / path.name).symlink_to(Path(path).resolve())
-    if not any((folder / "depth").iterdir()):
-        (folder / "depth").rmdir()
-    (folder / "labels.yaml").write_text(yaml.safe_dump(source.labels.to_dict(), sort_keys=False))
-    names = {key: [pair.name for pair in pairs] for key, pairs in split.items()}
-    (folder / "splits.yaml").write_text(yaml.safe_dump(names))
+class Draw:
+    """The frames that a seed draws: a built data set. Its splits up_to_5 and up_to_10 together are 10 labels."""
+
+    def __init__(self, source, options: argparse.Namespace, seed: int) -> None:
+        from rt_seg_training.datasets.building import build_dataset
+
+        order = np.random.default_rng(seed).permutation(len(source.splits["train"]))
+        self.frames = [source.splits["train"][i] for i in order]
+        self._counts = sorted({*options.of, *options.labels})
+        self.folder = options.work / f"seed_{seed}"
+        splits = {"validation": source.splits["validation"][:: options.every]}
+        for before, count in zip([0, *self._counts], self._counts):
+            splits[f"up_to_{count}"] = self.frames[before:count]
+        pairs = [pair for members in splits.values() for pair in members]
+        for name, paths in (("rgb", [p.image for p in pairs]), ("gt", [p.mask for p in pairs])):
+            _link(paths, self.folder / "set" / name)
+        if all(pair.depth is not None for pair in pairs):
+            _link([pair.depth for pair in pairs], self.folder / "set" / "depth")
+        (self.folder / "set" / "labels.yaml").write_text(yaml.safe_dump(source.labels.to_dict(), sort_keys=False))
+        names = {split: [pair.name for pair in members] for split, members in splits.items()}
+        (self.folder / "set" / "splits.yaml").write_text(yaml.safe_dump(names))
+        self.dataset, _ = build_dataset("custom", self.folder / "set", "few_labels", self.folder / "data")
+
+    def split(self, count: int) -> str:
+        """Name of the split of so many labels."""
+        return "+".join(f"up_to_{number}" for number in self._counts if number <= count)
+
+    def rest(self, count: int) -> Path:
+        """Folder of the other frames, without labels."""
+        return _link([pair.image for pair in self.frames[count:]], self.folder / f"rest_{count}" / "rgb").parent
 
 
-def measure(options: argparse.Namespace, source, count: int, seed: int) -> dict[str, dict[str, float]]:
-    """IoU per class of the held-out frames by the way of training: `labels`, and `unlabeled` if that is asked for."""
-    held_out = source.splits["validation"][:: options.every]
-    training = source.splits["train"]
-    order = np.random.default_rng(seed).permutation(len(training))
-    split = {"train": [training[i] for i in sorted(order[:count])], "validation": list(held_out)}
-    name = f"few_{count}_{seed}"
-    work = options.work / name
-    work.mkdir(parents=True, exist_ok=True)
-    _subset(source, split, work / "set")
-    data = work / "data"
-    if not (data / "done").exists():
-        _run(work / "build.log", "rt_seg_training.commands.build_dataset", "custom", str(work / "set"), "--name", name,
-             "--data-dir", str(data))  # fmt: skip
-        (data / "done").touch()
-    settings = dict(choose(look_at(str(work / "set")), 6.0 * options.steps, 1 / 60).settings)
+def measure(draw: Draw, settings: dict, way: str, more: dict, count: int) -> dict[str, float]:
+    """IoU per class on the held-out frames of a network trained with `count` labels, read if it was measured before."""
+    from rt_seg_training.commands.train import unlabeled_images
+    from rt_seg_training.evaluation.evaluated_model import open_run
+    from rt_seg_training.evaluation.protocol import evaluate_on, write_scores
+    from rt_seg_training.runs.training_run import TrainingRun
+
+    run = draw.folder / f"{way}_{count}"
+    scores = run / "scores.json"
+    if not scores.exists():
+        import keras
+
+        configuration = TrainingConfiguration(**{**settings, **more, "train_split": draw.split(count), "run": str(run)})
+        if not (run / "result.json").exists():
+            TrainingRun(configuration, draw.dataset, unlabeled=unlabeled_images(configuration)).train()
+        model, _ = open_run(run)
+        write_scores(scores, *evaluate_on(model, draw.dataset, "validation"))
+        keras.backend.clear_session()
+    classes = json.loads(scores.read_text())["classes"]
+    return {entry["name"]: entry["iou"] for entry in classes if entry["iou"] is not None}
+
+
+def _settings(options: argparse.Namespace) -> dict:
+    facts = look_at(str(options.source))
+    if options.width:
+        height = round(facts.height * options.width / facts.width)
+        facts = dataclasses.replace(facts, height=height, width=options.width)
+    settings = choose(facts, BATCH * options.steps, 1 / 60).settings
     settings |= {"steps": options.steps, "validate_every": options.steps, "warmup_steps": min(50, options.steps // 4)}
-    settings |= {"seed": seed, "crop_height": options.crop[0], "crop_width": options.crop[1], "dataset": name}
-    ways: dict[str, dict] = {"labels": {}}
-    if options.unlabeled:
-        rest = work / "rest" / "rgb"
-        rest.mkdir(parents=True, exist_ok=True)
-        for index in order[count:]:
-            image = Path(training[index].image)
-            if not (rest / image.name).exists():
-                (rest / image.name).symlink_to(image.resolve())
-        ways["unlabeled"] = {"teacher": str(work / "run_labels"), "unlabeled": str(rest.parent)}
-    scores = {}
-    for way, more in ways.items():
-        result = work / way / "scores.json"
-        if not result.exists():
-            configuration = work / f"{way}.yaml"
-            configuration.write_text(yaml.safe_dump({**settings, **more}, sort_keys=False))
-            run = work / f"run_{way}"
-            _run(work / f"train_{way}.log", "rt_seg_training.commands.train", str(configuration), "--data-dir",
-                 str(data), "--run", str(run))  # fmt: skip
-            _run(work / f"evaluate_{way}.log", "rt_seg_training.commands.evaluate", "--run", str(run), "--data-dir",
-                 str(data), "--split", "validation", "--output", str(work / way))  # fmt: skip
-        classes = json.loads(result.read_text())["classes"]
-        scores[way] = {entry["name"]: entry["iou"] for entry in classes if entry["iou"] is not None}
-    return scores
+    settings |= {"validation_split": "validation", "dataset": "few_labels"}
+    return settings | {"crop_height": options.crop[0], "crop_width": options.crop[1]}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print a row for each number of labels as soon as all of its seeds are done."""
+    """Print a row for each number of labels and way as soon as all of its seeds are done."""
+    options = _parser().parse_args(arguments)
+    source = read_custom(options.source)
+    options.work = options.work.resolve()
+    if options.wanted not in source.labels.names:
+        sys.exit(f"few_labels: --class {options.wanted}: accepted are {', '.join(source.labels.names)}")
+    settings = _settings(options)
+    print({key: settings[key] for key in ("net", "height", "width", "crop_height", "crop_width", "steps", "ema")})
+    draws = {seed: Draw(source, options, seed) for seed in options.seeds}
+    rows = []
+    for count in options.labels:
+        ways = {LABELS: {}} | ({f"from {options.start.name}": {"initial_weights": str(options.start)}}
+                               if options.start else {}) | ({UNLABELED: {}} if options.unlabeled else {})  # fmt: skip
+        for way, more in ways.items():
+            started, found = time.monotonic(), []
+            for seed, draw in draws.items():
+                if way == UNLABELED:
+                    teacher = draw.folder / f"{LABELS}_{count}"
+                    more = {"teacher": str(teacher), "unlabeled": str(draw.rest(count))}
+                found.append(measure(draw, {**settings, "seed": seed}, way.replace(" ", "_"), more, count))
+            rows.append((count, way, found))
+            print(f"{count} labels, {way}: {time.monotonic() - started:.0f} s", flush=True)
+    held_out = draws[options.seeds[0]].dataset.count("validation")
+    print(f"IoU on {held_out} held-out frames, mean and range of {len(options.seeds)} seeds")
+    print(f"{'labels':>6}  {'way':12}{options.wanted:>8}  {'range':>16}  mean of all classes")
+    for count, way, found in rows:
+        values = [scores[options.wanted] for scores in found]
+        everything = np.mean([np.mean(list(scores.values())) for scores in found])
+        between = f"{min(values):.3f} to {max(values):.3f}"
+        print(f"{count:6d}  {way:12}{np.mean(values):8.3f}  {between:>16}  {everything:.3f}")
+    if options.plot:
+        _plot(rows, options.wanted, options.plot)
+    return 0
+
+
+def _plot(rows: list, wanted: str, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    for way in dict.fromkeys(way for _, way, _ in rows):
+        counts = [count for count, of, _ in rows if of == way]
+        values = np.array([[scores[wanted] for scores in found] for _, of, found in rows if of == way])
+        below, above = values.mean(axis=1) - values.min(axis=1), values.max(axis=1) - values.mean(axis=1)
+        axes.errorbar(counts, values.mean(axis=1), (below, above), marker="o", capsize=4, label=way)
+    axes.set(xscale="log", xlabel="labelled frames", ylabel=f"IoU of {wanted}, frames held out", ylim=(0, 1))
+    shown = sorted({count for count, _, _ in rows})
+    axes.set_xticks(shown, [str(count) for count in shown])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=130)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path)
     parser.add_argument("--class", dest="wanted", required=True)
     parser.add_argument("--labels", type=int, nargs="+", default=[5, 10, 20, 50, 135])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--of", type=int, nargs="+", default=[5, 10, 20, 50, 135], help="numbers that share a data set")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--width", type=int, help="of the network's input (default: as learn chooses)")
     parser.add_argument("--crop", type=int, nargs=2, default=[256, 320], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--every", type=int, default=1, help="every so many of the held-out frames are scored")
     parser.add_argument("--unlabeled", action="store_true")
+    parser.add_argument("--start", type=Path, metavar="BUNDLE")
     parser.add_argument("--work", type=Path, default=Path("few_labels"))
-    options = parser.parse_args(arguments)
-    source = read_custom(options.source)
-    options.work.mkdir(parents=True, exist_ok=True)
-    options.work = options.work.resolve()
-    if options.wanted not in source.labels.names:
-        parser.error(f"--class {options.wanted}: accepted are {', '.join(source.labels.names)}")
-    print(f"{'labels':>6}  {'way':9}  {options.wanted:>10}  range of {options.seeds} seeds   all classes   time")
-    for count in options.labels:
-        started = time.monotonic()
-        found = [measure(options, source, count, seed) for seed in range(options.seeds)]
-        for way in found[0]:
-            values = [scores[way][options.wanted] for scores in found]
-            everything = np.mean([np.mean(list(scores[way].values())) for scores in found])
-            print(
-                f"{count:6d}  {way:9}  {np.mean(values):10.3f}  {min(values):.3f} to {max(values):.3f}"
-                f"{everything:14.3f}   {time.monotonic() - started:.0f} s",
-                flush=True,
-            )
-    return 0
+    parser.add_argument("--plot", type=Path, metavar="PNG")
+    return parser
 
 
 if __name__ == "__main__":
