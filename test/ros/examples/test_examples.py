@@ -4,9 +4,11 @@ import math
 import numpy as np
 import pytest
 from geometry_msgs.msg import Point, Pose, Quaternion
+from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from rt_seg.msg import ClassStatistic, ClassStatistics, SegmentedObject, SegmentedObjects
+from rt_seg.ros.examples.build_octomap import BuildOctomapSettings, Mapper, places
 from rt_seg.ros.examples.follow_object import Follower, FollowObjectSettings
 from rt_seg.ros.examples.grasp_candidates import GraspCandidatesSettings, candidates
 from rt_seg.ros.examples.stop_zone import StopZone, StopZoneSettings
@@ -60,3 +62,28 @@ def test_candidates_point_at_the_objects_of_the_class_nearest_first():
     q = at.poses[0].orientation
     z_axis = (2 * (q.x * q.z + q.w * q.y), 2 * (q.y * q.z - q.w * q.x), 1 - 2 * (q.x**2 + q.y**2))
     np.testing.assert_allclose(z_axis, (0, 0, 1), atol=1e-9)
+
+
+def cloud(points, names="xyz", **changes):
+    """Points with a field of something else before them, as a cloud of 16 bytes a point."""
+    fields = [PointField(name, 4 * (number + 1), PointField.FLOAT32, 1) for number, name in enumerate(names)]
+    data = np.insert(np.asarray(points, "<f4"), 0, 7.0, axis=1).tobytes()
+    header = Header(frame_id="optical")
+    return PointCloud2(header=header, height=1, width=len(points), fields=fields, point_step=16,
+                       row_step=16 * len(points), data=data, **changes)  # fmt: skip
+
+
+def test_places_are_read_wherever_they_lie_in_a_point_and_what_has_none_is_left_out():
+    np.testing.assert_array_equal(places(cloud([(1, 2, 3), (math.nan, 0, 1), (4, 5, 6)])), [(1, 2, 3), (4, 5, 6)])
+    for wrong in (cloud([(1, 2, 3)], "xyw"), cloud([(1, 2, 3)], is_bigendian=True)):
+        with pytest.raises(ValueError, match="needs little-endian float32 x, y and z"):
+            places(wrong)
+
+
+def test_without_a_frame_the_map_is_of_the_latest_cloud_alone_and_one_is_taken_each_period():
+    pytest.importorskip("pyoctomap", reason="OctoMap is not installed: pip install pyoctomap")
+    mapper = Mapper(BuildOctomapSettings(resolution=0.1, period=0.5))
+    cells = mapper.update(cloud([(0.05, 0.05, 1.05)]), 0.0)
+    assert (cells.header.frame_id, cells.width, [field.name for field in cells.fields]) == ("optical", 1, list("xyz"))
+    assert mapper.update(cloud([(0.05, 0.05, 2.05)]), 0.4) is None
+    np.testing.assert_allclose(places(mapper.update(cloud([(0.05, 0.05, 2.05)]), 0.6)), [(0.05, 0.05, 2.05)], atol=1e-6)
