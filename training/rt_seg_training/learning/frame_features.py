@@ -62,6 +62,7 @@ class FrameJudge:
     """Segments frames and says how unsure it is. Raises BundleError for a bundle without an OpenVINO network."""
 
     def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
         self._engine = _FeatureEngine(bundle)
         self._segmenter = Segmenter(bundle.input, self._engine)
 

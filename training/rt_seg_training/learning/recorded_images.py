@@ -1,0 +1,32 @@
+"""A recording of any kind as a folder of images."""
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from rt_seg.command_line import INTERRUPTED
+from rt_seg.labelled_folder import LabelledFolder
+from rt_seg_training.labelling.captures import LabellingError
+from rt_seg_training.learning.stages import environment_of_tools, tool
+
+
+def recorded_images(recording: Path, temporary: Path) -> Path:
+    """A folder with rgb/ or color/ of what is in the recording: itself, or `temporary` with what capture takes out.
+
+    Raises LabellingError with what capture said, KeyboardInterrupt when it was interrupted.
+    """
+    if recording.is_dir() and LabelledFolder(recording).recorded_color is not None:
+        return recording
+    print("taking the frames that differ out of the recording ...", flush=True)
+    command = tool("rt_seg.ros.recording.capture", str(recording.resolve()), "--output", str(temporary))
+    done = subprocess.run(
+        [sys.executable, *command],
+        env=environment_of_tools(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    if done.returncode == INTERRUPTED:
+        raise KeyboardInterrupt
+    if done.returncode != 0:
+        said = done.stdout.strip().splitlines()
+        raise LabellingError(said[-1] if said else f"{recording}: capture ended with {done.returncode}")
+    return temporary
