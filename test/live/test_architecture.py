@@ -30,8 +30,8 @@ FLOORS = {
 """First name below rt_seg → its floor; a module imports from its own floor or below. `floor` places the rest."""
 
 TRAINING_ROOMS = (
-    {"nets", "light_model", "html_page"}, {"configuration"}, {"datasets"}, {"input_pipeline"}, {"optimization"},
-    {"runs"}, {"evaluation"}, {"export"}, {"prediction"}, {"commands"},
+    {"nets", "light_model", "html_page", "parallel_work"}, {"configuration"}, {"datasets"}, {"input_pipeline"},
+    {"optimization"}, {"runs"}, {"evaluation"}, {"export"}, {"prediction"}, {"commands"},
 )  # fmt: skip
 """The way of a model through the rooms of rt_seg_training; a room imports from those before it. The rooms that make or
 change data sets (offline_augmentation, synthesis, labelling, label_exchange, learning …) stand beside `prediction`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from rt_seg_training.datasets.images import read_depth, read_image, read_mask
 from rt_seg_training.datasets.labelled_frame import LabelledFrame, encode, write_frame, write_labels, write_yaml
 from rt_seg_training.datasets.source import read_pair
 from rt_seg_training.offline_augmentation.recipe import Recipe
+from rt_seg_training.parallel_work import run_all
 
 RECIPE = "recipe.yaml"
 SHEET = "contact_sheet.png"
@@ -149,14 +150,7 @@ def augment(
     todo = [task for task, name in zip(tasks, names) if not files.image(name, ".jpg").exists()]
     with progress_bar(total=len(tasks), initial=len(tasks) - len(todo), unit="frame") as progress:
         with ThreadPoolExecutor(jobs) as pool:  # OpenCV and NumPy let go of the interpreter where the work is
-            futures = [pool.submit(make, *task) for task in todo]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-                    progress.update()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+            run_all(pool, make, todo, progress)
 
     palette = Palette(source.labels)
     shown = [names[number] for number in evenly_spaced(len(names), SHEET_FRAMES)]

@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import zipfile
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from rt_seg.settings import dump_yaml
 from rt_seg.simulation import SCENE_VERSION
 from rt_seg.simulation.classes import tabletop_labels, things_labels
 from rt_seg.simulation.scene_recipe import SceneRecipe
+from rt_seg_training.parallel_work import run_all
 
 RECIPE = "recipe.yaml"
 JPEG_QUALITY = 95
@@ -188,14 +189,7 @@ def synthesize(
             # A forked OpenGL context is unusable, so workers start afresh.
             context = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(min(jobs, len(todo)), context, _start_worker) as pool:
-                futures = [pool.submit(make_frame, *task) for task in todo]
-                try:
-                    for future in as_completed(futures):
-                        future.result()
-                        progress.update()
-                except BaseException:
-                    pool.shutdown(cancel_futures=True)
-                    raise
+                run_all(pool, make_frame, todo, progress)
 
     LabelledFolder(folder).splits.unlink(missing_ok=True)  # it may be of a smaller set
     if validation_count:
