@@ -82,11 +82,17 @@ class IsolatedGraph:
         """Start a camera of `rate` images per second, of WIDTHxHEIGHT pixels; `name` is its namespace."""
         return self.start(sys.executable, __file__, "--rate", str(rate), "--size", size, "--name", name)
 
-    def start_node(self, bundle: Path, *parameters: str) -> subprocess.Popen:
-        """Start the segmentation node on the camera's topics; `parameters` as in `_threads:=2`."""
-        remapped = (f"{name}:=/camera/{name}" for name in CAMERA_TOPICS)
+    def start_node(
+        self, bundle: Path, *parameters: str, namespace: str = "", camera: str = "camera"
+    ) -> subprocess.Popen:
+        """Start the segmentation node on a camera's topics; `parameters` as in `_threads:=2`.
+
+        In a `namespace`, as in /left, its topics are below that, the camera's, too, where `camera` is empty.
+        """
+        placed = [f"__ns:={namespace}"] if namespace else []
+        remapped = [f"{name}:=/{camera}/{name}" for name in CAMERA_TOPICS] if camera else []
         script = ROOT / "scripts" / "segmentation_node"
-        return self.start(sys.executable, script, f"_bundle:={bundle.resolve()}", *parameters, *remapped)
+        return self.start(sys.executable, script, f"_bundle:={bundle.resolve()}", *parameters, *placed, *remapped)
 
     @staticmethod
     def end(process: subprocess.Popen) -> None:

@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT / "benchmarks")]
 
 from inference import cpu  # noqa: E402
 from isolated_graph import PATIENCE, IsolatedGraph, processor_seconds, resident_megabytes  # noqa: E402
+from mask_watch import IMAGES, MaskWatch, percentiles, wait_for_masks  # noqa: E402
 
 EXAMPLE = """example:
   source .workspace/devel/setup.bash
@@ -34,63 +35,19 @@ FLOOD = 150.0
 SIZE_TURNS = 2
 
 
-class Watch:
-    """What arrives of one set of topics."""
-
-    def __init__(self, topics: tuple[str, ...]) -> None:
-        import rospy
-        from sensor_msgs.msg import CameraInfo, Image
-
-        self.ages: list[float] = []
-        self.images = 0
-        large = {"queue_size": 1, "buff_size": 2**24, "tcp_nodelay": True}
-        self._subscribers = [
-            rospy.Subscriber(f"/segmentation/{name}", rospy.AnyMsg, lambda message: None, **large)
-            for name in topics
-            if name != "mask"
-        ]
-        self._subscribers.append(rospy.Subscriber("/segmentation/mask", Image, self._on_mask, **large))
-        # One camera info for each image, without the image's bytes.
-        self._subscribers.append(
-            rospy.Subscriber("/camera/color/camera_info", CameraInfo, self._on_image, queue_size=1000, tcp_nodelay=True)
-        )
-
-    def _on_mask(self, message) -> None:
-        import rospy
-
-        self.ages.append((rospy.Time.now() - message.header.stamp).to_sec())
-
-    def _on_image(self, message) -> None:
-        self.images += 1
-
-    def close(self) -> None:
-        for subscriber in self._subscribers:
-            subscriber.unregister()
-
-
-def wait_for_mask(watch: Watch, node: subprocess.Popen, patience: float = 60.0) -> None:
-    """Return with the first mask. Raises RuntimeError where none comes."""
-    deadline = time.monotonic() + patience
-    while not watch.ages:
-        if node.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError("the node has ended" if node.poll() is not None else f"no mask within {patience:.0f} s")
-        time.sleep(0.005)
-
-
 def print_row(name: str, rate: float, topics: tuple[str, ...], node: subprocess.Popen, seconds: float) -> list[float]:
     """Measure one set of topics and print what came; returns the ages of the masks in seconds."""
-    import numpy as np
-
-    watch = Watch(topics)
-    wait_for_mask(watch, node)
+    watch = MaskWatch(topics)
+    wait_for_masks([watch], [node])
     time.sleep(1.0)
-    ages_before, images_before = len(watch.ages), watch.images
+    watch.take()
     began, used = time.monotonic(), processor_seconds(node.pid)
     time.sleep(seconds)
     elapsed, used = time.monotonic() - began, processor_seconds(node.pid) - used
-    ages, images = watch.ages[ages_before:], watch.images - images_before
+    ages, counts = watch.take()
     watch.close()
-    p50, p95, p99 = np.percentile(ages or [float("nan")], (50, 95, 99)) * 1e3
+    images = counts[IMAGES]
+    p50, p95, p99 = percentiles(ages)
     # An image that is being worked on at either end is no loss.
     dropped = max(images - len(ages) - 1, 0)
     print(
@@ -133,13 +90,13 @@ def main(arguments: list[str] | None = None) -> int:
 
             rospy.init_node("node_latency", disable_signals=True)
             source = graph.start_camera(options.rate)
-            watch = Watch(("mask",))
+            watch = MaskWatch()
             deadline = time.monotonic() + PATIENCE
-            while not watch.images and source.poll() is None and time.monotonic() < deadline:
+            while not watch.counts[IMAGES] and source.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.01)
             began = time.monotonic()
             node = graph.start_node(options.bundle, f"_threads:={options.threads}")
-            wait_for_mask(watch, node)
+            wait_for_masks([watch], [node])
             print(f"{cpu()}\n{options.bundle.name}; start of the node to its first mask: "
                   f"{time.monotonic() - began:.2f} s\n")  # fmt: skip
             watch.close()

@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT / "benchmarks")]
 
 from inference import cpu  # noqa: E402
 from isolated_graph import IsolatedGraph, processor_seconds, resident_megabytes  # noqa: E402
+from mask_watch import MaskWatch, percentiles, wait_for_masks  # noqa: E402
 from node_latency import FLOOD  # noqa: E402
 
 EXAMPLE = """example:
@@ -28,50 +29,21 @@ PATIENCE = 120.0
 """Seconds until the first masks, on a machine that does other things, too."""
 
 
-class Watch:
-    """The masks of one camera."""
-
-    def __init__(self, name: str) -> None:
-        import rospy
-        from sensor_msgs.msg import Image
-
-        self.ages: list[float] = []
-        large = {"queue_size": 1, "buff_size": 2**24, "tcp_nodelay": True}
-        self._subscribers = [
-            rospy.Subscriber(f"/{name}/segmentation/mask", Image, self._on_mask, **large),
-            rospy.Subscriber(f"/{name}/segmentation/overlay", rospy.AnyMsg, lambda message: None, **large),
-        ]
-
-    def _on_mask(self, message) -> None:
-        import rospy
-
-        self.ages.append((rospy.Time.now() - message.header.stamp).to_sec())
-
-    def close(self) -> None:
-        for subscriber in self._subscribers:
-            subscriber.unregister()
-
-
 def measure(title: str, nodes: list, seconds: float, names: tuple[str, ...] = NAMES) -> None:
     """Print what comes of the cameras."""
-    import numpy as np
-
-    watches = {name: Watch(name) for name in names}
-    deadline = time.monotonic() + PATIENCE
-    while not all(watch.ages for watch in watches.values()):
-        if time.monotonic() > deadline or any(node.poll() is not None for node in nodes):
-            raise RuntimeError(f"{title}: no masks of {[name for name, watch in watches.items() if not watch.ages]}")
-        time.sleep(0.01)
+    watches = {name: MaskWatch(("overlay",), f"/{name}", name) for name in names}
+    wait_for_masks(list(watches.values()), nodes, PATIENCE)
     time.sleep(1.0)
-    before = {name: len(watch.ages) for name, watch in watches.items()}
+    for watch in watches.values():
+        watch.take()
     began, used = time.monotonic(), sum(processor_seconds(node.pid) for node in nodes)
     time.sleep(seconds)
     elapsed = time.monotonic() - began
     used = sum(processor_seconds(node.pid) for node in nodes) - used
     cells = []
     for name, watch in watches.items():
-        ages = watch.ages[before[name] :]
-        p50, p95 = np.percentile(ages or [float("nan")], (50, 95)) * 1e3
+        ages = watch.take()[0]
+        p50, p95 = percentiles(ages, (50, 95))
         cells.append(f"{name} {len(ages) / elapsed:5.1f} Hz {p50:6.1f} / {p95:6.1f} ms")
         watch.close()
     memory = sum(resident_megabytes(node.pid) for node in nodes)
@@ -87,11 +59,7 @@ def one_process(graph: IsolatedGraph, bundle: Path, threads: int) -> list:
 
 def a_node_each(graph: IsolatedGraph, bundle: Path, threads: int) -> list:
     """A node for each camera."""
-    script = ROOT / "scripts" / "segmentation_node"
-    return [
-        graph.start(sys.executable, script, f"__ns:=/{name}", f"_bundle:={bundle.resolve()}", f"_threads:={threads}")
-        for name in NAMES
-    ]
+    return [graph.start_node(bundle, f"_threads:={threads}", namespace=f"/{name}", camera="") for name in NAMES]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks")]
 
 from isolated_graph import IsolatedGraph, processor_seconds, resident_megabytes  # noqa: E402
+from mask_watch import IMAGES, MaskWatch, percentiles, wait_for_masks  # noqa: E402
 
 EXAMPLE = """example:
   source .workspace/devel/setup.bash
@@ -29,56 +29,17 @@ first interval, at whose end everything is loaded, to the last."""
 TOPICS = ("mask", "overlay", "points")
 
 
-class Watch:
-    """Ages of the masks and counts of the other topics since the last look."""
-
-    def __init__(self) -> None:
-        self.ages: list[float] = []
-        self.counts = dict.fromkeys((*TOPICS, "images"), 0)
-        self._lock = threading.Lock()
-
-    def note(self, name: str, age: float | None = None) -> None:
-        """One message of a topic came."""
-        with self._lock:
-            self.counts[name] += 1
-            if age is not None:
-                self.ages.append(age)
-
-    def take(self) -> tuple[list[float], dict[str, int]]:
-        """What came since the last call."""
-        with self._lock:
-            taken = self.ages, self.counts
-            self.ages, self.counts = [], dict.fromkeys(self.counts, 0)
-            return taken
-
-
 def watch_node(options: argparse.Namespace, node: subprocess.Popen) -> int:
     """Print a row for each interval and the verdict; returns the exit code."""
-    import numpy as np
     import rospy
-    from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
     rospy.init_node("soak", disable_signals=True)
-    watch = Watch()
-
-    def on_mask(message: Image) -> None:
-        watch.note("mask", (rospy.Time.now() - message.header.stamp).to_sec())
-
-    large = {"queue_size": 1, "buff_size": 2**24, "tcp_nodelay": True}
-    subscribers = [
-        rospy.Subscriber("/segmentation/mask", Image, on_mask, **large),
-        rospy.Subscriber("/segmentation/overlay", Image, lambda message: watch.note("overlay"), **large),
-        rospy.Subscriber("/segmentation/points", PointCloud2, lambda message: watch.note("points"), **large),
-        # One camera info for each image, without the image's bytes.
-        rospy.Subscriber("/camera/color/camera_info", CameraInfo, lambda message: watch.note("images"), queue_size=100),
-    ]
-    deadline = time.monotonic() + 60.0
-    while not watch.ages:
-        if time.monotonic() > deadline or node.poll() is not None:
-            reason = "no mask within 60 s" if node.poll() is None else "the node has ended"
-            print(f"soak: {reason}", file=sys.stderr)
-            return 1
-        time.sleep(0.1)
+    watch = MaskWatch(TOPICS)
+    try:
+        wait_for_masks([watch], [node])
+    except RuntimeError as error:
+        print(f"soak: {error}", file=sys.stderr)
+        return 1
     time.sleep(2.0)
     watch.take()
     print(f"{'minute':>6} {'masks/s':>8} {'of images':>10} {'overlays/s':>10} {'clouds/s':>9} "
@@ -95,14 +56,13 @@ def watch_node(options: argparse.Namespace, node: subprocess.Popen) -> int:
         memory.append(resident_megabytes(pid))
         all_ages += ages
         rates.append(counts["mask"] / elapsed)
-        p50, p95, p99 = np.percentile(ages or [float("nan")], (50, 95, 99)) * 1e3
-        print(f"{(now - began) / 60:6.1f} {rates[-1]:8.1f} {counts['mask'] / max(counts['images'], 1):10.1%} "
+        p50, p95, p99 = percentiles(ages)
+        print(f"{(now - began) / 60:6.1f} {rates[-1]:8.1f} {counts['mask'] / max(counts[IMAGES], 1):10.1%} "
               f"{counts['overlay'] / elapsed:10.1f} {counts['points'] / elapsed:9.1f} {p50:6.0f} ms {p95:5.0f} ms "
               f"{p99:5.0f} ms {memory[-1]:5.0f} MB {cpu:6.0%}", flush=True)  # fmt: skip
-    for subscriber in subscribers:
-        subscriber.unregister()
+    watch.close()
     growth = memory[-1] / memory[0] - 1.0
-    p50, p95 = np.percentile(all_ages, (50, 95)) * 1e3
+    p50, p95 = percentiles(all_ages, (50, 95))
     print(f"\n{len(all_ages)} masks, {len(all_ages) / (last - began):.1f} a second at {options.rate:g} Hz; "
           f"slowest interval {min(rates):.1f}; age p50 {p50:.0f} ms, p95 {p95:.0f} ms; "
           f"memory {memory[0]:.0f} -> {memory[-1]:.0f} MB ({growth:+.1%})")  # fmt: skip
