@@ -16,29 +16,21 @@ from dynamic_reconfigure.server import Server
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from rt_seg.bundle import BundleError
-from rt_seg.camera_image import CameraDepth, CameraImage
-from rt_seg.cameras.frame import Intrinsics
+from rt_seg.camera_image import CameraImage
 from rt_seg.cfg import SegmentationConfig
 from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import FrameTiming
-from rt_seg.recordings.image_messages import (
-    ConversionError,
-    check_depth,
-    check_depth_size,
-    depth_image,
-)
+from rt_seg.recordings.image_messages import ConversionError
 from rt_seg.ros.array_messages import ArrayImage
-from rt_seg.ros.bridged_images import color_image
 from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
-from rt_seg.ros.conversions import intrinsics_from_message
 from rt_seg.ros.frame_queue import FrameQueue
 from rt_seg.ros.launch_end import end_launch
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
 from rt_seg.ros.node.camera_subscription import CameraSubscription, Stream
-from rt_seg.ros.node.complaints import CAMERA_INFO, DEPTH_IMAGE, IMAGE, Complaints
+from rt_seg.ros.node.complaints import IMAGE, Complaints
 from rt_seg.ros.node.diagnostics import Diagnostics, StreamState
-from rt_seg.ros.node.frame_products import Inputs
+from rt_seg.ros.node.frame_reading import FrameReader, encoding_of
 from rt_seg.ros.node.frame_requests import FrameRequests
 from rt_seg.ros.node.frame_saver import FrameSaver
 from rt_seg.ros.node.model import REMOTE, EngineSettings, Model, load_model
@@ -87,10 +79,7 @@ class SegmentationNode:
             model.bundle, adjustable, settings.mode, self._queue.wake, settings.target_frame, names.results
         )
         self._enabled = True
-        self._camera_info: Optional[CameraInfo] = None
-        self._segmented = self._failed = self._depth_refused = self._unwanted = self._rate_limited = 0
-        self._without_depth = 0
-        self._info_refused = 0
+        self._segmented = self._failed = self._unwanted = self._rate_limited = 0
         self._complaints = Complaints()
         self._inferences: Deque[float] = deque(maxlen=RECENT)
         self._arrival_age: Optional[float] = None
@@ -105,6 +94,7 @@ class SegmentationNode:
         self._requests = FrameRequests(self._queue.wake)
         self._saver = FrameSaver(settings.save_folder, settings.save_limit, settings.save_interval)
         self._info_topic = rospy.resolve_name(names.camera + COLOR_INFO)
+        self._reader = FrameReader(self._depth_topic, self._info_topic, self._complaints)
         self._services = Services(
             self._requests, self._saver, self._color_topic, self._enable, self._load_model, names.results
         )
@@ -166,7 +156,7 @@ class SegmentationNode:
         self._queue.put_depth(message.header.stamp.to_nsec(), message)
 
     def _on_camera_info(self, message: CameraInfo) -> None:
-        self._camera_info = message
+        self._reader.camera_info = message
 
     def _on_reconfigure(self, config: SegmentationConfig, level: int) -> SegmentationConfig:
         values = {entry.name: config[entry.name] for entry in fields(AdjustableSettings)}
@@ -241,14 +231,9 @@ class SegmentationNode:
         started = time.monotonic()
         wait = self._age_of(color)
         try:
-            image = color_image(color)
-            info = self._camera_info_for(image)
             uses_depth = bool(asked) or judges or self._outputs.wants_depth
-            takes_depth = self._model.bundle.input.with_depth
-            depth = self._depth_for(pair.depth, image, uses_depth or takes_depth)
-            self._without_depth += takes_depth and depth is None
-            intrinsics = self._intrinsics_of(info) if uses_depth else None
-            inputs = Inputs(color.header, image, info, intrinsics, depth, not _is_float(pair.depth))
+            inputs = self._reader.read(pair, uses_depth, self._model.bundle.input.with_depth)
+            image, depth = inputs.image, inputs.depth_image
             converted = time.monotonic()
             with_confidence = bool(asked) or judges or self._outputs.wants_confidence
             segmentation = self._model.segmenter.segment(
@@ -300,68 +285,21 @@ class SegmentationNode:
             return  # publishing on a topic closed by the shutdown is no failure
         self._failed += 1
         reason = str(error) if isinstance(error, ConversionError) else f"{type(error).__name__}: {error}"
-        self._complaints.add(IMAGE, f"{self._color_topic} ({_encoding(color)}): {reason}; the image is skipped")
+        self._complaints.add(IMAGE, f"{self._color_topic} ({encoding_of(color)}): {reason}; the image is skipped")
 
     @staticmethod
     def _age_of(image: Union[Image, CompressedImage]) -> float:
         """Seconds of ROS time since the image's stamp."""
         return (rospy.Time.now() - image.header.stamp).to_sec()
 
-    def _depth_for(
-        self, depth: Union[Image, CompressedImage, None], image: CameraImage, used: bool
-    ) -> Optional[CameraDepth]:
-        """Depth, where it is used and belongs to the colour image."""
-        if depth is None:
-            return None
-        height, width = image.size
-        try:
-            if isinstance(depth, Image):
-                check_depth(depth, width, height)
-                return depth_image(depth) if used else None
-            if not used:
-                return None  # its size shows only when it is decoded
-            found = depth_image(depth)
-            check_depth_size(found.readings.shape[1], found.readings.shape[0], width, height)
-            return found
-        except ConversionError as error:
-            self._depth_refused += 1
-            text = f"{self._depth_topic} ({_encoding(depth)}): {error}; falls back to RGB only"
-            self._complaints.add(DEPTH_IMAGE, text)
-            return None
-
-    def _camera_info_for(self, image: CameraImage) -> Optional[CameraInfo]:
-        info = self._camera_info
-        height, width = image.size
-        if info is not None and (info.width, info.height) != (width, height):
-            self._info_refused += 1
-            self._complaints.add(
-                CAMERA_INFO,
-                f"{self._info_topic}: camera info is for {info.width}x{info.height} pixels and the "
-                f"image has {width}x{height}; there are no points, no poses and no ~camera_info",
-            )
-            return None
-        return info
-
-    def _intrinsics_of(self, info: Optional[CameraInfo]) -> Optional[Intrinsics]:
-        """The camera of a camera info, where it is a calibration."""
-        if info is None:
-            return None
-        try:
-            return intrinsics_from_message(info)
-        except ConversionError as error:
-            self._info_refused += 1
-            text = f"{self._info_topic}: {error}; there are no points and no poses"
-            self._complaints.add(CAMERA_INFO, text)
-            return None
-
     def _state(self) -> StreamState:
         counters = dict(
             self._queue.counters,
             segmented=self._segmented,
             failed=self._failed,
-            depth_refused=self._depth_refused,
-            info_refused=self._info_refused,
-            without_depth=self._without_depth,
+            depth_refused=self._reader.depth_refused,
+            info_refused=self._reader.info_refused,
+            without_depth=self._reader.without_depth,
             unwanted=self._unwanted,
             rate_limited=self._rate_limited,
         )
@@ -384,15 +322,6 @@ class SegmentationNode:
 def _transported(topic: str, transport: str) -> str:
     """The resolved name of a topic, as image_transport names it."""
     return rospy.resolve_name(topic) + ("" if transport == RAW else f"/{transport}")
-
-
-def _encoding(message: Union[Image, CompressedImage]) -> str:
-    return message.encoding if isinstance(message, Image) else message.format
-
-
-def _is_float(depth: Union[Image, CompressedImage, None]) -> bool:
-    """Whether depth comes as 32FC1, in metres."""
-    return depth is not None and _encoding(depth).startswith("32FC1")
 
 
 def engine_settings(settings: SegmentationSettings) -> EngineSettings:
