@@ -2,7 +2,8 @@
 # A clone of this package in a catkin workspace of one's own, beside packages that use it, as on a robot:
 #   test/platforms/catkin_workspace.sh [catkin_make|catkin]
 # Builds with the interpreter that has the packages of requirements-live.txt ($PYTHON, else .venv), with an overlay in
-# C++ that includes rt_seg/SegmentedObjects.h and one in Python; installs; and looks at both spaces. No master needed.
+# C++ that includes rt_seg/SegmentedObjects.h and one in Python; installs; looks at both spaces; and launches the demo
+# from the install space, headless. No rostest is needed.
 set -euo pipefail
 
 tool=${1:-catkin_make}
@@ -50,5 +51,18 @@ look() { # look SPACE: the executables of a space, under the interpreter of the 
 }
 look devel
 look install
+
+(
+    set +u
+    . "$work/install/setup.bash"
+    set -u
+    # A master and a home of its own: the demo is rendered anew.
+    export ROS_HOME=$work/home ROS_MASTER_URI=http://localhost:${PORT:-11577} ROS_HOSTNAME=localhost
+    cd "$work"
+    timeout 900 roslaunch rt_seg live.launch viewer:=status snapshot:=snapshot.png >demo.log 2>&1 ||
+        { tail -n 20 demo.log; exit 1; }
+    grep -E "[1-9][0-9]* masks, |frames \(" demo.log
+    test -s home/rt_seg/demo.bag -a -s snapshot.png
+)
 rm -rf "$work"
-echo "$tool: all of it built, and found"
+echo "$tool: all of it built, found, and the demo segmented from the install space"

@@ -1,16 +1,18 @@
 #!/bin/bash
 # Runs the segmentation node under Python 3.8, as on ROS Noetic, and under the interpreter of the workspace, on the same
 # recording, and compares their masks. Usage, with the workspace sourced:
-#   test/platforms/python38_masks.sh PYTHON38 RECORDING.bag [FRAMES_PER_SECOND_OF_PLAYBACK]
-# PYTHON38 is of an environment with requirements-live.txt. ROS's pure Python is the distribution's; where that was made
-# for another Python, cv_bridge does not load there, and NumPy packs the images.
+#   test/platforms/python38_masks.sh PYTHON38 RECORDING.bag
+# PYTHON38 is of an environment with requirements-live.txt, and what ROS's modules import of the distribution's Python
+# packages: rospkg, catkin_pkg, defusedxml, netifaces, pycryptodomex. ROS's pure Python is the distribution's: its folder
+# (/usr/lib/python3/dist-packages) stands in a .pth file, so behind the environment's own. Where that was made for another
+# Python, cv_bridge does not load, and NumPy packs the images.
 set -euo pipefail
 
 python38=$1 recording=$(realpath "$2") package=$(cd "$(dirname "$0")/../.." && pwd) work=$(mktemp -d)
 export ROS_MASTER_URI=${ROS_MASTER_URI:-http://localhost:11575} ROS_HOSTNAME=localhost
 port=${ROS_MASTER_URI##*:}
 pids=()
-trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
+trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 
 roscore -p "$port" >"$work/roscore.log" 2>&1 & pids+=($!)
 until rosparam list >/dev/null 2>&1; do sleep 0.3; done

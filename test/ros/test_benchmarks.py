@@ -55,3 +55,14 @@ def test_products_prints_a_row_for_each_product_with_its_share_of_the_networks_t
     assert all(float(median) > 0.0 and float(share) > 0.0 for _, median, _, share in rows[1:])
     # On a machine with matrix units the network may take less than its dearest product, but never less than all others.
     assert sum(float(share) < 100.0 for *_, share in rows[1:]) >= 6
+
+
+@pytest.mark.slow
+def test_web_view_prints_the_shares_of_a_core_for_each_number_of_viewers():
+    command = [sys.executable, str(BENCHMARKS / "web_view.py"), "--seconds", "2", "--rate", "5"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = re.findall(r"^(\S.+?)  +(-|[\d.]+) +(-|[\d.]+%) +\d+% +([\d.]+)$", result.stdout, re.MULTILINE)
+    assert [row[0] for row in rows[:2]] == ["no live view", "nobody looks"] and len(rows) == 6, result.stdout
+    assert all(float(rate) > 0.0 for *_, rate in rows)
+    assert all(0.0 < float(pictures) < 10.0 for _, pictures, _, _ in rows[2:]), result.stdout
