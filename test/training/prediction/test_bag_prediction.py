@@ -292,31 +292,37 @@ def test_the_depth_of_a_camera_is_that_of_the_same_camera():
     assert depth_topic(topics, "/usb_cam/image") is None
 
 
+def as_mcap(bag, path):
+    """The messages of a rosbag as MCAP of ROS 1."""
+    from rt_seg.recordings.mcap_ros1 import Mcap1Writer
+
+    writer, channels = Mcap1Writer(path), {}
+    with Reader(bag) as reader:
+        for c in reader.connections:
+            kind = c.msgtype.replace("/msg/", "/")
+            channels[c.id] = writer.add_channel(c.topic, kind, c.msgdef.data.encode(), {})
+        for c, time, data in reader.messages():
+            writer.write(channels[c.id], time, bytes(data))
+    writer.close()
+
+
 @pytest.mark.parametrize("name", ["drive.mcap", "drive_ros2", "drive_ros2_mcap"])
 def test_masks_are_the_same_bytes_whatever_kind_of_bag_the_recording_is_in(bag, tmp_path, name):
     from rosbags.rosbag2 import StoragePlugin
     from rosbags.rosbag2 import Writer as Writer2
 
     from rt_seg.recordings.any_bag import kind_of_bag, open_bag
-    from rt_seg.recordings.mcap_ros1 import Mcap1Writer
 
     path = tmp_path / name
-    with Reader(bag) as reader:
-        if name.endswith(".mcap"):
-            writer, channels = Mcap1Writer(path), {}
-            for c in reader.connections:
-                kind = c.msgtype.replace("/msg/", "/")
-                channels[c.id] = writer.add_channel(c.topic, kind, c.msgdef.data.encode(), {})
+    if name.endswith(".mcap"):
+        as_mcap(bag, path)
+    else:
+        store = get_typestore(Stores.ROS2_HUMBLE)
+        plugin = StoragePlugin.MCAP if "mcap" in name else StoragePlugin.SQLITE3
+        with Reader(bag) as reader, Writer2(path, version=8, storage_plugin=plugin) as writer2:
+            copies = {c.id: writer2.add_connection(c.topic, c.msgtype, typestore=store) for c in reader.connections}
             for c, time, data in reader.messages():
-                writer.write(channels[c.id], time, bytes(data))
-            writer.close()
-        else:
-            store = get_typestore(Stores.ROS2_HUMBLE)
-            plugin = StoragePlugin.MCAP if "mcap" in name else StoragePlugin.SQLITE3
-            with Writer2(path, version=8, storage_plugin=plugin) as writer2:
-                copies = {c.id: writer2.add_connection(c.topic, c.msgtype, typestore=store) for c in reader.connections}
-                for c, time, data in reader.messages():
-                    writer2.write(copies[c.id], time, store.ros1_to_cdr(data, c.msgtype))
+                writer2.write(copies[c.id], time, store.ros1_to_cdr(data, c.msgtype))
 
     def made(source):
         output = tmp_path / "out" / f"{source.stem}_segmented{source.suffix}"
@@ -329,6 +335,32 @@ def test_masks_are_the_same_bytes_whatever_kind_of_bag_the_recording_is_in(bag, 
 
     assert made(path) == made(bag)
     assert len(made(path)) == 6
+
+
+def test_an_annotated_mcap_is_read_by_the_reader_of_those_who_made_the_format(bag, tmp_path):
+    decoder = pytest.importorskip("mcap_ros1.decoder", reason="pip install mcap-ros1-support")
+    from mcap.reader import make_reader
+
+    as_mcap(bag, tmp_path / "drive.mcap")
+    predict_bag(tmp_path / "drive.mcap", tmp_path / "seen.mcap", _threshold)
+    predict_bag(bag, tmp_path / "seen.bag", _threshold)
+    with Reader(tmp_path / "seen.bag") as reader:
+        expected = {(c.topic, time): STORE.deserialize_ros1(data, c.msgtype)
+                    for c, time, data in reader.messages() if c.msgtype == IMAGE}  # fmt: skip
+    found = {}
+    with (tmp_path / "seen.mcap").open("rb") as file:
+        for schema, channel, message, image in make_reader(
+            file, decoder_factories=[decoder.DecoderFactory()]
+        ).iter_decoded_messages():
+            if schema.name == "sensor_msgs/Image":
+                found[channel.topic, message.log_time] = image
+    assert set(found) == set(expected) and {MASK_TOPIC, OVERLAY_TOPIC} <= {topic for topic, _ in found}
+    for key, image in found.items():
+        same = expected[key]
+        assert (image.header.stamp.secs, image.header.stamp.nsecs) == (same.header.stamp.sec, same.header.stamp.nanosec)
+        assert (image.height, image.width, image.encoding, image.header.frame_id) == (
+            same.height, same.width, same.encoding, same.header.frame_id)  # fmt: skip
+        assert bytes(image.data) == same.data.tobytes()
 
 
 def test_the_command_takes_a_folder_of_ros_2_and_finds_it_done_the_next_time(bag, tmp_path, capsys):
