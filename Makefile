@@ -52,7 +52,7 @@ clean:
 #| make test       install what tests need as well, build, and run lint, unit tests and rostests (FAST=1: without the slow ones)
 #| make lint       the lint of `make test` alone: style, types, Python 3.8, catkin
 #| make coverage   the unit tests of `make test`, and what share of the statements they run
-#| make fuzz       hand spoilt files to each reader of labels, data sets and bags, SECONDS=60 each (after `make test`); for every night
+#| make fuzz       hand corrupted files to each reader of labels, data sets and bags, SECONDS=60 each (after `make test`); for every night
 #| make training   install the offline half (TensorFlow) beside the live one: train, evaluate, export …
 #| make docs       build the documentation site from docs/ and the docstrings
 #| make architecture  draw the two halves from their imports, and count rooms, floors and arrows

@@ -18,7 +18,7 @@ _PER_PIXEL = (
 
 
 def resize_image(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """An image (h, w) or (h, w, n) at the network's size; the very one where that is its size."""
+    """An image (h, w) or (h, w, n) at the network's size; the image itself where that is its size."""
     if image.shape[:2] == (height, width):
         return image
     shrinks = image.shape[0] > height or image.shape[1] > width

@@ -39,6 +39,56 @@ def test_nonsense_ends_with_2_and_one_line_of_reason(tool):
     assert "Traceback" not in answer.errors
 
 
+MISSING = "/no/such/place"
+BAD_INPUT = {
+    "augment": (MISSING, "objects", "--output", "OUT"),
+    "binary_predict": (MISSING, MISSING),
+    "binary_train": (MISSING,),
+    "build_dataset": ("custom", MISSING),
+    "capture": (f"{MISSING}/clip.mp4", "--output", "OUT"),
+    "check_arguments": ("camera:=video", f"video:={MISSING}"),
+    "doctor": ("--seconds", "none"),
+    "evaluate": (MISSING,),
+    "export": (MISSING, "--license", "none"),
+    "export_class_table": (MISSING, "--for", "kimera"),
+    "export_labels": ("coco", MISSING, "--output", "OUT"),
+    "import_labels": ("coco", MISSING, "--output", "OUT"),
+    "label_binary": (MISSING, "--auto", "depth"),
+    "label_semantic": (MISSING,),
+    "learn": (MISSING, "--name", "x"),
+    "lint_dataset": ("custom", MISSING),
+    "make_blank": (MISSING,),
+    "make_recording": ("folder", "--color", MISSING, "OUT/a.bag"),
+    "model_repository": (MISSING, "--for", "triton"),
+    "predict": (MISSING, MISSING),
+    "preview": (MISSING, "--output", "OUT"),
+    "record": ("OUT/kitchen", "--seconds", "-1"),
+    "semantic_predict": (MISSING, MISSING),
+    "semantic_train": (MISSING,),
+    "suggest": (MISSING, MISSING),
+    "synthesize": ("--count", "0", "--output", "OUT"),
+    "train": (MISSING,),
+}
+"""Arguments that each command can do nothing with; OUT stands for a folder of the test's own."""
+WITHOUT_INPUT = {"list_cameras", "check_driver"}
+
+
+def test_every_command_has_its_bad_input():
+    nodes = {tool.name for tool in TOOLS if "_parameter:=value" in call(tool, "--help").output}
+    assert set(BAD_INPUT) == {tool.name for tool in TOOLS} - nodes - WITHOUT_INPUT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_ends_with_2_a_reason_and_no_traceback(name, tmp_path):
+    (tool,) = (tool for tool in TOOLS if tool.name == name)
+    answer = call(tool, *(argument.replace("OUT", str(tmp_path / "out")) for argument in BAD_INPUT[name]))
+    assert answer.code == 2, answer.errors or answer.output
+    # Arguments of a launch are refused in the name of the package.
+    assert re.search(rf"^(?:.*\b{name}|rt_seg): ", answer.errors, re.MULTILINE) and "Traceback" not in answer.errors
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
 def test_no_page_shows_an_old_spelling():
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*")), *sorted((ROOT / "models").glob("*/README.md"))]
     found = [f"{page.name}: {match.group()}" for page in pages if page.suffix in (".md", ".sh")

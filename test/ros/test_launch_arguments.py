@@ -24,9 +24,9 @@ def test_files_that_are_there_are_no_fault(monkeypatch, tmp_path):
 
 def test_a_missing_file_is_named_with_the_folder_that_was_looked_in(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("PWD", str(tmp_path))
-    assert main(["camera:=video", "video:=clip.mp4"]) == 1
+    assert main(["camera:=video", "video:=clip.mp4"]) == 2
     assert f"video:=clip.mp4: no such file: {tmp_path / 'clip.mp4'}" in capsys.readouterr().err
-    assert main(["camera:=video", "video:="]) == 1
+    assert main(["camera:=video", "video:="]) == 2
     assert "camera:=video needs video:=" in capsys.readouterr().err
-    assert main(["camera:=webcam", "calibration:=none.yaml"]) == 1
+    assert main(["camera:=webcam", "calibration:=none.yaml"]) == 2
     assert "none.yaml" in capsys.readouterr().err

@@ -139,7 +139,7 @@ class Webcam(_Capture):
         rate: int = 30,
     ) -> None:
         """`device`: 0 or /dev/video0 (or a link in /dev/v4l/by-id), or what FFmpeg reads, as rtsp://… and http://….
-        A V4L2 camera gives the size and rate nearest to those asked for; a calibration's size goes before. Raises
+        A V4L2 camera gives the size and rate nearest to those asked for; a calibration's size takes precedence. Raises
         CameraError when it does not open."""
         is_address = "://" in device
         super().__init__(device if is_address else f"webcam {device}", calibration)

@@ -32,7 +32,7 @@ class Engine(Protocol):
     """Its name in `ENGINES`."""
     @property
     def description(self) -> str:
-        """Runtime and arithmetic in words, for logs and diagnostics."""
+        """Runtime and numeric precision in words, for logs and diagnostics."""
 
     def logits(self, rgb: np.ndarray, depth: Optional[np.ndarray] = None) -> np.ndarray:
         """Logits, float32 (h, w, C), of an RGB image uint8 (H, W, 3) of the bundle's input size; the array may be
@@ -72,7 +72,7 @@ def create_engine(bundle: Bundle, runtime: str = "auto", threads: int = 0, preci
     Args:
         runtime: one of `ENGINES`, or `auto` for the fastest of them that the bundle holds and this machine has.
         threads: CPU threads of the runtime; 0 lets it take all cores.
-        precision: arithmetic of layers that are not quantised: `f32`, `bf16`, or `auto` for the faster one here.
+        precision: numeric precision of layers that are not quantised: `f32`, `bf16`, or `auto` for the faster one here.
 
     Raises BundleError if the bundle has no such engine, a file is missing or altered, or the runtime is not installed.
     """

@@ -13,7 +13,7 @@ FOREIGN_SUFFIXES = (".mcap", ".db3", ".active")
 
 _ROSBAG, _MCAP, _SQLITE = b"#ROSBAG V", b"\x89MCAP", b"SQLite format 3\0"
 _CONVERT = "'rosbags-convert --src {path} --dst {stem}.bag' makes a bag of ROS 1 of it (it comes with pip's rosbags)"
-_REINDEX = "'rosbag reindex {path}' mends it, as far as it goes, and keeps the old file as {stem}.orig.bag"
+_REINDEX = "'rosbag reindex {path}' repairs it, as far as possible, and keeps the old file as {stem}.orig.bag"
 
 
 def fault_of_bag(path: Path) -> Optional[str]:

@@ -33,7 +33,7 @@ class McapBag(AnyBag):
             raise AnyBagError(f"cannot be read as MCAP: {type(error).__name__}: {error}") from error
         if summary is None or summary.statistics is None:
             self._file.close()
-            raise AnyBagError("has no summary: its recording was broken off. 'mcap recover' mends it")
+            raise AnyBagError("has no summary: its recording was interrupted. 'mcap recover' repairs it")
         self.schemas, self.channels = summary.schemas, summary.channels
         foreign = [c.topic for c in self.channels.values() if c.message_encoding != "ros1"]
         counts = summary.statistics.channel_message_counts

@@ -4,7 +4,7 @@ from __future__ import annotations
 import sys
 from typing import Dict, List, Optional
 
-from rt_seg.command_line import command_parser
+from rt_seg.command_line import BAD_INPUT, DONE, command_parser
 from rt_seg.ros.caller_folder import caller_folder, caller_path
 
 DEMO = "demo"
@@ -43,7 +43,7 @@ def faults(values: Dict[str, str]) -> List[str]:
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Print the caller's folder; returns 1 after saying on stderr what is wrong."""
+    """Print the caller's folder; returns 2 after saying on stderr what is wrong."""
     parser = command_parser(
         "check_arguments",
         description="Check arguments of live.launch: whether the files are there that they name.",
@@ -55,4 +55,4 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for fault in found:
         print(f"\nrt_seg: {fault}", file=sys.stderr)
     print(caller_folder())
-    return 1 if found else 0
+    return BAD_INPUT if found else DONE

@@ -120,7 +120,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """Run the command; returns the exit status: 0, or 2 with one line on stderr for bad input."""
     parser = command_parser("model_repository", description="Write a model bundle for an inference server.",
                             example=EXAMPLE)  # fmt: skip
-    parser.add_argument("bundle", help="folder or name of the model bundle")
+    parser.add_argument("bundle", metavar="BUNDLE", help="folder or name of the model bundle")
     parser.add_argument("--output", type=Path, default=Path("model_repository"), help="folder (default: %(default)s)")
     add_server_option(parser, required=True)
     options = parser.parse_args(arguments)

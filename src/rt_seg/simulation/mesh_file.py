@@ -55,7 +55,7 @@ def _as_binary(data: bytes, path: Path) -> bytes:
     try:
         corners = np.array(_CORNER.findall(data), np.float32)
     except ValueError as error:
-        raise SimulationError(f"{path}: a vertex is no number: {error}") from error
+        raise SimulationError(f"{path}: a vertex is not a number: {error}") from error
     if not len(corners) or len(corners) % 3:
         raise SimulationError(f"{path}: holds {len(corners)} vertices; a text STL file has three for each triangle")
     return binary_stl(corners.reshape(-1, 3, 3))

@@ -223,7 +223,7 @@ class LiveView:
                         viewer.offer("state", text)
                 await asyncio.sleep(max(self._period - (time.monotonic() - started), 0.005))
             except Exception:
-                LOG.exception("the live view goes on")
+                LOG.exception("the live view continues")
                 await asyncio.sleep(1.0)
 
     async def _send(self, stream: str) -> None:

@@ -65,7 +65,7 @@ def test_an_open_surface_serves_too(tmp_path):
         ("cut.stl", binary_stl(bracket())[:-7], "is no STL file, or was cut"),
         ("none.stl", binary_stl(np.zeros((0, 3, 3))), "has 0 triangles; accepted are 1 to 200000"),
         ("fine.stl", b"x" * 80 + (200001).to_bytes(4, "little") + bytes(50 * 200001), "Export it again, coarser"),
-        ("words.stl", b"solid\nvertex 1 two 3\n", "a vertex is no number"),
+        ("words.stl", b"solid\nvertex 1 two 3\n", "a vertex is not a number"),
         ("flat.stl", binary_stl(np.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0.0]]])), "Export the part as a solid"),
         ("empty.obj", b"# nothing\n", "MuJoCo cannot use this mesh"),
     ],

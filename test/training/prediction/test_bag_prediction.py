@@ -280,7 +280,7 @@ def test_what_is_no_finished_bag_of_ros_1_is_named_for_what_it_is(tmp_path, caps
 def test_a_bag_that_was_cut_says_how_to_mend_it(bag, tmp_path, kept):
     data = bag.read_bytes()
     (tmp_path / "cut.bag").write_bytes(data[: int(kept * len(data))])
-    with pytest.raises(BagError, match="cut.bag: was cut: its index lies .*'rosbag reindex .*cut.bag' mends it"):
+    with pytest.raises(BagError, match="cut.bag: was cut: its index lies .*'rosbag reindex .*cut.bag' repairs it"):
         predict_bag(tmp_path / "cut.bag", tmp_path / "new.bag", _threshold)
 
 

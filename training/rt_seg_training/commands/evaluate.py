@@ -34,7 +34,7 @@ EXAMPLE = """
   rosrun rt_seg evaluate --run runs/mine --output scores/mine
   rosrun rt_seg evaluate indoor --recording standing_still.bag
 
-A bundle is run by the code and the engine of the live node: the masks are the very ones. A training run is run by
+A bundle is run by the code and the engine of the live node: the masks are bit-identical. A training run is run by
 Keras, before any export; without --dataset and --split it is scored on its own validation split. The output folder gets
 scores.json and report.html, one file with the tables, the confusion matrix, the reliability curve, the curves of the
 training and the worst frames. No test-time augmentation: the node does none either. A model that takes depth is given

@@ -4,7 +4,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rt_seg.command_line import command_parser, old_spelling
+from rt_seg.command_line import BAD_INPUT, command_parser, old_spelling
 from rt_seg.serving.model_repository import add_server_option, write_repositories
 from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
 
@@ -32,6 +32,15 @@ def _sizes(texts: list[str]) -> list[tuple[int, int]] | None:
             raise ValueError(f"{text!r} is not WIDTHxHEIGHT of at least 64 pixels each, nor auto or none alone")
         sizes.append((int(height), int(width)))
     return sorted(sizes, key=lambda size: -size[0] * size[1])
+
+
+def _refusal(run: Path) -> str:
+    """Why a folder is no finished run; empty for one that is."""
+    if not (run / "configuration.yaml").is_file():
+        return f"{run}: no configuration.yaml there, so it is not a run folder of train"
+    if not (run / "result.json").is_file():
+        return f"{run}: no result.json there: its training was interrupted; run train again"
+    return ""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -93,6 +102,11 @@ def main(arguments: list[str] | None = None) -> int:
         sizes = _sizes(options.input_sizes)
     except ValueError as error:
         parser.error(f"--input-sizes: {error}")
+    # Before TensorFlow, which takes seconds to load.
+    refusal = _refusal(options.run)
+    if refusal:
+        print(f"export: {refusal}", file=sys.stderr)
+        return BAD_INPUT
     quiet_tensorflow()
 
     from rt_seg.bundle import BundleError, load_bundle
@@ -109,10 +123,6 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         run = options.run
-        if not (run / "configuration.yaml").is_file():
-            raise ExportError(f"{run}: no configuration.yaml there, so it is not a run folder of train")
-        if not (run / "result.json").is_file():
-            raise ExportError(f"{run}: no result.json there: its training was interrupted; run train again")
         configuration = load_configuration(run / "configuration.yaml")
         from rt_seg_training.datasets.loading import load_dataset
 

@@ -1,4 +1,4 @@
-"""The arithmetic of the layers in training."""
+"""The numeric precision of the layers in training."""
 from __future__ import annotations
 
 

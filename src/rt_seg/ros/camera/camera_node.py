@@ -33,27 +33,27 @@ REMINDER = 10.0
 
 @dataclass(frozen=True)
 class CameraSettings:
-    """Private parameters; launch/camera.launch explains them."""
+    """Private parameters."""
 
-    source: str = setting("realsense_sdk", accepted=SOURCES)
-    camera: str = "camera"
-    serial_no: str = ""
-    sdk_recording: str = ""
-    width: int = setting(640, minimum=1, maximum=16384)
-    height: int = setting(480, minimum=1, maximum=16384)
-    fps: int = setting(30, minimum=1, maximum=1000)
-    initial_reset: bool = False
-    filters: str = ""
-    clip_distance: float = setting(-2.0, minimum=-100.0, maximum=100.0)
-    options: str = ""
-    json_file: str = ""
-    device: str = "0"
-    video: str = ""
-    speed: float = setting(1.0, minimum=0.01, maximum=100.0)
-    calibration: str = ""
-    loop: bool = False
-    seed: int = setting(3, minimum=0, maximum=2**31)
-    recipe: str = ""
+    source: str = setting("realsense_sdk", "kind of camera", accepted=SOURCES)
+    camera: str = setting("camera", "namespace of the topics")
+    serial_no: str = setting("", "realsense_sdk: serial number of one of several cameras")
+    sdk_recording: str = setting("", "realsense_sdk: recording of the RealSense viewer to play instead of a camera")
+    width: int = setting(640, "pixels of colour and depth", 1, 16384)
+    height: int = setting(480, "pixels of colour and depth", 1, 16384)
+    fps: int = setting(30, "frames per second of colour and depth", 1, 1000)
+    initial_reset: bool = setting(False, "realsense_sdk: reset the camera first")
+    filters: str = setting("", "realsense_sdk: of decimation,spatial,temporal,hole_filling")
+    clip_distance: float = setting(-2.0, "realsense_sdk: metres beyond which depth is 0; negative: none", -100.0, 100.0)
+    options: str = setting("", "realsense_sdk: as in color.exposure=150,depth.laser_power=100")
+    json_file: str = setting("", "realsense_sdk: settings saved by the RealSense viewer")
+    device: str = setting("0", "webcam: number, path, or address of a network camera")
+    video: str = setting("", "video: the file")
+    speed: float = setting(1.0, "video: seconds of it per second", 0.01, 100.0)
+    calibration: str = setting("", "webcam, video: file of camera_calibration; without it there is no camera info")
+    loop: bool = setting(False, "video, sdk_recording: begin again at the end")
+    seed: int = setting(3, "simulated: random seed of scene and path", 0, 2**31)
+    recipe: str = setting("", "simulated: scene recipe, a file or the name of a shipped one")
 
 
 FILES = ("sdk_recording", "json_file", "video", "calibration", "recipe")

@@ -77,9 +77,9 @@ class CamerasFile:
 class StartSettings:
     """Private parameters: the file of the cameras, and what all their nodes share."""
 
-    cameras: str
-    config: str
-    mode: str = "live"
+    cameras: str = setting(help_text="file of the cameras, as config/cameras.yaml")
+    config: str = setting(help_text="settings of the segmentation nodes, as config/segmentation.yaml")
+    mode: str = setting("live", "of the segmentation nodes")
 
 
 def _check_camera(camera: CameraEntry, where: str) -> None:

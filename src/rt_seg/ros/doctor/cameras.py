@@ -71,7 +71,7 @@ def judge_usb(camera: UsbCamera) -> List[Finding]:
                 NOTE,
                 camera.product,
                 f"is on USB 2 ({camera.speed:g} Mbit/s): small sizes and low rates only, and faults",
-                "use a USB 3 cable and port, no passive extension; push it in swiftly: a slow contact makes USB 2",
+                "use a USB 3 cable and port, no passive extension; plug it in quickly: a slow contact makes USB 2",
             )
         ]
     if not os.access(str(camera.node), os.R_OK | os.W_OK):

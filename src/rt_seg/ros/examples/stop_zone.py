@@ -29,7 +29,7 @@ class StopZoneSettings:
 
     classes: str = setting("", "names that stop the robot, comma-separated; empty: all")
     stop_at: float = setting(0.8, "metres; nearer is too near", 0.05, 50.0)
-    go_at: float = setting(1.0, "metres from which it goes on", 0.05, 50.0)
+    go_at: float = setting(1.0, "metres from which it clears", 0.05, 50.0)
     min_share: float = setting(0.001, "of the pixels that a class must have", 0.0, 1.0)
     timeout: float = setting(0.5, "seconds without a result: stop", 0.05, 60.0)
 

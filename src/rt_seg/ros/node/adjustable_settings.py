@@ -26,7 +26,7 @@ class AdjustableSettings:
     smoothing: int = setting(
         0, "images in a row that must agree on a pixel's new class; against flicker, at the price of delay", 0, 30
     )
-    maximum_rate: float = setting(0.0, "images per second to work on at most, in live mode; 0 for all", 0.0, 1000.0)
+    maximum_rate: float = setting(0.0, "maximum images per second in live mode; 0 for all", 0.0, 1000.0)
     minimum_depth: float = setting(
         0.0, "metres; nearer depth counts as unknown in points, statistics and objects", 0.0, 100.0
     )

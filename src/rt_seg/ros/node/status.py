@@ -46,16 +46,11 @@ LATENCIES = 100_000
 
 @dataclass(frozen=True)
 class StatusSettings:
-    """Private parameters.
+    """Private parameters."""
 
-    snapshot   file that the last picture is written to
-    period     seconds between lines
-    cameras    file of several cameras, each of which gets a line; empty: the topics that this node is remapped to
-    """
-
-    snapshot: str
-    period: float = setting(1.0, minimum=0.1, maximum=3600.0)
-    cameras: str = ""
+    snapshot: str = setting(help_text="file that the last image is written to")
+    period: float = setting(1.0, "seconds between lines", 0.1, 3600.0)
+    cameras: str = setting("", "file of several cameras, each of which gets a line; empty: the topics as remapped")
 
 
 def ids_of(truth: LabelSet, model: LabelSet) -> Optional[np.ndarray]:
@@ -208,7 +203,7 @@ class Status:
             self._window, self._window_start = [], now
             quiet = {name: now - self._last.get(name, self._started) for name in ("color", "mask")}
             if not window and self._paused:
-                return "paused: rosservice call /" + self._node + "/enable true goes on"
+                return "paused: rosservice call /" + self._node + "/enable true resumes"
             if not window and quiet["color"] > QUIET:
                 return f"no colour image for {quiet['color']:.0f} s on {self.topics['color']}"
             if not window and quiet["mask"] > QUIET:

@@ -17,7 +17,7 @@ EXAMPLE = """
   rosrun rt_seg record recordings/kitchen --split-size 1000 --compression lz4    # bags of 1000 MB, until Ctrl-C
   rosrun rt_seg record recordings/kitchen --seconds 60
   rosrun rt_seg record recordings/kitchen --format mcap      # for viewers of MCAP
-  rosrun rt_seg record recordings/long --compressed         # JPEG and PNG: a tenth of the room
+  rosrun rt_seg record recordings/long --compressed         # JPEG and PNG: a tenth of the space
 
 Play it, all its parts, with: roslaunch rt_seg live.launch recording:=$PWD/recordings/kitchen"""
 

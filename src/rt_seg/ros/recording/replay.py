@@ -45,34 +45,22 @@ PREFETCH = 16
 
 @dataclass(frozen=True)
 class ReplaySettings:
-    """Private parameters of the node.
+    """Private parameters of the node."""
 
-    recording  bag or folder to play, as `read_framesets` takes it; demo: a simulated one, rendered if need be
-    camera     namespace to publish in; that of the recording may be another
-    rate       frames per second of a folder of images; a bag has stamps
-    loop       begin again at the end
-    clock      publish /clock and keep the recorded stamps, for nodes in simulated time; else stamps are of now
-    duration   seconds of the recording to play; 0: all
-    speed      recorded seconds per second
-    mode       live: like a camera, a subscriber that is too slow misses images; every_frame: wait for subscribers
-    consumer   node that must have subscribed before the start (relative name); empty: any subscriber of colour
-    wait       longest time to wait for it, seconds
-    result     every_frame: topic of images made from the colour images, with their stamps; the end waits for the last
-    linger     seconds between the last frameset, or the last result that comes, and the end
-    """
-
-    recording: str
-    camera: str = CAMERA
-    rate: float = setting(30.0, minimum=0.1, maximum=1000.0)
-    loop: bool = False
-    clock: bool = False
-    duration: float = setting(0.0, minimum=0.0, maximum=1e9)
-    speed: float = setting(1.0, minimum=0.01, maximum=100.0)
-    mode: str = setting(LIVE, accepted=MODES)
-    consumer: str = ""
-    result: str = ""
-    wait: float = setting(120.0, minimum=0.0, maximum=1e6)
-    linger: float = setting(3.0, minimum=0.0, maximum=1e6)
+    recording: str = setting(help_text="bag or folder to play; demo: a simulated one, rendered where it is missing")
+    camera: str = setting(CAMERA, "namespace to publish in; that of the recording may be another")
+    rate: float = setting(30.0, "frames per second of a folder of images; a bag has stamps", 0.1, 1000.0)
+    loop: bool = setting(False, "begin again at the end")
+    clock: bool = setting(False, "publish /clock and keep the recorded stamps, for nodes in simulated time")
+    duration: float = setting(0.0, "seconds of the recording to play; 0: all", 0.0, 1e9)
+    speed: float = setting(1.0, "recorded seconds per second", 0.01, 100.0)
+    mode: str = setting(
+        LIVE, "live: like a camera, slow subscribers miss images; every_frame: wait for subscribers", accepted=MODES
+    )
+    consumer: str = setting("", "node that must have subscribed before the start; empty: any subscriber of colour")
+    result: str = setting("", "every_frame: topic with a result for each image; the end waits for the last")
+    wait: float = setting(120.0, "seconds to wait for the consumer at most", 0.0, 1e6)
+    linger: float = setting(3.0, "seconds between the last frameset, or the last result, and the end", 0.0, 1e6)
 
 
 class _Prefetch:

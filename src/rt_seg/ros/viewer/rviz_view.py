@@ -1,4 +1,4 @@
-"""Starts RViz on the topics and in the frame of the cameras at hand: a configuration of RViz itself knows but one."""
+"""Starts RViz on the topics and in the frame of the cameras: a configuration file of RViz knows only one."""
 from __future__ import annotations
 
 import os
@@ -23,7 +23,7 @@ from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera.start_cameras import CameraEntry, read_cameras
 from rt_seg.ros.camera_topics import COLOR, DEPTH
 from rt_seg.ros.viewer.rviz_config import TEMPLATE_COLOR, Framing, View, configure
-from rt_seg.settings import SettingsError, read_settings
+from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """rosrun rt_seg rviz_view
 
@@ -36,13 +36,13 @@ DEPTH_PATIENCE = 2.0
 
 @dataclass(frozen=True)
 class RvizSettings:
-    """Private parameters; launch/viewer.launch explains them."""
+    """Private parameters."""
 
-    template: str
-    node: str = "/segmentation"
-    color_topic: str = TEMPLATE_COLOR
-    depth_topic: str = f"/camera/{DEPTH}"
-    cameras: str = ""
+    template: str = setting(help_text="configuration of RViz to begin with")
+    node: str = setting("/segmentation", "the segmentation node")
+    color_topic: str = setting(TEMPLATE_COLOR, "images that it segments")
+    depth_topic: str = setting(f"/camera/{DEPTH}", "depth aligned to them")
+    cameras: str = setting("", "file of several cameras; empty: one")
 
 
 def frame_of(topic: str, patience: float) -> Optional[str]:
