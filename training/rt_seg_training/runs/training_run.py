@@ -1,25 +1,22 @@
 """The training run: data set and configuration in, weights and a log out; resumes where it was interrupted."""
 from __future__ import annotations
 
-import io
 import json
 import math
 import time
 from pathlib import Path
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.confusion import mean_iou
 from rt_seg.labels import write_labels
 from rt_seg_training.configuration import RANDOM, ConfigurationError, TrainingConfiguration
-from rt_seg_training.datasets.loading import DataSet, split_names
+from rt_seg_training.datasets.loading import DataSet
 from rt_seg_training.input_pipeline import batches as pipeline
-from rt_seg_training.input_pipeline.data_order import fits_in_memory
-from rt_seg_training.input_pipeline.unlabeled import Frame, unlabeled_examples
+from rt_seg_training.input_pipeline.unlabeled import Frame
 from rt_seg_training.nets import registry
 from rt_seg_training.nets.normalization import normalization_of
 from rt_seg_training.optimization import distillation
@@ -52,10 +49,8 @@ from rt_seg_training.runs.reports import (
 )
 from rt_seg_training.runs.run_folder import RunFolder
 from rt_seg_training.runs.teacher import Teacher
+from rt_seg_training.runs.training_input import TrainingInput, save_bad_batch
 from rt_seg_training.runs.validation import mask_predictor, score, scorer
-
-BYTES_PER_PIXEL = 7
-"""Of a decoded example: 3 of colour, 1 of label and perhaps 3 of depth."""
 
 
 class TrainingError(RuntimeError):
@@ -123,7 +118,7 @@ class TrainingRun:
         self._depth_is_read = self._with_depth or (self._teacher is not None and self._teacher.takes_depth)
         weights = class_weights(self.configuration, self.dataset)
         self._loss = build_loss(self.configuration, self.labels.ignore_id, weights)
-        self._prepare_input()
+        self._input = TrainingInput(self.configuration, self.dataset, self._depth_is_read, self._unlabeled_frames)
         self._prepare_model()
         if self._chief:
             self.folder.result.unlink(missing_ok=True)
@@ -134,7 +129,7 @@ class TrainingRun:
             self._model, self._loss, [1.0, self.configuration.auxiliary_weight], self._strategy, self._teaching()
         )
         self._callbacks = keras.callbacks.CallbackList(self._reports(), model=self._model)
-        self._batches = self._distributed_batches()
+        self._batches = self._input.distributed_batches(self._strategy, self._progress.position)
         self._saved_at = time.monotonic()
 
     def _check(self) -> None:
@@ -193,40 +188,6 @@ class TrainingRun:
 
         return teach
 
-    def _prepare_input(self) -> None:
-        split = self.configuration.train_split
-        self._examples = self.dataset.examples(split, depth=self._depth_is_read)
-        self._count = self.dataset.count(split)
-        pixels = sum(int(self.dataset.pixels[name].sum()) for name in split_names(split))
-        self._in_memory = fits_in_memory(BYTES_PER_PIXEL * pixels)
-        self._unlabeled = None
-        if self.configuration.unlabeled:
-            frames = self._unlabeled_frames
-            if not frames:
-                raise ConfigurationError("unlabeled: no frames were given to the run; unlabeled_frames reads them")
-            self._unlabeled = (unlabeled_examples(frames, self.labels.ignore_id, self._depth_is_read), len(frames))
-            bare = sum(depth is None for _, depth in frames) if self._depth_is_read else 0
-            lacks = f"; {bare} of them without depth" if bare else ""
-            print(f"unlabeled: {len(frames)} images of {self.configuration.unlabeled}, labelled by the teacher{lacks}")
-
-    def _training_batches(
-        self, position: int = 0, workers: int = 1, worker: int = 0, replicas: int = 1
-    ) -> tf.data.Dataset:
-        return pipeline.training_batches(
-            self._examples, self._count, self.configuration, self.labels.ignore_id,
-            position, workers, worker, replicas, self._in_memory, self._unlabeled,
-        )  # fmt: skip
-
-    def _distributed_batches(self) -> Iterator:
-        """The endless batches from where the run stands, split over the replicas."""
-
-        def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            return self._training_batches(
-                self._progress.position, context.num_input_pipelines, context.input_pipeline_id, self._replicas
-            )
-
-        return iter(self._strategy.distribute_datasets_from_function(of_worker))
-
     def _prepare_model(self) -> None:
         """The network with its first weights, or those of the checkpoint, whose progress then holds."""
 
@@ -278,7 +239,7 @@ class TrainingRun:
                 ProgressLines(configuration.steps),
             ]
         if configuration.steps - progress.step > 3 * SPEED_STEPS:
-            batches = self._training_batches(progress.position)
+            batches = self._input.batches(progress.position)
             reports.append(SpeedReport(configuration.batch_size, input_speed(batches, configuration.batch_size)))
         return reports
 
@@ -304,7 +265,7 @@ class TrainingRun:
                 f"another worker has ended; start all again to resume from the last checkpoint: {error.message}"
             ) from error
         if not math.isfinite(loss) or not (self._policy == "mixed_float16" or math.isfinite(norm)):
-            batch = _save_bad_batch(self.folder.bad_batch, inputs, truth, self._strategy)
+            batch = save_bad_batch(self.folder.bad_batch, inputs, truth, self._strategy)
             raise TrainingError(
                 f"the loss is {loss} and the norm of its gradient {norm} at step {progress.step + 1}, so the "
                 f"weights are lost. Its images are in {batch}, those before it are from position "
@@ -390,15 +351,3 @@ def _replace_weights(model: keras.Model, path: Path) -> None:
     # Keras insists on the ending, by which it knows the format.
     with saved_file(path, ".weights.h5") as unfinished:
         model.save_weights(unfinished)
-
-
-def _save_bad_batch(path: Path, inputs, labels, strategy: tf.distribute.Strategy) -> Path:
-    """Write what the step saw as an .npz: arrays inputs_0 (and inputs_1, depth) and labels, as in training_batches."""
-    def here(value):
-        return np.concatenate([part.numpy() for part in strategy.experimental_local_results(value)])
-
-    parts = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, labels=here(labels), **{f"inputs_{i}": here(part) for i, part in enumerate(parts)})
-    write_atomically(path, buffer.getvalue())
-    return path
