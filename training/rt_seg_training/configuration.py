@@ -77,7 +77,7 @@ class TrainingConfiguration:
     depth_dropout: float = _setting("share of the training images without any depth", 0.15, minimum=0, maximum=1)
     batch_size: int = _setting("images per step", 8, minimum=1)
     mixed_precision: str = _setting(
-        "arithmetic of the layers; auto is float16 on a GPU, bfloat16 on a CPU with AMX, float32 on any other",
+        "numeric precision of the layers; auto is float16 on a GPU, bfloat16 on a CPU with AMX, float32 on any other",
         "auto",
         choices=("auto", "float32", "bfloat16", "float16"),
     )
@@ -137,7 +137,7 @@ class TrainingConfiguration:
         "single",
         choices=("single", "mirrored", "multi_worker"),
     )
-    seed: int = _setting("seed of all random numbers", 0, minimum=0)
+    seed: int = _setting("random seed", 0, minimum=0)
     tensorboard_dir: str = _setting("folder for TensorBoard, '' = tensorboard in the run folder", "")
     run: str = _setting("folder for checkpoints, logs and weights", "")
 

@@ -9,6 +9,7 @@ from rt_seg_training.nets.ddrnet import (
     _convolve,
     ddrnet_23,
     ddrnet_23_slim,
+    ddrnet_23_slim_lean,
     ddrnet_39,
 )
 
@@ -47,6 +48,15 @@ def test_parameter_counts_are_the_published_ones(classes, auxiliary, trainable, 
 )
 def test_multiply_adds_are_the_published_ones(height, width, classes, billions):
     assert _multiply_adds(ddrnet_23_slim(height, width, classes)) / 1e9 == pytest.approx(billions, abs=0.02)
+
+
+def test_the_lean_network_has_half_of_the_multiply_adds_and_a_low_resolution_branch_of_the_same_channels():
+    lean, slim = ddrnet_23_slim_lean(480, 640, 6), ddrnet_23_slim(480, 640, 6)
+    assert _multiply_adds(lean) < 0.52 * _multiply_adds(slim)
+    low = [layer.name for layer in lean.layers if layer.name.startswith(("layer3_low", "layer4_low")) and layer.weights]
+    assert len(low) > 12
+    for name in low:
+        assert [w.shape for w in lean.get_layer(name).weights] == [w.shape for w in slim.get_layer(name).weights]
 
 
 def test_the_larger_networks_have_the_published_size():

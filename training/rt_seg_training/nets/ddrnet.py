@@ -20,12 +20,16 @@ BATCH_NORM_EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class _Size:
-    """What tells the networks apart. `blocks`: of the stages 1 to 4; stage 3 has its blocks in each of its rounds."""
+    """What tells the networks apart. `blocks`: of the stages 1 to 4; stage 3 has its blocks in each of its rounds.
+
+    `high_channels`: of the high-resolution branch where they are not those of stage 2, twice the stem's.
+    """
 
     stem_channels: int
     head_channels: int
     blocks: tuple[int, int, int, int] = (2, 2, 2, 2)
     stage3_rounds: int = 1
+    high_channels: int = 0
 
 
 def _normalize(x, name):
@@ -79,7 +83,7 @@ def _basic_block(x, channels, strides, name, final_relu):
 
 
 def _basic_stage(x, channels, strides, name, blocks):
-    """Two or more basic blocks; the last one ends without ReLU, which its users apply."""
+    """Basic blocks; the last one ends without ReLU, which its users apply."""
     for index in range(1, blocks + 1):
         x = _basic_block(x, channels, strides if index == 1 else 1, f"{name}_block{index}", final_relu=index < blocks)
     return x
@@ -136,7 +140,8 @@ def _ddrnet(
     size: _Size, name: str, height: int, width: int, class_count: int, auxiliary_head: bool, depth_at: str = ""
 ) -> keras.Model:
     """`depth_at`: "" without depth, "branch" of its own, "stem" with colour, "image" in the place of colour."""
-    stem_channels, high_channels = size.stem_channels, 2 * size.stem_channels
+    stem_channels, channels_at_8 = size.stem_channels, 2 * size.stem_channels
+    high_channels = size.high_channels or channels_at_8
     image = keras.Input((height, width, 3), name="image")
     inputs, channels = image, None
     if depth_at:
@@ -156,7 +161,7 @@ def _ddrnet(
     if depth_at == "branch":
         depth_quarter, depth_eighth = _depth_branch(channels, stem_channels)
         x = add_depth(x, depth_quarter, share_of_readings(channels, 4, "depth_share_quarter"), "depth_quarter")
-    x = _relu(_basic_stage(x, high_channels, 2, "layer2", size.blocks[1]), "layer2_relu")
+    x = _relu(_basic_stage(x, channels_at_8, 2, "layer2", size.blocks[1]), "layer2_relu")
     if depth_at == "branch":
         x = add_depth(x, depth_eighth, share_of_readings(channels, 8, "depth_share_eighth"), "depth_eighth")
 
@@ -164,11 +169,11 @@ def _ddrnet(
     for suffix in ("", "b")[: size.stage3_rounds]:
         layer, fusion = f"layer3{suffix}", f"fusion1{suffix}"
         strides = 1 if suffix else 2
-        low = _basic_stage(low_input, 2 * high_channels, strides, f"{layer}_low", size.blocks[2])
+        low = _basic_stage(low_input, 2 * channels_at_8, strides, f"{layer}_low", size.blocks[2])
         high = _basic_stage(high_input, high_channels, 1, f"{layer}_high", size.blocks[2])
         low_relu = _relu(low, f"{layer}_low_relu")
         high_relu = _relu(high, f"{layer}_high_relu")
-        down = _convolve_normalize(high_relu, 2 * high_channels, 3, 2, f"{fusion}_down")
+        down = _convolve_normalize(high_relu, 2 * channels_at_8, 3, 2, f"{fusion}_down")
         low = keras.layers.Add(name=f"{fusion}_low_add")([low, down])
         high = _resize_and_add(
             _convolve_normalize(low_relu, high_channels, 1, 1, f"{fusion}_compression"), high, f"{fusion}_high"
@@ -176,19 +181,19 @@ def _ddrnet(
         low_input, high_input = _relu(low, f"{fusion}_low_relu"), _relu(high, f"{fusion}_high_relu")
     auxiliary = high
 
-    low = _basic_stage(low_input, 4 * high_channels, 2, "layer4_low", size.blocks[3])
+    low = _basic_stage(low_input, 4 * channels_at_8, 2, "layer4_low", size.blocks[3])
     high = _basic_stage(high_input, high_channels, 1, "layer4_high", size.blocks[3])
     low_relu = _relu(low, "layer4_low_relu")
     down = _relu(high, "layer4_high_relu")
-    down = _convolve_normalize(down, 2 * high_channels, 3, 2, "fusion2_down1")
-    down = _convolve_normalize(_relu(down, "fusion2_down1_relu"), 4 * high_channels, 3, 2, "fusion2_down2")
+    down = _convolve_normalize(down, 2 * channels_at_8, 3, 2, "fusion2_down1")
+    down = _convolve_normalize(_relu(down, "fusion2_down1_relu"), 4 * channels_at_8, 3, 2, "fusion2_down2")
     low = keras.layers.Add(name="fusion2_low_add")([low, down])
     high = _resize_and_add(
         _convolve_normalize(low_relu, high_channels, 1, 1, "fusion2_compression"), high, "fusion2_high"
     )
 
     high = _bottleneck_block(_relu(high, "fusion2_high_relu"), high_channels, 1, "layer5_high")
-    low = _bottleneck_block(_relu(low, "fusion2_low_relu"), 4 * high_channels, 2, "layer5_low")
+    low = _bottleneck_block(_relu(low, "fusion2_low_relu"), 4 * channels_at_8, 2, "layer5_low")
     context = _pyramid_pooling(low, PYRAMID_CHANNELS, 2 * high_channels, "dappm")
     logits = _head(_resize_and_add(context, high, "context"), size.head_channels, class_count, "head")
     if not auxiliary_head:
@@ -206,6 +211,16 @@ def ddrnet_23_slim(height: int, width: int, class_count: int, auxiliary_head: bo
     because bilinear resizing to an unknown size cannot be exported.
     """
     return _ddrnet(_Size(32, 64), "ddrnet_23_slim", height, width, class_count, auxiliary_head)
+
+
+def ddrnet_23_slim_lean(height: int, width: int, class_count: int, auxiliary_head: bool = False) -> keras.Model:
+    """Build DDRNet-23-slim with half the channels in the high-resolution branch and one block in stages 1, 2 and 4.
+
+    Not published: half of the multiply-adds, for a slow processor, and channels of the low-resolution branch as they
+    are. To be distilled from a larger network; see ddrnet_23_slim for the rest.
+    """
+    size = _Size(32, 48, blocks=(1, 1, 2, 1), high_channels=32)
+    return _ddrnet(size, "ddrnet_23_slim_lean", height, width, class_count, auxiliary_head)
 
 
 def ddrnet_23(height: int, width: int, class_count: int, auxiliary_head: bool = False) -> keras.Model:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 _FILES = {
     "ddrnet_23_slim": "ddrnet",
+    "ddrnet_23_slim_lean": "ddrnet",
     "ddrnet_23_slim_rgbd": "ddrnet",
     "ddrnet_23_slim_rgbd_stem": "ddrnet",
     "ddrnet_23_slim_depth": "ddrnet",
