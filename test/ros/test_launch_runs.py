@@ -126,6 +126,16 @@ def test_a_broken_recording_fails_make_live(tmp_path):
     assert "cut.bag: cannot be played" in run.text
 
 
+def test_cameras_that_cannot_be_started_fail_make_live_with_the_reason_alone(tmp_path):
+    (tmp_path / "mine.yaml").write_text("cameras: 3\n")
+    launcher = (sys.executable, str(PACKAGE / "make" / "launch.py"))
+    run = Run(tmp_path, "camera:=several", "cameras:=mine.yaml", "viewer:=status", launcher=launcher)
+    assert run.wait() == 1, run.text
+    assert "mine.yaml: cameras" in run.text
+    # Neither of the node that ended the launch, nor of those that were still starting.
+    assert "Traceback" not in run.text, run.text
+
+
 def test_a_killed_node_comes_back_with_its_model_and_the_driver_stays(tmp_path, recording):
     (tmp_path / "short.bag").symlink_to(recording)
     run = Run(tmp_path, "recording:=short.bag", "loop:=true", "viewer:=none")

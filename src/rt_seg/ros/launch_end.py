@@ -1,4 +1,4 @@
-"""Ends the roslaunch that started this node, as Ctrl-C would.
+"""Ends the roslaunch that started this node, as Ctrl-C would; and nodes whose launch ends while they start.
 
 roslaunch can end with a node only by required="true", which reports also a normal end as a death, in red. A node that
 has done its work, or that no restart can help, asks for the end instead.
@@ -18,6 +18,16 @@ LAUNCHERS = ("roslaunch", LAUNCHER, "start_cameras")
 """Programs that start nodes and end them on a signal. Not rostest, whose end would take the test with it."""
 PATIENCE = 10.0
 """Seconds that the launcher has to end this node."""
+
+
+def init_node(name: str, **options: bool) -> None:
+    """rospy.init_node; where the launch ends meanwhile, the node ends without a traceback, for it did nothing wrong."""
+    try:
+        rospy.init_node(name, **options)
+    except rospy.ROSInitException:
+        if not rospy.is_shutdown():
+            raise
+        raise SystemExit(0) from None
 
 
 def end_launch(failed: bool = False) -> None:

@@ -13,7 +13,7 @@ from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera.camera_diagnostics import CameraDiagnostics
 from rt_seg.ros.camera.camera_publisher import CameraPublisher
 from rt_seg.ros.camera_topics import COLOR
-from rt_seg.ros.launch_end import end_launch
+from rt_seg.ros.launch_end import end_launch, init_node
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.settings import SettingsError, read_settings, setting
 
@@ -143,7 +143,7 @@ def _publish(
 def main() -> int:
     """Run the node; returns 2 when its settings cannot be used, 1 when the ROS master was restarted."""
     node_arguments("camera_node", __doc__, [CameraSettings], EXAMPLE)
-    rospy.init_node("camera")
+    init_node("camera")
     master = MasterWatch()
     try:
         parameters = rospy.get_param("~", {})

@@ -18,7 +18,7 @@ from rt_seg.cameras.video import webcams
 from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.ros.caller_folder import caller_bundle, caller_path
 from rt_seg.ros.camera_frames import static_transform
-from rt_seg.ros.launch_end import end_launch
+from rt_seg.ros.launch_end import end_launch, init_node
 from rt_seg.settings import SettingsError, read_settings, read_yaml, setting, shown
 
 EXAMPLE = """rosrun rt_seg start_cameras _cameras:=config/cameras.yaml _config:=config/segmentation.yaml
@@ -191,7 +191,7 @@ def transforms(cameras: Sequence[CameraEntry]) -> TFMessage:
 def main() -> int:
     """Start the cameras and wait; returns 2 when the file cannot be used."""
     node_arguments("start_cameras", __doc__, [StartSettings], EXAMPLE)
-    rospy.init_node("start_cameras", disable_signals=True)
+    init_node("start_cameras", disable_signals=True)
     try:
         settings = read_settings(StartSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
         found = read_cameras_file(caller_path(settings.cameras))

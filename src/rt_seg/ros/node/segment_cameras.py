@@ -12,7 +12,7 @@ import rospy
 
 from rt_seg.bundle import BundleError
 from rt_seg.command_line import BAD_INPUT, node_arguments
-from rt_seg.ros.launch_end import end_launch
+from rt_seg.ros.launch_end import end_launch, init_node
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
 from rt_seg.ros.node.model import load_model
@@ -59,7 +59,7 @@ def main() -> int:
     """Run until shutdown; returns 0 then, 2 when settings or a model bundle cannot be used, 1 when the ROS master was
     restarted or no camera is left."""
     node_arguments("segment_cameras", __doc__, [CamerasSettings], EXAMPLE)
-    rospy.init_node("segment_cameras")
+    init_node("segment_cameras")
     master = MasterWatch()
     parameters: Dict[str, Any] = dict(rospy.get_param("~", {}))
     pool = EnginePool()

@@ -24,7 +24,7 @@ from rt_seg.recordings.image_messages import ConversionError
 from rt_seg.ros.array_messages import ArrayImage
 from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
 from rt_seg.ros.frame_queue import FrameQueue
-from rt_seg.ros.launch_end import end_launch
+from rt_seg.ros.launch_end import end_launch, init_node
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.node.adjustable_settings import AdjustableSettings
 from rt_seg.ros.node.camera_subscription import CameraSubscription, Stream
@@ -340,7 +340,7 @@ def main() -> int:
     """Run the node; returns the exit code: 0 after a shutdown, 2 when settings or model bundle cannot be used, 1 when
     the ROS master was restarted."""
     node_arguments("segmentation_node", __doc__, [SegmentationSettings, AdjustableSettings], EXAMPLE)
-    rospy.init_node("segmentation")
+    init_node("segmentation")
     master = MasterWatch()
     try:
         settings, adjustable = read_all_settings(rospy.get_param("~", {}), f"node {rospy.get_name()}", rospy.logwarn)

@@ -24,6 +24,7 @@ from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera.start_cameras import read_cameras
 from rt_seg.ros.camera_topics import COLOR, GROUND_TRUTH, GROUND_TRUTH_LABELS, RECEIVE_BUFFER
 from rt_seg.ros.label_messages import labels_of
+from rt_seg.ros.launch_end import init_node
 from rt_seg.ros.node import diagnostics
 from rt_seg.settings import SettingsError, read_settings, setting
 
@@ -274,7 +275,7 @@ def topics_of(camera: str) -> Dict[str, str]:
 def main() -> int:
     """Run the node; returns the exit code."""
     node_arguments("status", __doc__, [StatusSettings], EXAMPLE)
-    rospy.init_node("status")
+    init_node("status")
     try:
         settings = read_settings(StatusSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
         names = [camera.name for camera in read_cameras(caller_path(settings.cameras))] if settings.cameras else []

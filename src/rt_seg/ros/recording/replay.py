@@ -20,7 +20,7 @@ from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera_frames import camera_transforms
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
 from rt_seg.ros.launch_arguments import DEMO
-from rt_seg.ros.launch_end import end_launch
+from rt_seg.ros.launch_end import end_launch, init_node
 from rt_seg.ros.master_watch import MasterWatch
 from rt_seg.ros.publishing import create_publisher
 from rt_seg.ros.recording.bag_writer import CAMERA
@@ -236,7 +236,7 @@ def main() -> int:
     """Run the node; returns the exit code: 0 at the end of the recording, 2 when it cannot be played, 1 when the ROS
     master was restarted."""
     node_arguments("replay", __doc__, [ReplaySettings], EXAMPLE)
-    rospy.init_node("replay")
+    init_node("replay")
     master = MasterWatch()
     try:
         settings = read_settings(ReplaySettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")

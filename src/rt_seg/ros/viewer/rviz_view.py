@@ -22,6 +22,7 @@ from rt_seg.recordings.image_messages import ConversionError, depth_to_metres
 from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera.start_cameras import CameraEntry, read_cameras
 from rt_seg.ros.camera_topics import COLOR, DEPTH
+from rt_seg.ros.launch_end import init_node
 from rt_seg.ros.viewer.rviz_config import TEMPLATE_COLOR, Framing, View, configure
 from rt_seg.settings import SettingsError, read_settings, setting
 
@@ -83,7 +84,7 @@ def views_of(settings: RvizSettings, cameras: Sequence[CameraEntry]) -> List[Vie
 def main() -> int:
     """Write the configuration and become RViz; returns 1 where that cannot be."""
     node_arguments("rviz_view", __doc__, [RvizSettings], EXAMPLE)
-    rospy.init_node("rviz_view", anonymous=True)
+    init_node("rviz_view", anonymous=True)
     try:
         settings = read_settings(RvizSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
         cameras = read_cameras(caller_path(settings.cameras)) if settings.cameras else []

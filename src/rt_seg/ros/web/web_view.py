@@ -9,6 +9,7 @@ import rospy
 from aiohttp import web
 
 from rt_seg.command_line import BAD_INPUT, node_arguments
+from rt_seg.ros.launch_end import init_node
 from rt_seg.ros.web.ros_robot import RosRobot
 from rt_seg.settings import SettingsError, read_settings, setting
 from rt_seg.web.access import LOOPBACK, Access
@@ -40,7 +41,7 @@ class WebSettings:
 def main() -> int:
     """Serve until shutdown; returns the exit code."""
     node_arguments("web_view", __doc__, [WebSettings], EXAMPLE)
-    rospy.init_node("web_view", disable_signals=True)
+    init_node("web_view", disable_signals=True)
     try:
         parameters = rospy.get_param("~", {})
         if isinstance(parameters.get("token"), (int, float)):
