@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "benchmarks")]
 
 from inference import cpu  # noqa: E402
 from isolated_graph import IsolatedGraph, free_port, processor_seconds  # noqa: E402
-from node_latency import Watch, wait_for_mask  # noqa: E402
+from mask_watch import MaskWatch, wait_for_masks  # noqa: E402
 
 EXAMPLE = """example:
   source .workspace/devel/setup.bash
@@ -88,7 +88,7 @@ class Viewers:
 
 
 def print_row(viewers: int, streams: tuple[str, ...], url: str, view: subprocess.Popen | None, node: subprocess.Popen,
-              watch: Watch, seconds: float) -> None:  # fmt: skip
+              watch: MaskWatch, seconds: float) -> None:  # fmt: skip
     """Measure for so many seconds, and print what came."""
     looking = Viewers(viewers, url, streams) if viewers else None
     deadline = time.monotonic() + PATIENCE
@@ -133,8 +133,8 @@ def main(arguments: list[str] | None = None) -> int:
             rospy.init_node("web_view_benchmark", disable_signals=True)
             graph.start_camera(options.rate)
             node = graph.start_node(options.bundle)
-            watch = Watch(("mask",))
-            wait_for_mask(watch, node)
+            watch = MaskWatch()
+            wait_for_masks([watch], [node])
             print(f"{cpu()}\n{options.bundle.name}, {options.rate:g} images a second\n")
             print(f"{'who looks at what':52} {'pictures/s':>10} {'live view':>9} {'node':>6} {'masks/s':>8}")
             print_row(0, (), "", None, node, watch, options.seconds)
