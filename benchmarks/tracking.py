@@ -21,6 +21,7 @@ CLASSES = ("peg", "block")
 
 EXAMPLE = """example:
   benchmarks/tracking.py --seconds 10 --scenes 3
+  benchmarks/tracking.py --outline 0 0.15
 
 Rows: masks of the model, or the true ones (what tracking does to perfect detections). `switches` are changes of a
 piece's number, a minute of one scene; `hidden` takes pieces out of the mask for 0.9 s, one after the other. `jitter` is
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--scenes", type=int, default=3, help="scenes (default: %(default)s)")
     parser.add_argument("--first-seed", type=int, default=20, help="random seed of the first (default: %(default)s)")
     parser.add_argument("--acceleration", type=float, help="of the filter, m/s² (default: that of the node)")
+    parser.add_argument("--outline", type=float, nargs="+", help="of the filter, a share of an object's size; several: "
+                        "each in rows of its own, of the same images (default: that of the node)")  # fmt: skip
     options = parser.parse_args(arguments)
 
     from inference import cpu
@@ -54,13 +57,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"tracking: {error}", file=sys.stderr)
         return 2
     acceleration = options.acceleration or tracking.ACCELERATION
+    options.outline = options.outline or [tracking.OUTLINE]
     rows = {}
     for seed in range(options.first_seed, options.first_seed + options.scenes):
         for name, score in score_scene(seed, options, bundle.labels, segmenter, acceleration).items():
             rows.setdefault(name, []).append(score)
     print(f"{cpu()}\n{options.scenes} scenes of {options.seconds:g} s at {options.rate:g} Hz, 640x480, camera moving; "
           f"acceleration {acceleration:g} m/s²\n")  # fmt: skip
-    print(f"{'masks':18} {'switches/min':>12} {'MOTA':>7} {'IDF1':>7} {'false':>6} {'missed':>7} "
+    print(f"{'masks':26} {'switches/min':>12} {'MOTA':>7} {'IDF1':>7} {'false':>6} {'missed':>7} "
           f"{'jitter before':>14} {'after':>8} {'per image':>10}")  # fmt: skip
     for name, scores in rows.items():
         print(table_row(name, scores))
@@ -82,7 +86,7 @@ def table_row(name: str, scores: list) -> str:
     took = np.median(np.concatenate([score.times for score in scores]))
     share = 1.0 / max(table["num_objects"], 1)
     return (
-        f"{name:18} {table['num_switches'] / minutes:12.1f} {table['mota']:7.1%} {table['idf1']:7.1%} "
+        f"{name:26} {table['num_switches'] / minutes:12.1f} {table['mota']:7.1%} {table['idf1']:7.1%} "
         f"{table['num_false_positives'] * share:6.1%} {table['num_misses'] * share:7.1%} "
         f"{before * 1e3:11.2f} mm {after * 1e3:5.2f} mm {took * 1e3:7.2f} ms"
     )
@@ -148,9 +152,9 @@ def score_scene(seed: int, options: argparse.Namespace, labels, segmenter, accel
     sensor = scenes.sensor(np.random.default_rng([seed, 2]))
     rays, count = Rays(intrinsics), round(options.seconds * options.rate)
     ids = [labels.names.index(name) for name in CLASSES]
-    names = ("true", "true, hidden", "model")
-    scores = {name: Score(options.seconds) for name in names}
-    trackers = {name: Tracker(acceleration=acceleration) for name in names}
+    ways = [(name, outline) for outline in options.outline for name in ("true", "true, hidden", "model")]
+    scores = {way: Score(options.seconds) for way in ways}
+    trackers = {way: Tracker(acceleration=acceleration, outline=way[1]) for way in ways}
     with Renderer(scenes.scene(rng, intrinsics), intrinsics, labels) as renderer:
         for number in range(count):
             pose = path.pose(number / max(count, round(20 * options.rate)))
@@ -167,13 +171,15 @@ def score_scene(seed: int, options: argparse.Namespace, labels, segmenter, accel
                 # Only the pieces that are scored: the others are no errors.
                 mask = np.where(np.isin(mask, ids), mask, np.uint8(255))
                 objects = find_objects(mask, labels, LEAST_AREA, metres, rays)
-                began = time.thread_time()
-                tracks = trackers[name].update(objects, number / options.rate, mask.shape, motion)
-                scores[name].times.append(time.thread_time() - began)
-                scores[name].note(truths, objects, tracks, motion)
+                for outline in options.outline:
+                    way = (name, outline)
+                    began = time.thread_time()
+                    tracks = trackers[way].update(objects, number / options.rate, mask.shape, motion)
+                    scores[way].times.append(time.thread_time() - began)
+                    scores[way].note(truths, objects, tracks, motion)
     for score in scores.values():
         score.finish(options.rate)
-    return scores
+    return {f"{name}, outline {outline:g}": score for (name, outline), score in scores.items()}
 
 
 def true_places(geoms, image, ids: list[int], rays, motion) -> dict:

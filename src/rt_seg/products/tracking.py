@@ -22,6 +22,9 @@ LATERAL = (0.002, 0.002)
 """Standard deviation across the line of sight: metres, and metres per metre of distance."""
 ALONG = (0.002, 0.004)
 """Along it: metres, and metres per square metre, as the noise of a stereo camera grows."""
+OUTLINE = 0.15
+"""Of an object's size, standard deviation of its middle along each of its axes: what a mask adds to it, or leaves out,
+as when two things that touch are one region in one image and two in the next."""
 CUT = 5.0
 """Times as much for an object that the image's border cuts: its visible middle is not its own."""
 GATE = 16.27
@@ -67,11 +70,14 @@ class Track:
 class Tracker:
     """Gives detections the numbers of the objects that they are of."""
 
-    def __init__(self, lost_after: float = 1.0, acceleration: float = ACCELERATION) -> None:
+    def __init__(
+        self, lost_after: float = 1.0, acceleration: float = ACCELERATION, outline: float = OUTLINE
+    ) -> None:
         """`lost_after`: seconds without a detection, as behind something, after which a track ends. `acceleration`:
-        m/s², as of ACCELERATION."""
+        m/s², as of ACCELERATION; `outline`: as OUTLINE."""
         self._lost_after = lost_after
         self._acceleration = acceleration
+        self._outline = outline
         self._next_id = 1
         self.reset()
 
@@ -109,7 +115,9 @@ class Tracker:
             self._predict(stamp - self._stamp)
         self._stamp = stamp
         found = [number for number, item in enumerate(objects) if item.pose is not None]
-        places, noise, sizes = _measurements([objects[number] for number in found], image_size, motion)
+        places, noise, sizes = _measurements(
+            [objects[number] for number in found], image_size, motion, self._outline
+        )
         classes = np.array([objects[number].class_id for number in found], np.int64)
         of_detection = self._match(places, noise, sizes, classes)
         known = np.flatnonzero(of_detection >= 0)
@@ -201,7 +209,7 @@ class Tracker:
 
 
 def _measurements(
-    objects: Sequence[SegmentedObject], image_size: Tuple[int, int], motion: Motion
+    objects: Sequence[SegmentedObject], image_size: Tuple[int, int], motion: Motion, outline: float
 ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places (n, 3), their covariances (n, 3, 3) in the frame of the motion, and sizes (n, 3) in metres."""
     poses = [item.pose for item in objects if item.pose is not None]
@@ -218,4 +226,7 @@ def _measurements(
     outer = sight[:, :, np.newaxis] * sight[:, np.newaxis, :]
     across, along = (across * scale) ** 2, (along * scale) ** 2
     noise = across[:, np.newaxis, np.newaxis] * (np.eye(3) - outer) + along[:, np.newaxis, np.newaxis] * outer
+    axes = np.array([pose.axes for pose in poses], np.float64).reshape(-1, 3, 3)
+    reach = (motion.rotation @ axes) * (outline * sizes)[:, np.newaxis, :]
+    noise += reach @ reach.transpose(0, 2, 1)
     return seen @ motion.rotation.T + motion.translation, noise, sizes

@@ -87,6 +87,16 @@ def test_of_two_near_places_the_one_of_like_size_is_taken():
     assert found[0] is None and found[1].id == 1
 
 
+def test_a_thing_that_is_one_region_with_its_neighbour_in_some_images_keeps_its_number():
+    apart = [seen((0, 0, 1), extent=(0.06, 0.02, 0.02)), seen((0.07, 0, 1), extent=(0.06, 0.02, 0.02))]
+    together = [seen((0.035, 0, 1), extent=(0.13, 0.02, 0.02))]
+    frames = [apart] * 15 + [together if number % 3 else apart for number in range(60)] + [apart] * 15
+    tracks = follow(Tracker(), frames)
+    first = tracks[10]
+    assert [track.id for track in tracks[-1]] == [track.id for track in first]
+    assert {track.id for found in tracks for track in found if track} == {track.id for track in first}
+
+
 def test_for_a_camera_that_moves_a_resting_object_rests_in_the_frame_of_the_motion():
     tracker = Tracker()
     for number in range(60):
