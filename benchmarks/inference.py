@@ -54,16 +54,17 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def measure_alternately(
-    ways: dict[str, Callable[[], object]], repeats: int, warm_up: int = 3
-) -> dict[str, list[float]]:
+    ways: dict[str, Callable[[], object]], repeats: int, warm_up: int = 3,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:  # fmt: skip
     """Seconds of each run of each way; they take turns, so that what else the machine does hits all alike."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(warm_up + repeats):
         for name, run in ways.items():
-            started = time.perf_counter()
+            started = clock()
             run()
             if turn >= warm_up:
-                times[name].append(time.perf_counter() - started)
+                times[name].append(clock() - started)
     return times
 
 
@@ -77,7 +78,7 @@ def cpu() -> str:
 
 
 def precision_rule() -> str:
-    """What this CPU decides about the arithmetic of OpenVINO, in words."""
+    """What this CPU decides about the numeric precision of OpenVINO, in words."""
     from rt_seg.engines.openvino import matrix_units
 
     if matrix_units():

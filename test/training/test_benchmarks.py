@@ -102,3 +102,55 @@ def test_outlines_prints_iou_with_exact_coverage_and_what_the_reader_of_coco_giv
     assert float(rows["this package"]) >= 0.98 > float(rows["OpenCV fillPoly"])
     exported = re.findall(r"^made up +(\S+) +\d+ +\d+ +(\d\.\d{4}) +0$", printed, re.MULTILINE)
     assert exported == [("coco", "1.0000"), ("coco-polygons", "1.0000")]
+
+
+SCORES = """
+- {metric: mean_iou, value: 0.9, data: kept, frames: 5, engine: OpenVINO f32}
+- {metric: mean_iou, value: 0.8, data: kept, frames: 5, engine: OpenVINO int8}
+- {metric: mean_iou, value: 0.85, data: kept, frames: 5, engine: 'OpenVINO int8, 1 of 8 parts f32'}
+- {metric: mean_iou, value: 0.3, data: kept, frames: 5, engine: OpenVINO int8 without depth}
+- {metric: boundary_iou, value: 0.4, data: kept, frames: 5, engine: OpenVINO int8}
+- {metric: mean_iou, value: 0.7, data: kept, frames: 5, engine: OpenVINO int8 320x256, input_size: [320, 256]}
+- {metric: mean_iou, value: 0.75, data: others, frames: 9, engine: OpenVINO int8}
+"""
+
+
+def test_frontier_takes_the_scores_of_the_shipped_form_by_size_and_data():
+    import dataclasses
+
+    import yaml
+
+    from rt_seg.bundle import Score, load_bundle
+
+    scores = tuple(
+        Score(**{**entry, "input_size": tuple(entry["input_size"]) if "input_size" in entry else None})
+        for entry in yaml.safe_load(SCORES)
+    )
+    bundle = dataclasses.replace(load_bundle(BENCHMARKS.parent / "models" / "tabletop"), scores=scores)
+    found = _load("frontier").recorded_scores(bundle)
+    assert found == {(480, 640): {"kept": 0.85, "others": 0.75}, (256, 320): {"kept": 0.7}}
+
+
+@pytest.mark.slow
+def test_frontier_prints_each_size_of_a_bundle_and_a_net_of_random_weights_and_draws_them(
+    tmp_path, capsys, small_nets, monkeypatch
+):
+    frontier = _load("frontier")
+    monkeypatch.setattr(frontier, "NET_SIZE", (64, 96))
+    options = ["--nets", "ddrnet_23_slim_lean", "--repeats", "1", "--threads", "1", "--processor-time"]
+    chart = tmp_path / "frontier.png"
+    assert frontier.main([str(BENCHMARKS.parent / "models" / "tabletop"), *options, "--output", str(chart)]) == 0
+    printed = capsys.readouterr().out
+    rows = re.findall(r"^(\S+) +(\d+x\d+) +([\d.]+) ms +[\d.]+ ms +([\d.]+)x +(\S+) +(\S.*)$", printed, re.MULTILINE)
+    assert {row[1] for row in rows if row[0] == "tabletop"} == {"640x480", "480x352", "320x256"}
+    assert rows[0][3] == "1.00" and all(float(row[2]) > 0 for row in rows)
+    assert [row[1:2] + row[4:] for row in rows if row[0] != "tabletop"] == [("96x64", "nan", "random weights")]
+    assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+def test_frontier_refuses_a_net_and_a_bundle_that_are_not_there(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        _load("frontier").main(["--nets", "resnet"])
+    assert "resnet is not known" in capsys.readouterr().err
+    assert _load("frontier").main([str(tmp_path), "--nets"]) == 2
+    assert "frontier:" in capsys.readouterr().err
