@@ -1,6 +1,7 @@
 """Depth as an image: near is red, far is blue, and black is where there is no reading."""
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Tuple
 
 import cv2
@@ -15,10 +16,19 @@ def depth_picture(depth: np.ndarray, limits: Tuple[float, float] = SHOWN) -> np.
 
     What is nearer or farther than the `limits`, in metres, has the colour of the limit.
     """
-    metres = depth * np.float32(0.001) if depth.dtype == np.uint16 else np.nan_to_num(depth.astype(np.float32))
+    if depth.dtype == np.uint16:
+        # Looked up, four bytes at a time: a third of the time.
+        colors = np.take(_colors_of_millimetres(limits), depth)
+        return np.asarray(cv2.cvtColor(colors.view(np.uint8).reshape(*depth.shape, 4), cv2.COLOR_RGBA2RGB))
+    metres = np.nan_to_num(depth.astype(np.float32))
     nearest, farthest = limits
-    share = np.clip((farthest - metres) / (farthest - nearest), 0.0, 1.0)
-    colors = cv2.applyColorMap(np.round(255 * share).astype(np.uint8), cv2.COLORMAP_TURBO)
-    picture = cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)
-    picture[metres <= 0.0] = 0
-    return picture
+    levels = np.round(255 * np.clip((farthest - metres) / (farthest - nearest), 0.0, 1.0)).astype(np.uint8)
+    picture = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
+    return np.asarray(cv2.bitwise_and(picture, picture, mask=(metres > 0.0).view(np.uint8)))
+
+
+@lru_cache(maxsize=4)
+def _colors_of_millimetres(limits: Tuple[float, float]) -> np.ndarray:
+    """(65536,) uint32: the colour of each reading of a depth camera, as the bytes R, G, B, 255."""
+    metres = np.arange(2**16, dtype=np.float32) * np.float32(0.001)
+    return cv2.cvtColor(depth_picture(metres[np.newaxis], limits), cv2.COLOR_RGB2RGBA).view(np.uint32).ravel()

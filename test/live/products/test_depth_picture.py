@@ -21,3 +21,11 @@ def test_unknown_depth_is_black_and_what_lies_beyond_has_the_colour_of_the_limit
     assert not picture[0, 0].any()
     assert picture[0, 1].any()
     np.testing.assert_array_equal(picture[0, 1], picture[0, 2])
+
+
+def test_millimetres_and_metres_make_the_same_picture():
+    readings = np.random.default_rng(0).integers(0, 7000, (48, 64)).astype(np.uint16)
+    readings[:8] = 0
+    metres = readings * np.float32(0.001)
+    metres[:4] = np.nan
+    np.testing.assert_array_equal(depth_picture(readings), depth_picture(metres))

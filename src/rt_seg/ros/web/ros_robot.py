@@ -17,10 +17,11 @@ from dynamic_reconfigure import DynamicReconfigureCallbackException, DynamicReco
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool, Trigger
 
+from rt_seg.camera_image import CameraDepth
 from rt_seg.model_home import known_bundles
 from rt_seg.msg import ClassStatistics, FrameTiming, LabelInfo, SegmentedObjects
 from rt_seg.products.depth_picture import depth_picture
-from rt_seg.recordings.image_messages import depth_to_metres, mask_from_message
+from rt_seg.recordings.image_messages import depth_image, mask_from_message
 from rt_seg.ros.bridged_images import color_to_rgb
 from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
@@ -40,12 +41,17 @@ def confidence_picture(confidence: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.cvtColor(cv2.applyColorMap(confidence, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB))
 
 
+def _millimetres_or_metres(depth: CameraDepth) -> np.ndarray:
+    """Readings as they come where they are millimetres, whose picture is looked up; else metres, NaN for none."""
+    return depth.readings if depth.readings.dtype == np.uint16 else depth.metres
+
+
 _PICTURES: Dict[str, Callable[[Image], np.ndarray]] = {
     "overlay": color_to_rgb,
     "camera": color_to_rgb,
     "mask": color_to_rgb,
     "confidence": lambda message: confidence_picture(mask_from_message(message)),
-    "depth": lambda message: depth_picture(depth_to_metres(message)),
+    "depth": lambda message: depth_picture(_millimetres_or_metres(depth_image(message))),
 }
 
 
