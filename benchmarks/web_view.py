@@ -27,8 +27,8 @@ EXAMPLE = """example:
   source .workspace/devel/setup.bash
   benchmarks/web_view.py --seconds 20
 
-Each row: pictures per second that a viewer got of its slowest stream; the live view's share of one core, and the
-node's; the masks per second. Processor time, so that a machine that does other things changes little but the rate."""
+Each row: pictures per second that a viewer got, of its slowest stream and in all; the live view's share of one core,
+and the node's; the masks per second. Processor time, so that a machine that does other things changes little but the rate."""
 
 STREAMS = ("overlay", "camera", "mask", "confidence", "depth")
 ROWS = ((0, ()), (1, STREAMS[:1]), (1, STREAMS[:2]), (1, STREAMS), (4, STREAMS[:2]))
@@ -70,15 +70,15 @@ class Viewers:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._streams = streams
 
-    def pictures(self) -> int:
-        """How many all of them got so far of the slowest stream. Raises RuntimeError where they have ended."""
+    def pictures(self) -> tuple[int, int]:
+        """How many all of them got so far: of the slowest stream, and in all. Raises RuntimeError where they ended."""
         try:
             self._process.stdin.write("\n")
             self._process.stdin.flush()
             counts = json.loads(self._process.stdout.readline())
         except (OSError, ValueError):
             raise RuntimeError("the live view turned its viewers away") from None
-        return min(counts.get(name, 0) for name in self._streams)
+        return min(counts.get(name, 0) for name in self._streams), sum(counts.values())
 
     def end(self) -> None:
         """Stop looking."""
@@ -92,25 +92,26 @@ def print_row(viewers: int, streams: tuple[str, ...], url: str, view: subprocess
     """Measure for so many seconds, and print what came."""
     looking = Viewers(viewers, url, streams) if viewers else None
     deadline = time.monotonic() + PATIENCE
-    while looking is not None and looking.pictures() < 2 * viewers:
+    while looking is not None and looking.pictures()[0] < 2 * viewers:
         if time.monotonic() > deadline:
             raise RuntimeError(f"no pictures of {', '.join(streams)} within {PATIENCE:.0f} s")
         time.sleep(0.2)
     time.sleep(1.0)
     processes = [process for process in (view, node) if process is not None]
-    seen = looking.pictures() if looking else 0
+    seen = looking.pictures() if looking else (0, 0)
     masks, began = len(watch.ages), time.monotonic()
     before = [processor_seconds(process.pid) for process in processes]
     time.sleep(seconds)
     elapsed = time.monotonic() - began
     shares = [(processor_seconds(process.pid) - at) / elapsed for process, at in zip(processes, before)]
     rate = (len(watch.ages) - masks) / elapsed
-    pictures = f"{(looking.pictures() - seen) / (viewers * elapsed):.1f}" if looking else "-"
+    slowest = every = "-"
     if looking:
+        slowest, every = (f"{(now - at) / (viewers * elapsed):.1f}" for now, at in zip(looking.pictures(), seen))
         looking.end()
     what = "no live view" if view is None else f"{viewers} of {', '.join(streams)}" if viewers else "nobody looks"
     own = "-" if view is None else f"{shares[0]:.1%}"
-    print(f"{what:52} {pictures:>10} {own:>9} {shares[-1]:>6.0%} {rate:8.1f}", flush=True)
+    print(f"{what:52} {slowest:>10} {every:>7} {own:>9} {shares[-1]:>6.0%} {rate:8.1f}", flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -136,7 +137,8 @@ def main(arguments: list[str] | None = None) -> int:
             watch = MaskWatch()
             wait_for_masks([watch], [node])
             print(f"{cpu()}\n{options.bundle.name}, {options.rate:g} images a second\n")
-            print(f"{'who looks at what':52} {'pictures/s':>10} {'live view':>9} {'node':>6} {'masks/s':>8}")
+            print(f"{'who looks at what':52} {'pictures/s':>10} {'in all':>7} {'live view':>9} {'node':>6} "
+                  f"{'masks/s':>8}")  # fmt: skip
             print_row(0, (), "", None, node, watch, options.seconds)
             port = free_port()
             view = graph.start(
