@@ -28,7 +28,8 @@ EXAMPLE = """example:
   benchmarks/web_view.py --seconds 20
 
 Each row: pictures per second that a viewer got, of its slowest stream and in all; the live view's share of one core,
-and the node's; the masks per second. Processor time, so that a machine that does other things changes little but the rate."""
+and the node's; the masks per second. Processor time, so that a machine that does other things changes little but the
+rate."""
 
 STREAMS = ("overlay", "camera", "mask", "confidence", "depth")
 ROWS = ((0, ()), (1, STREAMS[:1]), (1, STREAMS[:2]), (1, STREAMS), (4, STREAMS[:2]))
