@@ -1,4 +1,5 @@
 """Tells catkin where the Python packages are: the live half in src/, the offline half in training/."""
+
 from catkin_pkg.python_setup import generate_distutils_setup
 from setuptools import find_packages, setup
 

@@ -3,6 +3,7 @@
 
 The first bag of each process is not counted: with it come its start and the loading of the network.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -8,6 +8,7 @@ all of the image for its box. Clicks are simulated for each way by its own mista
 the split `validation` (of any split where there is none), drawn by a random seed. `d435` is the recording of an
 aeroplane, whose outlines are in the tests.
 """
+
 from __future__ import annotations
 
 import argparse

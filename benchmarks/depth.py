@@ -3,6 +3,7 @@
 
 Both sides are the live node's segmenter, one camera frame of 480x640 at a time.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -10,6 +10,7 @@ labels are among those of 20. The settings are those of `learn`, but for --steps
 which the first one is its teacher. With `--start` one begins with the weights of a bundle, not with ImageNet's. What is
 done is kept in --work, so the curve can be measured in parts, and --plot draws what is there.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -6,6 +6,7 @@ at its rate, and leaves out those that come while one is under way. A further ro
 remote one, while the server is killed, and stopped. Needs requirements-remote.txt here, and requirements-server.txt in
 the environment of `mlserver` (--mlserver, $RT_SEG_MLSERVER, or the PATH).
 """
+
 from __future__ import annotations
 
 import argparse

@@ -5,6 +5,7 @@ The time is that of the segment call on a 640x480 image (with depth where the mo
 bundle records. Networks of the registry have random weights, in int8 as shipped ones are: they have a time and no
 accuracy, and stand on the axis.
 """
+
 from __future__ import annotations
 
 import argparse

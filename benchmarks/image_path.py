@@ -6,6 +6,7 @@ that it sends. Sizes take turns in one process. Beside it the way that converts 
 classes copy. Processor time, of all threads, says the same on a machine that does other things, too; what a robot
 waits for is the matter of node_latency.py.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -71,9 +72,9 @@ class WholeImageFirst(MessageToMessages):
         for buffer, pixels, encoding in zip(self._buffers, (mask, overlay), ("mono8", "rgb8"), strict=True):
             height, width = pixels.shape[:2]
             buffer.seek(0)
-            Image(
-                message.header, height, width, encoding, 0, pixels.nbytes // height, pixels.tobytes()
-            ).serialize(buffer)
+            Image(message.header, height, width, encoding, 0, pixels.nbytes // height, pixels.tobytes()).serialize(
+                buffer
+            )
 
 
 def messages(width: int, height: int, encoding: str) -> tuple[bytes, bytes]:

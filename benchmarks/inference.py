@@ -5,6 +5,7 @@ The baseline is the way of the program that this package replaces: a float frame
 `model.predict`, arg-max, and the ids enlarged to the frame's size. All sides run the weights of the same bundle. The
 forms for the sizes are made of them by the code of `export`, and kept for the next time.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -211,8 +212,12 @@ def main(arguments: list[str] | None = None) -> int:
                         help="model bundle that holds weights.safetensors (default: tabletop_ddrnet)")  # fmt: skip
     parser.add_argument("--sizes", type=_size, nargs="+", metavar="HxW", help="of frame and network (default: four)")
     parser.add_argument("--engines", nargs="+", metavar="RUNTIME", help="these alone (default: all)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "tensorrt"), default="auto",
-                        help="of ONNX Runtime, by onnxruntime-gpu; its logits are compared with the CPU's first")
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "tensorrt"),
+        default="auto",
+        help="of ONNX Runtime, by onnxruntime-gpu; its logits are compared with the CPU's first",
+    )
     parser.add_argument("--repeats", type=int, help="timed frames of each way (default: 30)")
     parser.add_argument("--frames", type=int, help="frames to score on (default: 20)")
     parser.add_argument("--quick", action="store_true", help="480x640, few repeats and frames: a minute or two")

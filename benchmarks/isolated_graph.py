@@ -4,6 +4,7 @@
 Run by itself this file is the camera: one simulated scene, colour and aligned depth, until told to end. It is
 rendered at 640×480; other sizes are enlarged from that.
 """
+
 from __future__ import annotations
 
 import argparse

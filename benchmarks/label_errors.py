@@ -9,6 +9,7 @@ learned from these very frames with right labels, which flatters it.
 Baseline: the same number of frames drawn at random. Kinds of errors, drawn at random: an object gets the class of
 another, is painted over by what is around it, a rectangle of another class, a mask that slipped.
 """
+
 from __future__ import annotations
 
 import argparse

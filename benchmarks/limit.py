@@ -6,6 +6,7 @@ arithmetic of the network and in f32: int8 where the network is quantised, else 
 the floor lie memory traffic, thin layers and the large resolutions.
 The second table says for each group of layers what its convolutions take beside their floor, and what all else takes.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """What a segmentation node sends to a subscriber: ages of the masks, and counts of all that was subscribed to."""
+
 from __future__ import annotations
 
 import subprocess

@@ -6,6 +6,7 @@ sends one simulated scene, colour and aligned depth. The sets of subscribed topi
 last row gives the camera a rate that no node can hold. With several sizes, cameras of these take turns with one node,
 and the ratio of their ages is printed.
 """
+
 from __future__ import annotations
 
 import argparse

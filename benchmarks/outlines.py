@@ -5,6 +5,7 @@ Readers are this package's, pycocotools, OpenCV's fillPoly and Pillow's polygon 
 discs; exact coverage is that of 16 x 16 samples in each pixel. Then masks are exported as COCO and read by pycocotools,
 object by object.
 """
+
 from __future__ import annotations
 
 import argparse

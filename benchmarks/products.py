@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Time of each product of a segmentation, in one process, with the masks of a shipped model on a simulated scene."""
+
 from __future__ import annotations
 
 import argparse

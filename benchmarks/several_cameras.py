@@ -4,6 +4,7 @@
 Cameras, nodes and subscriber are processes of their own under a roscore of their own, on this machine alone. A camera
 sends a simulated scene of 640×480, colour and aligned depth. Somebody subscribes to mask and overlay of both.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """A bundle's network for another input size, in all forms that `export` writes, made once and kept."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -4,6 +4,7 @@
 Camera, node and subscriber are processes of their own under a roscore of their own, on this machine alone. The camera
 sends one simulated scene, colour and aligned depth; mask, overlay and points are subscribed to.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -8,6 +8,7 @@ random choice, the most unsure, the most different, and both as `suggest` does. 
 what learns is a linear classifier on the frozen ImageNet features of EfficientNet-Lite0 at 1/8 (strides 8, 16 and 32),
 scored at the centre of each cell: a stand-in for a network, not one. Features are kept in --cache.
 """
+
 from __future__ import annotations
 
 import argparse

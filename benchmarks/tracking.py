@@ -3,6 +3,7 @@
 
 Scored by motmetrics: a track belongs to a piece while it is within DISTANCE of the piece's visible middle.
 """
+
 from __future__ import annotations
 
 import argparse

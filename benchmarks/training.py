@@ -6,6 +6,7 @@ The baseline is the same network with its logits enlarged to the size of the lab
 package runs the step that `train` runs, and crops, scales, colours and mirrors its images in that time. Each way is a
 process of its own, that waits while another is timed.
 """
+
 from __future__ import annotations
 
 import argparse

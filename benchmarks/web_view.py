@@ -5,6 +5,7 @@ Camera, node, live view and the one who looks are processes of their own under a
 one simulated scene, and somebody subscribes to the mask throughout. A viewer here takes the pictures as a page does,
 but shows none: what a browser takes is not in the table.
 """
+
 from __future__ import annotations
 
 import argparse

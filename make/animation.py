@@ -3,6 +3,7 @@
 Each frame of the scene is segmented by the shipped model and shown on the page in a headless Chromium, of which a
 picture is taken: `make animation`. Wants chromium, chromium-driver, and requirements-test.txt and -training.txt.
 """
+
 from __future__ import annotations
 
 import asyncio

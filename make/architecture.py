@@ -7,6 +7,7 @@
 A room is a folder of a half, or a module beside the folders; of src/rt_seg/ros each folder. A room stands on the floor
 above the highest one that it imports from.
 """
+
 from __future__ import annotations
 
 import ast
@@ -60,7 +61,7 @@ def floors(graph: Graph) -> Dict[str, int]:
 
     def visit(name: str, path: Tuple[str, ...]) -> int:
         if name in path:
-            raise ValueError("circle: " + " → ".join((*path[path.index(name):], name)))
+            raise ValueError("circle: " + " → ".join((*path[path.index(name) :], name)))
         if name not in found:
             found[name] = 1 + max((visit(target, (*path, name)) for target in graph[name]), default=-1)
         return found[name]

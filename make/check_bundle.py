@@ -1,5 +1,6 @@
 """Prints the folder of a model bundle, by name or path, or says why it cannot be used, before anything is started:
 roslaunch would end with 0 all the same."""
+
 import sys
 from pathlib import Path
 

@@ -1,5 +1,6 @@
 """A hook of MkDocs: links of a page to files of the repository outside docs/ become their names; the site has no such
 files, and the pages are read in the repository, too."""
+
 import re
 from typing import Any
 

@@ -4,6 +4,7 @@
 
 An ignored signal is inherited through exec, and a shell cannot take that back; nodes that a test starts would not end.
 """
+
 import os
 import signal
 import sys

@@ -4,6 +4,7 @@
 
 Git keeps every version of a file forever. A data set, a recording or a trained run belongs beside the repository.
 """
+
 import fnmatch
 import subprocess
 import sys

@@ -1,4 +1,5 @@
 """roslaunch for `make live`: the exit code says whether a node failed, which roslaunch's own does not."""
+
 from __future__ import annotations
 
 import signal

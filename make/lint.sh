@@ -7,8 +7,10 @@ python_executables() { grep -lE '^#!.*python' "$@" 2>/dev/null || true; }
 
 lint_style() {
     # Executables have no extension, so they are named one by one.
-    # shellcheck disable=SC2046
-    .venv/bin/ruff check benchmarks src training test make setup.py $(python_executables scripts/* training/* cfg/*)
+    local executables
+    mapfile -t executables < <(python_executables scripts/* training/* cfg/*)
+    .venv/bin/ruff check benchmarks src training test make setup.py "${executables[@]}" &&
+        .venv/bin/ruff format --check benchmarks src training test make setup.py "${executables[@]}"
 }
 
 lint_sizes() { "$SYSTEM_PYTHON" make/large_files.py; }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Writes what is made of the settings' dataclasses: config/segmentation.yaml and docs/settings.md (`make settings`)."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,8 +1,9 @@
 """Add up JUnit result files: names the tests that failed, and ends with one line of totals as pytest's own.
 
-    python3 make/test_summary.py FILE_OR_FOLDER...            exit code 1 when a test failed, or none ran
-    python3 make/test_summary.py --counts FILE_OR_FOLDER...   the totals alone, in brackets; nothing without results
+python3 make/test_summary.py FILE_OR_FOLDER...            exit code 1 when a test failed, or none ran
+python3 make/test_summary.py --counts FILE_OR_FOLDER...   the totals alone, in brackets; nothing without results
 """
+
 from __future__ import annotations
 
 import sys

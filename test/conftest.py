@@ -1,4 +1,5 @@
 """What all tests share: their environment, the marker of those that need ROS, and what is true of a run's processes."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """Files that appear whole or not at all, also when the power fails or the disk is full."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """The model bundle, in which the offline half hands a model to the live half: read and written here alone."""
+
 from __future__ import annotations
 
 import hashlib
@@ -157,7 +158,6 @@ class Bundle:
             "training": plain_values(self.training) if self.training else {},
             "scores": [plain_values(score) for score in self.scores],
         }
-
 
     def _engine_entry(self, engine: EngineFiles) -> Dict[str, Any]:
         entry = {**plain_values(replace(engine, smaller=())), "path": _inside(engine.path, self.folder)}

@@ -3,6 +3,7 @@
 A network takes a fraction of the pixels of a large image. So an image is made smaller first, and only what is left is
 brought into RGB or metres; at full size that is done for those products alone that show it.
 """
+
 from __future__ import annotations
 
 from functools import cached_property

@@ -1,4 +1,5 @@
 """The classes of a model as other packages read them: which colour, id and name belong together."""
+
 from __future__ import annotations
 
 import csv

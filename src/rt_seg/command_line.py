@@ -4,6 +4,7 @@ spellings that are still understood.
 Exit codes: 0 done; 1 ran, and found something (a camera that is missing, an image that got no mask); 2 bad input,
 nothing could be begun; 130 ended by Ctrl-C.
 """
+
 from __future__ import annotations
 
 import argparse

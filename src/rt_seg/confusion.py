@@ -4,6 +4,7 @@ It serves both halves: the live status line scores masks against a simulated cam
 offline half evaluates models with it, so that "mIoU" means the same number everywhere. NumPy only. Counts are int64:
 exact for any number of pixels, where float32 sums stop counting at 2^24.
 """
+
 from __future__ import annotations
 
 from typing import List

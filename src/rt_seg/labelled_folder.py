@@ -9,6 +9,7 @@ of the package reads and writes.
     labels.yaml    the classes
     splits.yaml    optional: {train: [names], validation: [names], …}
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

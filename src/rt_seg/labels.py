@@ -8,6 +8,7 @@ of a data set, and the `labels` section of a model bundle::
       - {id: 0, name: background, color: [0, 0, 0]}
       - {id: 1, name: peg, color: [230, 25, 75]}
 """
+
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,5 @@
 """Where model bundles are: the user's own beside those that the package ships, all found by name from any folder."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """The order in which people count names: frame9 before frame10."""
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,5 @@
 """Finds what the package ships (configurations, recipes, label sets, models) from any folder that a command runs in."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """How far a long run is: a bar in a terminal; a line every few seconds where the output goes to a file or a pipe."""
+
 from __future__ import annotations
 
 import sys

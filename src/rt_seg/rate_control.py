@@ -1,4 +1,5 @@
 """Which input size of a model keeps the camera's rate on this machine: decided from the time that each frame takes."""
+
 from __future__ import annotations
 
 from collections import deque

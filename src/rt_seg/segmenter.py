@@ -1,4 +1,5 @@
 """The segmenter: a camera frame in, a segmentation at the frame's size out. ROS-free and TensorFlow-free."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """What a field of a settings dataclass accepts; the standard library alone, as the build of the package needs it."""
+
 from __future__ import annotations
 
 from dataclasses import MISSING, field

@@ -3,6 +3,7 @@
 What a field accepts stands beside it, see `setting`. Types are structured by cattrs; this module adds strictness (no
 text for a number, no true for 1), limits, and messages that name the source, the key, the value and what is accepted.
 """
+
 from __future__ import annotations
 
 import dataclasses

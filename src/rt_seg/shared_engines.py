@@ -1,4 +1,5 @@
 """One engine for several cameras: each network is loaded once, and their images take turns at it."""
+
 from __future__ import annotations
 
 import threading
@@ -81,9 +82,7 @@ class EnginePool:
         """What is loaded."""
         return list(self._engines.values())
 
-    def engine(
-        self, bundle: Bundle, runtime: str = "auto", threads: int = 0, precision: str = "auto"
-    ) -> SharedEngine:
+    def engine(self, bundle: Bundle, runtime: str = "auto", threads: int = 0, precision: str = "auto") -> SharedEngine:
         """A part in the engine of a bundle; see `rt_seg.engines.create_engine` for the arguments and errors."""
         spec = bundle.input
         key = (str(bundle.folder.resolve()), spec.height, spec.width, runtime, threads, precision)

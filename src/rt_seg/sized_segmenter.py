@@ -1,4 +1,5 @@
 """A segmenter that changes its input size while it runs, so that the camera's rate is kept."""
+
 from __future__ import annotations
 
 import time
@@ -198,5 +199,3 @@ class SizedSegmenter:
             self._collect()
         for segmenter in (self._segmenter, *self._ready.values()):
             segmenter.close()
-
-

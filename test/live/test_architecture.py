@@ -1,4 +1,5 @@
 """The rules of the two halves: who may import whom, and what importing must not drag in."""
+
 from __future__ import annotations
 
 import ast
@@ -14,9 +15,27 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ROOTS = {"rt_seg": REPOSITORY / "src" / "rt_seg", "rt_seg_training": REPOSITORY / "training" / "rt_seg_training"}
 
 ROS_PYTHON_MODULES = {
-    "actionlib", "cv_bridge", "diagnostic_msgs", "diagnostic_updater", "dynamic_reconfigure", "genpy", "geometry_msgs",
-    "message_filters", "rosbag", "rosgraph", "roslaunch", "roslib", "rospkg", "rospy", "rostest", "sensor_msgs",
-    "std_msgs", "std_srvs", "tf", "tf2_msgs", "tf2_ros",
+    "actionlib",
+    "cv_bridge",
+    "diagnostic_msgs",
+    "diagnostic_updater",
+    "dynamic_reconfigure",
+    "genpy",
+    "geometry_msgs",
+    "message_filters",
+    "rosbag",
+    "rosgraph",
+    "roslaunch",
+    "roslib",
+    "rospkg",
+    "rospy",
+    "rostest",
+    "sensor_msgs",
+    "std_msgs",
+    "std_srvs",
+    "tf",
+    "tf2_msgs",
+    "tf2_ros",
 }
 """Modules that exist only where ROS is installed. Of rt_seg itself the generated messages are such, too."""
 
@@ -202,7 +221,10 @@ def loaded_by_importing(names: List[str]) -> Set[str]:
     paths = [str(root.parent) for root in ROOTS.values()]
     result = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:0] = {paths!r}\n{program}", *names],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=120,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        timeout=120,
     )
     assert result.returncode == 0, result.stderr
     return {name.partition(".")[0] for name in result.stdout.split()}
@@ -212,8 +234,11 @@ def test_importing_the_live_half_loads_neither_tensorflow_nor_ros():
     # Two engines are TensorFlow's own: `create_engine` imports an engine when it is chosen.
     engines = {"rt_seg.engines.saved_model", "rt_seg.engines.keras"}
     # Some run on packages that the live half does without.
-    optional = {"rt_seg.engines.litert": "ai_edge_litert", "rt_seg.engines.onnxruntime": "onnxruntime",
-                "rt_seg.serving.segmentation_runtime": "mlserver"}
+    optional = {
+        "rt_seg.engines.litert": "ai_edge_litert",
+        "rt_seg.engines.onnxruntime": "onnxruntime",
+        "rt_seg.serving.segmentation_runtime": "mlserver",
+    }
     engines |= {name for name, package in optional.items() if importlib.util.find_spec(package) is None}
     names = [name for name in modules("rt_seg") if below("rt_seg", name) != "ros" and name not in engines]
     assert not loaded_by_importing(names) & {"tensorflow", "keras", "rospy", "rosbag", "sensor_msgs", "rt_seg_training"}

@@ -1,4 +1,5 @@
 """A file is there whole or not at all."""
+
 import pytest
 
 from rt_seg.atomic_file import atomic_file, write_atomically

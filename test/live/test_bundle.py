@@ -1,4 +1,5 @@
 """The bundle's read side: shipped bundles are whole, and each kind of damage is refused by name."""
+
 import hashlib
 import time
 from dataclasses import replace

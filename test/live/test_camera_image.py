@@ -1,4 +1,5 @@
 """Images of cameras are made smaller first, and converted after, with the values of the other order."""
+
 import cv2
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
 """Out of a recording come the images worth labelling, each once."""
+
 import json
 import os
 import shutil

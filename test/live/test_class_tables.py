@@ -1,4 +1,5 @@
 """Class tables of other packages, read as those packages read them."""
+
 import csv
 from pathlib import Path
 

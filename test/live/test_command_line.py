@@ -1,4 +1,5 @@
 """What the tools have in common on the command line."""
+
 from dataclasses import dataclass
 
 import pytest

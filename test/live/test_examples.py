@@ -1,4 +1,5 @@
 """The examples in the docstrings of what a program of one's own imports: they run, and give what they say."""
+
 import doctest
 import importlib
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Label sets: one form, one fingerprint, and errors that name what is wrong."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Model bundles by name: the user's own and the shipped ones, from any folder."""
+
 import shutil
 from pathlib import Path
 

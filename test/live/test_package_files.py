@@ -1,4 +1,5 @@
 """What the package ships is found by name, from any folder, in source and install space."""
+
 from pathlib import Path
 
 import pytest

@@ -1,4 +1,5 @@
 """Progress in a log: a line now and then, and one at the end."""
+
 import time
 
 from rt_seg import progress

@@ -1,4 +1,5 @@
 """Input sizes that keep the camera's rate: down at once, up with patience, never back and forth."""
+
 from __future__ import annotations
 
 import pytest

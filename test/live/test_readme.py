@@ -1,4 +1,5 @@
 """README_kr.md is README.md in Korean: the same headings, commands, tables and links, in the same order."""
+
 import re
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """The list for Python 3.8 holds what the live half asks for there."""
+
 from pathlib import Path
 
 import pytest

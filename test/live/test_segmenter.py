@@ -1,4 +1,5 @@
 """The segmenter with the default bundle, against a slow reference of what its head must compute."""
+
 from pathlib import Path
 
 import cv2

@@ -1,4 +1,5 @@
 """The reader of settings: types are strict, limits hold, YAML cannot fill the memory, and messages name the key."""
+
 import time
 from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Tuple
@@ -86,9 +87,7 @@ def test_a_message_does_not_hold_the_whole_of_what_is_wrong():
     assert len(str(caught.value)) < 1000
 
 
-BOMB = "\n".join(
-    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}' if level else 'x'] * 9)}]" for level in range(30)
-)
+BOMB = "\n".join(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}' if level else 'x'] * 9)}]" for level in range(30))
 
 
 @pytest.mark.parametrize(

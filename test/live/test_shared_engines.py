@@ -1,4 +1,5 @@
 """Cameras share the engine of a bundle: loaded once, released with the last; none waits longer than its turn."""
+
 import threading
 import time
 from pathlib import Path

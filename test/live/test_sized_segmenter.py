@@ -1,4 +1,5 @@
 """A model at several input sizes: which one runs, when it changes, and that no frame waits for the change."""
+
 from __future__ import annotations
 
 import time

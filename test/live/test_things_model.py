@@ -1,4 +1,5 @@
 """models/things finds what stands on something: in scenes it has not seen, and on images of a real D435."""
+
 from __future__ import annotations
 
 import json

@@ -1,8 +1,9 @@
 """Keeps the masks that come, by stamp, until the node is ended; compares two such files.
 
-  collect_masks.py collect FILE.npz
-  collect_masks.py compare FILE.npz OTHER.npz
+collect_masks.py collect FILE.npz
+collect_masks.py compare FILE.npz OTHER.npz
 """
+
 import sys
 
 import numpy as np

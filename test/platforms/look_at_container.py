@@ -1,7 +1,8 @@
 """Runs the command of a container; says whether masks come and the live view answers; ends it by SIGTERM.
 
-  look_at_container.py SECONDS COMMAND...
+look_at_container.py SECONDS COMMAND...
 """
+
 import re
 import signal
 import subprocess

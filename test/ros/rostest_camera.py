@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The camera node: a video through live.launch and into a bag, and what it does when a camera is lost."""
+
 import os
 import signal
 import subprocess

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """live.launch camera:=several: a node, a model and a transform for each camera of a file."""
+
 import os
 import signal
 import subprocess
@@ -89,9 +90,7 @@ class CamerasTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             names = ("left", "right")
             bundle = str(write_color_bundle(Path(folder) / "color"))
-            launch = self.launch(
-                folder, [{"name": name, "source": "none", "bundle": bundle} for name in names], "one"
-            )
+            launch = self.launch(folder, [{"name": name, "source": "none", "bundle": bundle} for name in names], "one")
             color = {name: rospy.Publisher(f"/{name}/color/image_raw", Image, queue_size=1) for name in names}
             masks = {name: [] for name in names}
             statuses = {}

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """`capture topics` of a running camera: each view is kept once, with depth and camera; keys decide, too."""
+
 import json
 import os
 import pty

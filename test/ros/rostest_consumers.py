@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What mapping, navigation and perception packages read of the running node's results, as they read it, to the byte."""
+
 import hashlib
 import struct
 import subprocess

@@ -3,6 +3,7 @@
 
 A webcam is a network camera here: V4L2 devices need a kernel module. The RealSense is a recording of its SDK.
 """
+
 import os
 import signal
 import subprocess
@@ -286,6 +287,7 @@ def _checks():
         for promise, method in checks.items():
             if kind.startswith("recording") and method == "check_status":
                 continue  # a recording is played by a node of its own, which ends where it is corrupted
+
             def test(self, kind=kind, method=method):
                 if kind not in self.sources:
                     self.skipTest("pyrealsense2 is not installed on this platform")

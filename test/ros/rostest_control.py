@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What changes a running node: services, dynamic_reconfigure, another model; and compressed images as input."""
+
 import os
 import signal
 import subprocess

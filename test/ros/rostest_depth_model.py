@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A model that takes depth in the running node: from either form of depth, while it stalls, and when it is back."""
+
 import sys
 import tempfile
 import time

@@ -4,6 +4,7 @@
 Each fault is followed by a healthy stream, of which nearly every image must give its mask: a node that survives a
 fault but no longer pairs, or lags ever more, fails here. fault_report.py keeps the table of figures.
 """
+
 import os
 import signal
 import subprocess

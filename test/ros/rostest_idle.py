@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A node of which nobody wants anything lets go of the images, and is back as soon as somebody does."""
+
 import os
 import signal
 import statistics

@@ -3,6 +3,7 @@
 
 Camera: the simulated one. The first model knows only which colour channel is the brightest.
 """
+
 import importlib.util
 import os
 import re

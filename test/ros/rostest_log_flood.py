@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Colour, camera info and depth that do not fit each other: a line for each cause now and then, and a warning on
 /diagnostics; masks continue. Two causes that took turns once made two lines for each image."""
+
 import sys
 import time
 import unittest
@@ -28,8 +29,13 @@ class LogFloodTest(unittest.TestCase):
         rospy.Subscriber("/rosout", Log, lambda m: lines.append(m) if m.name == "/segmentation" else None)
         rospy.Subscriber("/segmentation/mask", Image, masks.append)
         rospy.Subscriber("/segmentation/objects", rospy.AnyMsg, lambda message: None)  # so that depth is wanted
-        rospy.Subscriber("/diagnostics", DiagnosticArray, lambda m: levels.extend(
-            (status.level, status.message) for status in m.status if status.name == "segmentation: stream"))
+        rospy.Subscriber(
+            "/diagnostics",
+            DiagnosticArray,
+            lambda m: levels.extend(
+                (status.level, status.message) for status in m.status if status.name == "segmentation: stream"
+            ),
+        )
         kinds = {"color/image_raw": Image, "aligned_depth_to_color/image_raw": Image, "color/camera_info": CameraInfo}
         color, depth, info = (rospy.Publisher(f"/camera/{topic}", kind, queue_size=1) for topic, kind in kinds.items())
         start, first = time.monotonic(), None

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What an OctoMap holds of the running node's clouds: nothing of the classes that were dropped, and all of the rest."""
+
 import importlib.util
 import os
 import signal
@@ -65,8 +66,9 @@ class MappingTest(unittest.TestCase):
                  f"octomap_point_cloud_centers:=/{name}"], start_new_session=True)  # fmt: skip
             subscribers.append(rospy.Subscriber(f"/{name}", PointCloud2, cls.mapped[name].append))
         ends = [*subscribers, cls.color, cls.depth, cls.info]
-        assert wait_for(lambda: all(end.get_num_connections() for end in ends)
-                        and cls.tf.get_num_connections() == len(CLOUDS)), "not connected"
+        assert wait_for(
+            lambda: all(end.get_num_connections() for end in ends) and cls.tf.get_num_connections() == len(CLOUDS)
+        ), "not connected"
 
     @classmethod
     def tearDownClass(cls):

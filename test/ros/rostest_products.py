@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Points, statistics, objects, confidence and timing of the running node, against the products made here."""
+
 import sys
 import time
 import unittest

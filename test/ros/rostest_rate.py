@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A model that is too slow at its full input size: the node goes to a smaller one and keeps the camera's rate."""
+
 import os
 import signal
 import sys

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """runtime: remote of the live node with a real server: masks of the server, of the local engine, and of the server."""
+
 import signal
 import subprocess
 import sys

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A recording played through the running segmentation node."""
+
 import itertools
 import os
 import signal

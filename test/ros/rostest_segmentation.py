@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The running segmentation node: what it publishes for good images, and that bad ones do not end it."""
+
 import shutil
 import subprocess
 import sys
@@ -74,8 +75,10 @@ class SegmentationTest(unittest.TestCase):
         cls.diagnostics_subscriber = rospy.Subscriber("/diagnostics", DiagnosticArray, cls.diagnostics.append)
         publishers = (cls.color, cls.depth, cls.info)
         ready = wait_for(
-            lambda: all(publisher.get_num_connections() for publisher in publishers)
-            and all(output.connected for output in cls.outputs.values()),
+            lambda: (
+                all(publisher.get_num_connections() for publisher in publishers)
+                and all(output.connected for output in cls.outputs.values())
+            ),
             60.0,
         )
         assert ready, "the segmentation node did not come up"

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Bags that loop and are cut off, and simulated time that is absent, stands still or jumps: masks continue."""
+
 import os
 import signal
 import subprocess

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Objects of the running node have numbers, velocities and frames, in a frame in which the scene rests."""
+
 import os
 import signal
 import sys

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """docs/tutorial.sh, small: a simulated camera or a CAD file, one `learn`, and live masks."""
+
 import importlib.util
 import os
 import re

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The live view beside a real node: pictures and numbers come, wishes are fulfilled, nobody looking leaves no trace."""
+
 import asyncio
 import json
 import sys

@@ -1,4 +1,5 @@
 """Large messages have genpy's wire format, and the bytes of an image are copied once at most on their way."""
+
 import io
 import struct
 import tracemalloc

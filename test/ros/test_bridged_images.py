@@ -1,4 +1,5 @@
 """Bayer mosaics and 16-bit colour by cv_bridge; and our own messages against those of cv_bridge, byte by byte."""
+
 import io
 import sys
 

@@ -1,4 +1,5 @@
 """Image messages to arrays and back."""
+
 import cv2
 import numpy as np
 import pytest

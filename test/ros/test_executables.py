@@ -1,4 +1,5 @@
 """One habit for all tools: help within a second, with an example, under the name that users type; 2 for bad input."""
+
 import re
 
 import pytest

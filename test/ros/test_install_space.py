@@ -1,4 +1,5 @@
 """The installed package runs on its own: under the interpreter it was built for, whatever python3 is on PATH."""
+
 import os
 import subprocess
 import sys

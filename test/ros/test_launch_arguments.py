@@ -1,4 +1,5 @@
 """Arguments of live.launch that name files: relative to the caller's folder, checked before anything starts."""
+
 from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.launch_arguments import DEMO, faults, main
 

@@ -1,4 +1,5 @@
 """live.launch: each source of images, and clear words for what is missing or mistyped."""
+
 import os
 import subprocess
 from pathlib import Path

@@ -1,4 +1,5 @@
 """live.launch as a user runs it: from any folder, to its end, and through the death of the node."""
+
 import os
 import re
 import signal

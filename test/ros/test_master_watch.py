@@ -1,4 +1,5 @@
 """A ROS master that goes away and comes back: the nodes say so, and end where it no longer knows them."""
+
 import os
 import signal
 import socket

@@ -3,6 +3,7 @@
 The data is not part of the package; without it these tests skip. Each test has a master of its own, records what
 comes out with rosbag, and compares afterwards. The figures are printed (pytest -s, or the JUnit report).
 """
+
 import os
 import signal
 import socket

@@ -1,4 +1,5 @@
 """The pairing of colour and depth by stamp."""
+
 import itertools
 import random
 

@@ -3,6 +3,7 @@
 Or takes as much time as a test wants: `write_slow_bundle`. With depth, what is nearer than 1 m has the first class and
 what is farther the last; only where there is no reading the brightest channel decides.
 """
+
 import hashlib
 import tempfile
 import time
@@ -73,12 +74,25 @@ def write_color_bundle(
         "name": name,
         "version": "1.0.0",
         "license": "MIT",
-        "input": {"height": HEIGHT, "width": WIDTH, "channels": "rgb", "mean": [0.0] * 3, "std": [1.0] * 3,
-                  **({"channels": "rgbd", "depth_range": list(DEPTH_RANGE)} if with_depth else {})},
+        "input": {
+            "height": HEIGHT,
+            "width": WIDTH,
+            "channels": "rgb",
+            "mean": [0.0] * 3,
+            "std": [1.0] * 3,
+            **({"channels": "rgbd", "depth_range": list(DEPTH_RANGE)} if with_depth else {}),
+        },
         "labels": labels.to_dict(),
         "fingerprint": labels.fingerprint,
-        "engines": [{"runtime": "openvino", "precision": "f32", "path": "model.xml", "sha256": files,
-                     **({"smaller": entries} if entries else {})}],
+        "engines": [
+            {
+                "runtime": "openvino",
+                "precision": "f32",
+                "path": "model.xml",
+                "sha256": files,
+                **({"smaller": entries} if entries else {}),
+            }
+        ],
     }
     (folder / "bundle.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
     return folder

@@ -1,7 +1,8 @@
 """The executables of the package, and how they answer --help. As a program it prints the table:
 
-    python3 test/support/executables.py
+python3 test/support/executables.py
 """
+
 from __future__ import annotations
 
 import os

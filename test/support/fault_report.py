@@ -1,4 +1,5 @@
 """The table of the faults that the node has gone through: printed, and kept beside the results of the rostests."""
+
 import sys
 from pathlib import Path
 

@@ -3,6 +3,7 @@
 A finding is any exception but the reader's own, more than LONGEST seconds of the processor, or more than MOST_MEMORY.
 The random seed of a finding makes its input again.
 """
+
 from __future__ import annotations
 
 import argparse

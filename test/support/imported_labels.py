@@ -1,4 +1,5 @@
 """Calls import_labels as its command line does, and looks at what it wrote."""
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,5 @@
 """A real inference server as a process of its own, for tests; and what is needed for it here."""
+
 import json
 import os
 import shutil

@@ -1,4 +1,5 @@
 """A camera that streams JPEGs by HTTP, as network cameras and phones do, and that a test can unplug."""
+
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

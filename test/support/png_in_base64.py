@@ -1,4 +1,5 @@
 """Masks as PNG in base 64, as labelme and Supervisely keep them."""
+
 from __future__ import annotations
 
 import base64

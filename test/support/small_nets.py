@@ -4,6 +4,7 @@ Tracing, converting and quantising take their time for each layer, so these have
 a converter can get wrong (padding, batch norm, pooling with its own borders, resizing to another's size, depth and its
 fusion, a second head). Real ones are converted in test/training/export/test_deployment_formats.py.
 """
+
 import keras
 import pytest
 

@@ -1,4 +1,5 @@
 """A device of the real RealSense SDK that a test feeds, in place of the hardware."""
+
 import threading
 import time
 

@@ -1,4 +1,5 @@
 """A robot without ROS for the live view: pictures that change, and a record of what was wished for."""
+
 import threading
 import time
 

@@ -1,5 +1,6 @@
 """Keeps tests that render apart from TensorFlow: Mesa's software OpenGL crashes where TensorFlow is loaded (both bring
 an LLVM), so files marked `rendering` are collected by `-m rendering` only, and then no others are."""
+
 from __future__ import annotations
 
 import re

@@ -4,6 +4,7 @@
 `make fuzz`, or `fuzz_sources.py --seconds 60 zip bag message`. A finding is any other exception, or one that takes more
 than 2 s of the processor or more than 1 GB of memory. The seed of a finding makes its bytes again.
 """
+
 from __future__ import annotations
 
 import io

@@ -1,4 +1,5 @@
 """The benchmarks run and print what they promise."""
+
 import importlib.util
 import re
 import sys

@@ -1,4 +1,5 @@
 """Configurations: what is refused, and that the message names file, key and accepted values."""
+
 from pathlib import Path
 
 import pytest

@@ -1,4 +1,5 @@
 """The pool that makes frames: what it counts, and that an error ends it early."""
+
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace

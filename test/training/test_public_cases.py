@@ -3,6 +3,7 @@
 `pytest test/training/test_public_cases.py -v` prints one line for each. What a case needs beside its small input in
 public_cases/ (images, recordings) is generated. The first line of a test says what came out before.
 """
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """What is made of the settings' dataclasses is current."""
+
 import importlib.util
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """The settings of one training experiment: a YAML file, each key of which the command line can override."""
+
 from __future__ import annotations
 
 import argparse

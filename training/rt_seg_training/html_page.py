@@ -1,4 +1,5 @@
 """HTML pages that hold all they show, from templates that lie beside the modules which fill them."""
+
 from __future__ import annotations
 
 import base64

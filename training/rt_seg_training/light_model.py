@@ -3,6 +3,7 @@
 Light multiplies radiance, and a camera stores about the root of it: a factor g of light is g ** (1 / DISPLAY_GAMMA) of
 the stored value. Lengths are shares of the image's longer side.
 """
+
 from __future__ import annotations
 
 DISPLAY_GAMMA = 2.2

@@ -1,4 +1,5 @@
 """Many tasks in a pool of threads or processes, counted as they end."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,5 @@
 """Stamps of a clock that started somewhere, on the clock of the computer."""
+
 from __future__ import annotations
 
 from typing import Optional

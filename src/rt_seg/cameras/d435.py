@@ -5,6 +5,7 @@ Depth noise: for a stereo camera the error of depth grows with its square,
 J. Sweetser and A. Grunnet-Jepsen, "BKMs for Tuning Intel RealSense D4xx Depth Cameras" (Intel, section "Depth RMS
 error"); also Keselman et al., "Intel RealSense Stereoscopic Depth Cameras", CVPR Workshops 2017, arXiv:1705.05548.
 """
+
 from __future__ import annotations
 
 BASELINE = 0.050

@@ -1,4 +1,5 @@
 """One RGB-D frame and the pinhole camera it was taken with: what every frame source yields."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """Reads folders of images, paired by file name, as framesets of an RGB-D camera."""
+
 from __future__ import annotations
 
 import json
@@ -154,9 +155,7 @@ class ImageFolder:
         """Read frame by frame, stamped from 0 at the given rate. Raises FolderError naming an unusable file."""
         intrinsics = self._intrinsics
         for number, (stem, path) in enumerate(self._color.items()):
-            color = cv2.cvtColor(
-                _read(path, cv2.IMREAD_COLOR, np.uint8, 3, "a colour image"), cv2.COLOR_BGR2RGB
-            )
+            color = cv2.cvtColor(_read(path, cv2.IMREAD_COLOR, np.uint8, 3, "a colour image"), cv2.COLOR_BGR2RGB)
             if intrinsics is None:
                 intrinsics = nominal_intrinsics(color.shape[1], color.shape[0])
             _check_size(path, color, intrinsics)

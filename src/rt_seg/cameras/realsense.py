@@ -3,6 +3,7 @@
 The sensors feed a syncer directly, as the SDK's pipeline does inside, because so a camera, a recording of the SDK and
 its software_device are one kind of thing: a device.
 """
+
 from __future__ import annotations
 
 import time

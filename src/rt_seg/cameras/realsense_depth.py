@@ -1,4 +1,5 @@
 """What is done to the depth of a RealSense before and after it is aligned to colour."""
+
 from __future__ import annotations
 
 from typing import Any, Iterable, List

@@ -1,4 +1,5 @@
 """Finds, describes, resets and sets up the devices of librealsense (PyPI pyrealsense2)."""
+
 from __future__ import annotations
 
 import time

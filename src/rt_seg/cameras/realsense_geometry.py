@@ -1,4 +1,5 @@
 """Lenses and places of RealSense's sensors, in the terms of ROS."""
+
 from __future__ import annotations
 
 from typing import Any

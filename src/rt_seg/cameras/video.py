@@ -1,4 +1,5 @@
 """Webcams, network cameras and video files: RGB only."""
+
 from __future__ import annotations
 
 import time

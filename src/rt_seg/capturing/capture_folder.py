@@ -1,4 +1,5 @@
 """The folder that captured frames are kept in: rgb/, depth/ and camera_info/ of a custom data set."""
+
 from __future__ import annotations
 
 import json

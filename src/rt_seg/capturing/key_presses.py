@@ -1,4 +1,5 @@
 """Keys pressed in the terminal, read while images come."""
+
 from __future__ import annotations
 
 import os

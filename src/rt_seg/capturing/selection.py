@@ -1,4 +1,5 @@
 """Which frames of a stream are kept: at most so many a second, when the view has changed, or when somebody asks."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

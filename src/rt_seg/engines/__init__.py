@@ -3,6 +3,7 @@
 An engine is a class with `__init__(bundle, files, threads, precision)` and the methods of `Engine`; a new runtime is a
 new file and a line in `ENGINES`.
 """
+
 from __future__ import annotations
 
 from importlib import import_module
@@ -30,6 +31,7 @@ class Engine(Protocol):
 
     runtime: str
     """Its name in `ENGINES`."""
+
     @property
     def description(self) -> str:
         """Runtime and numeric precision in words, for logs and diagnostics."""

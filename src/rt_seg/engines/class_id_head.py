@@ -4,6 +4,7 @@ Bilinear interpolation gives a convex combination of the four logits around a pi
 of all four, it is the largest everywhere between them, and the result is known without interpolating: only cells whose
 corners disagree, the borders of what is in the image, are up-sampled. The ids are those of the full computation.
 """
+
 from __future__ import annotations
 
 from functools import lru_cache

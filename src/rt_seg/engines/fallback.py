@@ -1,4 +1,5 @@
 """A remote engine with a local one behind it, which answers while the server does not."""
+
 from __future__ import annotations
 
 import threading

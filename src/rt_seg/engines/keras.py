@@ -1,4 +1,5 @@
 """The Keras engine: the model as it was trained, for comparison. Importing this module imports TensorFlow."""
+
 from __future__ import annotations
 
 from typing import Optional

@@ -1,4 +1,5 @@
 """The LiteRT engine: small, on the CPU, for machines such as ARM boards."""
+
 from __future__ import annotations
 
 import os

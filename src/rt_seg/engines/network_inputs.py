@@ -1,4 +1,5 @@
 """What a network is fed: an image, and beside it the depth of its pixels where the bundle says rgbd."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -3,6 +3,7 @@
 What another device computes is compared with the CPU's logits while the network is loaded, and a device that computes
 something else is refused: drivers, libraries and GPUs that do not fit each other give numbers, not errors.
 """
+
 from __future__ import annotations
 
 import os

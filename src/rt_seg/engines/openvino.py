@@ -1,4 +1,5 @@
 """The OpenVINO engine: the exported network on the CPU."""
+
 from __future__ import annotations
 
 import os

@@ -4,6 +4,7 @@ Triton, OpenVINO Model Server and MLServer do. The image is sent at the network'
 follows, the ids among it, is computed here. Servers of typed tensors get uint8 and float32; for MLServer see
 `rt_seg.serving.segmentation_runtime`.
 """
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """The TensorFlow engine: a SavedModel as one compiled function. Importing this module imports TensorFlow."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """How to come to an object: a pose whose z axis is the direction of approach, at the object and before it."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """Which classes a mask shows, and under which id: a table of 256 ids, applied in one look-up."""
+
 from __future__ import annotations
 
 from typing import List

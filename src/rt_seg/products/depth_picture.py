@@ -1,4 +1,5 @@
 """Depth as an image: near is red, far is blue, and black is where there is no reading."""
+
 from __future__ import annotations
 
 from functools import lru_cache

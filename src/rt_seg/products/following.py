@@ -1,4 +1,5 @@
 """Velocities that keep a robot at a distance from something it sees."""
+
 from __future__ import annotations
 
 from typing import NamedTuple, Tuple

@@ -2,6 +2,7 @@
 
 The masks are a model's, no truth: correct them before training on them.
 """
+
 from __future__ import annotations
 
 import json

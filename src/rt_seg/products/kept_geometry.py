@@ -1,4 +1,5 @@
 """Depth and points without the classes that nobody wants in a map: people, clutter, the robot's own arm."""
+
 from __future__ import annotations
 
 from typing import List

@@ -1,4 +1,5 @@
 """Places texts beside each other rather than over each other."""
+
 from __future__ import annotations
 
 import numpy as np

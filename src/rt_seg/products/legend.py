@@ -1,4 +1,5 @@
 """The classes of a model as an image: a coloured square and a name each."""
+
 from __future__ import annotations
 
 import cv2

@@ -1,4 +1,5 @@
 """Objects out of a mask: connected regions with their place, size and orientation in space."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -177,9 +178,7 @@ def _spread(values: np.ndarray, percent: int) -> Tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def _surface_points(
-    region: np.ndarray, depth: np.ndarray, read: np.ndarray, sight: _Sight
-) -> Optional[np.ndarray]:
+def _surface_points(region: np.ndarray, depth: np.ndarray, read: np.ndarray, sight: _Sight) -> Optional[np.ndarray]:
     """(3, n) points of a region's own surface, or None; `region` and `read`, where there is a depth, are 0 and 1.
 
     Depth at an object's edge mixes the object with what is behind it, so the outermost pixels are left out where

@@ -2,6 +2,7 @@
 
 Hornung et al., "OctoMap: An Efficient Probabilistic 3D Mapping Framework Based on Octrees", Autonomous Robots 2013.
 """
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Masks as images: in the colours of their classes, alone or blended over the camera image."""
+
 from __future__ import annotations
 
 import cv2

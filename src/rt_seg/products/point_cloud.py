@@ -1,4 +1,5 @@
 """Organised point cloud with colour and class of every pixel, from depth aligned to the colour image."""
+
 from __future__ import annotations
 
 from typing import Optional

@@ -1,4 +1,5 @@
 """Masks that do not flicker: a pixel changes its class only when several images in a row agree."""
+
 from __future__ import annotations
 
 from typing import Optional

@@ -1,4 +1,5 @@
 """One image of the state of a stream: camera, mask and overlay side by side, with a caption and a legend."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """What stands in the image, in numbers: share of the pixels and distance of each class."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -4,6 +4,7 @@ A Kalman filter of constant velocity for each object; detections are given to tr
 cost, of place (Mahalanobis distance), size and class. Bewley et al., "Simple Online and Realtime Tracking", ICIP 2016,
 in space instead of in the image.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -70,9 +71,7 @@ class Track:
 class Tracker:
     """Gives detections the numbers of the objects that they are of."""
 
-    def __init__(
-        self, lost_after: float = 1.0, acceleration: float = ACCELERATION, outline: float = OUTLINE
-    ) -> None:
+    def __init__(self, lost_after: float = 1.0, acceleration: float = ACCELERATION, outline: float = OUTLINE) -> None:
         """`lost_after`: seconds without a detection, as behind something, after which a track ends. `acceleration`:
         m/s², as of ACCELERATION; `outline`: as OUTLINE."""
         self._lost_after = lost_after
@@ -115,9 +114,7 @@ class Tracker:
             self._predict(stamp - self._stamp)
         self._stamp = stamp
         found = [number for number, item in enumerate(objects) if item.pose is not None]
-        places, noise, sizes = _measurements(
-            [objects[number] for number in found], image_size, motion, self._outline
-        )
+        places, noise, sizes = _measurements([objects[number] for number in found], image_size, motion, self._outline)
         classes = np.array([objects[number].class_id for number in found], np.int64)
         of_detection = self._match(places, noise, sizes, classes)
         known = np.flatnonzero(of_detection >= 0)

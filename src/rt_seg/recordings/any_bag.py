@@ -3,6 +3,7 @@
 Whatever the kind, `AnyBag.ros1` gives a message in the serialisation of ROS 1, which both halves read. `writer_like`
 writes a bag of the same kind.
 """
+
 from __future__ import annotations
 
 import contextlib

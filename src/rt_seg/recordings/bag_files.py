@@ -1,4 +1,5 @@
 """What a file that cannot be read as a rosbag is, and what to do about it."""
+
 from __future__ import annotations
 
 import contextlib

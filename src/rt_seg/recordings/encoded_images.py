@@ -2,6 +2,7 @@
 
 OpenCV decodes a JPEG or PNG that was cut to an image whose rest is grey or black, without a word.
 """
+
 from __future__ import annotations
 
 import zlib

@@ -8,6 +8,7 @@ NumPy array of uint8. What cannot be meant is refused.
 ConfigHeader: the format and two float32 parameters) and a 16-bit PNG or RVL: millimetres, or for 32FC1 the inverse
 depth.
 """
+
 from __future__ import annotations
 
 import struct

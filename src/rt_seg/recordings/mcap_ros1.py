@@ -1,4 +1,5 @@
 """MCAP files of ROS 1 messages, by the profile `ros1` (mcap.dev/spec/registry), which viewers open."""
+
 from __future__ import annotations
 
 from pathlib import Path

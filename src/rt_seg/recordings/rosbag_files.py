@@ -1,4 +1,5 @@
 """Bags of ROS 1 and of ROS 2 (SQLite and MCAP), by the library rosbags."""
+
 from __future__ import annotations
 
 import contextlib

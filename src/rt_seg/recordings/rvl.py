@@ -3,6 +3,7 @@
 A. D. Wilson, "Fast Lossless Depth Image Compression", ISS 2017: runs of zeros and of values in turn, each value the
 zigzag difference to the one before it, every number written in groups of three bits with a flag for "more".
 """
+
 from __future__ import annotations
 
 import numpy as np

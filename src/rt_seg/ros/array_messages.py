@@ -4,6 +4,7 @@ genpy's classes cut the data out of what came, and on the way out join it to its
 made bytes of the array, that is four copies of each image, of a megabyte each at 640×480. The classes here have the
 same fields, type and wire format. Their `data` is a memoryview of bytes.
 """
+
 from __future__ import annotations
 
 import copy

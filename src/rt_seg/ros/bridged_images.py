@@ -2,6 +2,7 @@
 
 cv_bridge converts them. The usual encodings do not go through it, since it copies what can be a view of the message.
 """
+
 from __future__ import annotations
 
 from typing import Any

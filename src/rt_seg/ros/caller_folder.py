@@ -3,6 +3,7 @@
 roslaunch starts its nodes in ROS_HOME (~/.ros), so a node's own working folder is no help. The shell's PWD
 comes through.
 """
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """The frames of a camera, as realsense2_camera has them: NAME_link, and from it those of depth and colour."""
+
 from __future__ import annotations
 
 import rospy

@@ -1,4 +1,5 @@
 """Arrays to image messages, and camera infos to cameras and back. Images are decoded by rt_seg.recordings."""
+
 from __future__ import annotations
 
 import sys

@@ -1,4 +1,5 @@
 """Write the classes of a model bundle in the format that another package reads."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """Hands framesets from subscriber callbacks to the one worker."""
+
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,5 @@
 """Label sets as messages and back."""
+
 from __future__ import annotations
 
 from std_msgs.msg import Header

@@ -1,4 +1,5 @@
 """Checks arguments of live.launch while roslaunch reads the file: before anything starts, with a reason in words."""
+
 from __future__ import annotations
 
 import sys

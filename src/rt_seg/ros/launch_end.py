@@ -3,6 +3,7 @@
 roslaunch can end with a node only by required="true", which reports also a normal end as a death, in red. A node that
 has done its work, or that no restart can help, asks for the end instead.
 """
+
 from __future__ import annotations
 
 import os

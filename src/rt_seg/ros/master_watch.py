@@ -1,4 +1,5 @@
 """Notices that the ROS master is gone, or came back without knowing this node, which rospy itself does not."""
+
 from __future__ import annotations
 
 import http.client

@@ -1,4 +1,5 @@
 """Publishers that either keep pace or keep all."""
+
 from __future__ import annotations
 
 import warnings

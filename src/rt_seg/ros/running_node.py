@@ -1,8 +1,9 @@
 """A running segmentation node as other programs of this package meet it: its facts as JSON, and another model for it.
 
-    python -m rt_seg.ros.running_node facts /segmentation
-    python -m rt_seg.ros.running_node load /segmentation BUNDLE
+python -m rt_seg.ros.running_node facts /segmentation
+python -m rt_seg.ros.running_node load /segmentation BUNDLE
 """
+
 from __future__ import annotations
 
 import argparse

@@ -3,6 +3,7 @@
 message_filters' ApproximateTimeSynchronizer is not used: it stays silent for ever when stamps step back (a camera's
 hardware clock wraps, a bag loops) or when a callback raises, and it gives nothing while depth stalls.
 """
+
 from __future__ import annotations
 
 from collections import deque

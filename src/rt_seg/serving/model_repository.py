@@ -1,4 +1,5 @@
 """Folders that inference servers read: NAME/VERSION/… in the layouts of Triton, OpenVINO Model Server and MLServer."""
+
 from __future__ import annotations
 
 import argparse

@@ -4,6 +4,7 @@ Tensors are sent as BYTES, since MLServer makes a Python list of every other kin
 the network's size, row by row, or in its place `jpeg`; for rgbd `depth`, float32 metres, or none. Output: `logits`, as
 NumPy's file format has them. Parameters of a request: `client`, any name; `deadline_ms`, after which nobody waits.
 """
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """Requests of many clients before one engine: bounded, the newest of a client wins, and clients take turns."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,5 @@
 """The simulated RGB-D camera over a tabletop: ROS-free and TensorFlow-free; MuJoCo is imported when it renders."""
+
 from __future__ import annotations
 
 from rt_seg.simulation.errors import SimulationError

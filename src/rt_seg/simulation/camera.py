@@ -1,4 +1,5 @@
 """The simulated scene as a camera: live, at the rate that this machine renders."""
+
 from __future__ import annotations
 
 import time

@@ -2,6 +2,7 @@
 
 Frames: the world has z up and the table top at z = 0. A pose is that of the optical frame (x right, y down, z ahead).
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """The classes of the simulated scenes: their ids come from label files in config/labels, by name."""
+
 from __future__ import annotations
 
 from functools import lru_cache

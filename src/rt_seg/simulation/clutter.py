@@ -1,4 +1,5 @@
 """Things of no interest that lie about: balls, capsules, lumps and mugs."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """The error of the simulated camera."""
+
 from __future__ import annotations
 
 

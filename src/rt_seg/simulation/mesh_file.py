@@ -1,4 +1,5 @@
 """Meshes of a user's own parts: STL (binary or text) and OBJ files, as MuJoCo reads them."""
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,5 @@
 """Generated triangle meshes: prisms, plates with real openings, cups and blobs. Lengths in metres, z up."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -91,9 +92,7 @@ def _flat_shaded(triangles: Sequence[np.ndarray]) -> Mesh:
 def prism(polygon: np.ndarray, height: float) -> Mesh:
     """Upright prism over a convex counter-clockwise polygon (N, 2), centred in height on z = 0."""
     low, high = -height / 2, height / 2
-    return _flat_shaded(
-        [_cap(polygon, high, True), _cap(polygon, low, False), _wall(polygon, low, high, outward=True)]
-    )
+    return _flat_shaded([_cap(polygon, high, True), _cap(polygon, low, False), _wall(polygon, low, high, outward=True)])
 
 
 def perforated_plate(cells: Sequence[Tuple[np.ndarray, Optional[np.ndarray]]], thickness: float) -> Mesh:

@@ -1,4 +1,5 @@
 """Things of any shape: primitives, turned and extruded parts, composed tools and toys. Lengths in metres, z up."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -243,7 +244,7 @@ def _toy(rng: np.random.Generator) -> Thing:
         span, chord = long * rng.uniform(0.6, 1.2), long * rng.uniform(0.12, 0.28)
         wing, tail = (chord / 2, span / 2, 0.02 * long), (chord / 3, span / 5, 0.015 * long)
         pieces = [Piece("capsule", (body, long / 2), rotation=lying)]
-        for z in ((0.0,) if rng.random() < 0.5 else (-body, 1.6 * body)):
+        for z in (0.0,) if rng.random() < 0.5 else (-body, 1.6 * body):
             pieces.append(Piece("box", wing, position=(long * 0.15, 0, z)))
         pieces += [
             Piece("box", tail, position=(-long * 0.45, 0, 0)),

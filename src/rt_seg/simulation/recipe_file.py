@@ -1,4 +1,5 @@
 """Reads a scene recipe from its YAML file."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

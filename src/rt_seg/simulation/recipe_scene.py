@@ -1,4 +1,5 @@
 """Scenes made by a recipe: its objects come to rest on the random table of a random room."""
+
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree

@@ -3,6 +3,7 @@
 A frame depends on its seed (and number) alone: with one build of the software renderer, the same seed gives the same
 bytes.
 """
+
 from __future__ import annotations
 
 from typing import Iterator, Optional, Union

@@ -1,4 +1,5 @@
 """Renders a scene with MuJoCo: colour, metric depth and the class of every pixel."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """The room around the table: its surfaces, furniture and paper, and the lights."""
+
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree

@@ -3,6 +3,7 @@
 World frame: z up, table top at z = 0, metres. Nothing moves and nothing collides: objects are placed by rejection, so
 a scene costs no physics. Every geom carries its class.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """Puts a scene together: geoms, meshes, materials and textures, and free places on the table."""
+
 from __future__ import annotations
 
 import colorsys

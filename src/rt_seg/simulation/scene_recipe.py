@@ -1,4 +1,5 @@
 """Recipes of simulated scenes: what lies on the table, of which classes, and how it is rendered."""
+
 from __future__ import annotations
 
 import colorsys

@@ -2,6 +2,7 @@
 
 The noise of depth and its source: rt_seg.cameras.d435.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """Lets things fall onto surfaces and lie as they come to rest, on and against each other: MuJoCo's physics."""
+
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree

@@ -1,4 +1,5 @@
 """A random tabletop of the peg-in-hole kind."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -89,8 +90,7 @@ def _add_plate(builder: SceneBuilder, openings: List[_Opening]) -> None:
     filled = int(rng.integers(len(outlines))) if len(outlines) > 2 and rng.random() < 0.4 else None
     cells: List[Tuple[np.ndarray, Optional[np.ndarray]]] = []
     cavity = builder.material(
-        builder.colored((0.0, 1.0), (0.0, 0.35), ["plain", "grain"], 64)
-        // int(rng.integers(3, 7)),
+        builder.colored((0.0, 1.0), (0.0, 0.35), ["plain", "grain"], 64) // int(rng.integers(3, 7)),
         gloss=0.0,
     )
     for number, (center, outline) in enumerate(outlines):

@@ -1,4 +1,5 @@
 """Procedural surface textures, made with NumPy from a random generator."""
+
 from __future__ import annotations
 
 from typing import Callable, Dict, Sequence, Tuple

@@ -3,6 +3,7 @@
 What is learnt from these scenes is not what a thing is, but that something stands there. So shapes, materials, rooms
 and views vary as widely as they can be drawn.
 """
+
 from __future__ import annotations
 
 from typing import Iterable, List, Sequence, Tuple
@@ -94,9 +95,7 @@ def _add_walls(builder: SceneBuilder, away: Iterable[float], turn: float, floor:
         quaternion = yaw_quaternion(angle)
         wall = builder.material(_large_texture(builder, 256), repeat=rng.uniform(1, 4), gloss=0.0)
         place = (*(distance + 0.05) * ahead, (CEILING + floor) / 2)
-        builder.geom(
-            BACKGROUND, wall, type="box", size=(0.05, 4.5, (CEILING - floor) / 2), pos=place, quat=quaternion
-        )
+        builder.geom(BACKGROUND, wall, type="box", size=(0.05, 4.5, (CEILING - floor) / 2), pos=place, quat=quaternion)
         for _ in range(int(rng.integers(0, 4))):
             half = np.array([rng.uniform(0.002, 0.03), rng.uniform(0.05, 0.5), rng.uniform(0.05, 0.5)])
             spot = (distance - half[0]) * ahead + rng.uniform(-1.2, 1.2) * aside

@@ -1,4 +1,5 @@
 """Types of a recipe's values from which a scene draws."""
+
 from __future__ import annotations
 
 from typing import Tuple

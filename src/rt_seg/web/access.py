@@ -1,4 +1,5 @@
 """Who may see the page and change settings: on this computer anybody, from elsewhere who has the token."""
+
 from __future__ import annotations
 
 import hmac

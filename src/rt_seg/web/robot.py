@@ -1,4 +1,5 @@
 """What the page needs of a robot."""
+
 from __future__ import annotations
 
 from typing import Any, Callable, Dict, FrozenSet, List, Optional

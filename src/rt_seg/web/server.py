@@ -3,6 +3,7 @@
 Nobody looking costs nothing: the robot is told, and the loop sleeps. While somebody looks, each picture is encoded once
 for all, at most `rate` times a second, and only if some page is ready for it.
 """
+
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,6 @@
 """One open page: what it looks at, and what waits for it. The newest picture wins, and a page that stalls holds but one
 of each stream."""
+
 from __future__ import annotations
 
 import asyncio

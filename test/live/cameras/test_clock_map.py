@@ -1,4 +1,5 @@
 """Stamps of a camera's clock on the clock of the computer."""
+
 import numpy as np
 
 from rt_seg.cameras.clock_map import ClockMap

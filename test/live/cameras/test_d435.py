@@ -1,4 +1,5 @@
 """The numbers of the D435 stand once."""
+
 from __future__ import annotations
 
 import ast

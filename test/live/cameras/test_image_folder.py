@@ -1,4 +1,5 @@
 """Folders of images as framesets."""
+
 import json
 import os
 from pathlib import Path

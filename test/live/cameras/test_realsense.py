@@ -1,4 +1,5 @@
 """The RealSense camera on the real SDK, whose software_device takes the place of the hardware."""
+
 import itertools
 import json
 import os
@@ -24,6 +25,7 @@ from rt_seg.simulation import simulate_recording  # noqa: E402
 
 DATA = Path(os.environ.get("RT_SEG_DATA", Path(__file__).resolve().parents[3] / ".." / "shared" / "data"))
 SMALL = RealSenseSettings(WIDTH, HEIGHT, 30)
+
 
 def taken(software, count, color, depth, settings=SMALL, **options):
     camera = RealSenseCamera(software.device, settings, patience=3.0)

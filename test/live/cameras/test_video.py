@@ -1,4 +1,5 @@
 """Videos as cameras, and calibrations of webcams."""
+
 import time
 
 import cv2

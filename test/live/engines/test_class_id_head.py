@@ -1,4 +1,5 @@
 """The head that up-samples only where classes meet, against the definition computed everywhere in float64."""
+
 import cv2
 import numpy as np
 import pytest

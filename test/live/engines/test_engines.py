@@ -1,4 +1,5 @@
 """Which engine is taken, and what is said where there is none."""
+
 import dataclasses
 import sys
 from pathlib import Path

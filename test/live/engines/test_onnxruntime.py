@@ -1,4 +1,5 @@
 """A device of ONNX Runtime that computes something else than the CPU is refused, and said."""
+
 from pathlib import Path
 
 import numpy as np

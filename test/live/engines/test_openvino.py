@@ -1,4 +1,5 @@
 """The OpenVINO engine's store of compiled networks: it must never change a result nor keep the engine from starting."""
+
 import dataclasses
 import importlib
 import importlib.util

@@ -1,4 +1,5 @@
 """The remote runtime with a real server: masks are the local ones, and a server that dies or stalls costs none."""
+
 import signal
 import sys
 import threading

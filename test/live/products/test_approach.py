@@ -1,4 +1,5 @@
 """Ways to objects: to surfaces of known pose, and to the holes of simulated scenes."""
+
 import numpy as np
 import pytest
 

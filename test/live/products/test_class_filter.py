@@ -1,4 +1,5 @@
 """Which classes a mask shows."""
+
 import numpy as np
 
 from rt_seg.labels import Label, LabelSet

@@ -1,4 +1,5 @@
 """Depth as an image."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """Velocities towards something seen."""
+
 import numpy as np
 import pytest
 

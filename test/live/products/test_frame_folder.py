@@ -1,4 +1,5 @@
 """Frames kept for labelling."""
+
 import os
 
 import numpy as np

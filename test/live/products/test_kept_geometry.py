@@ -1,4 +1,5 @@
 """What stays of depth and points when some classes do not belong into a map."""
+
 import numpy as np
 import pytest
 

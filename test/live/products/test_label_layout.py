@@ -1,4 +1,5 @@
 """Texts in a picture beside each other."""
+
 import numpy as np
 
 from rt_seg.products.label_layout import spread

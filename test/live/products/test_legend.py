@@ -1,4 +1,5 @@
 """The legend of a model's classes."""
+
 from rt_seg.labels import Label, LabelSet
 from rt_seg.products.legend import draw_legend
 

@@ -1,4 +1,5 @@
 """Objects from made-up scenes whose geometry is known, and from the simulated camera."""
+
 import math
 
 import numpy as np

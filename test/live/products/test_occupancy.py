@@ -1,4 +1,5 @@
 """A map of occupied space, by OctoMap."""
+
 import numpy as np
 import pytest
 

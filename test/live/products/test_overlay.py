@@ -1,4 +1,5 @@
 """Coloured masks and overlays, against plain NumPy."""
+
 from pathlib import Path
 
 import cv2

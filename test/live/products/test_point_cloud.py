@@ -1,4 +1,5 @@
 """Points against surfaces of known geometry, seen by a camera with non-square pixels and an off-centre axis."""
+
 import cv2
 import numpy as np
 import pytest

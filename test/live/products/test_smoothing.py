@@ -1,4 +1,5 @@
 """Masks that do not flicker."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """The image of camera, mask and overlay."""
+
 from pathlib import Path
 
 import cv2

@@ -1,4 +1,5 @@
 """Per-class numbers against counts by hand."""
+
 import math
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Tracks of objects whose true paths are known."""
+
 import time
 
 import numpy as np

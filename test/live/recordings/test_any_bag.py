@@ -1,4 +1,5 @@
 """Bags of all kinds that hold the same recording are read alike, and copied into one of their kind."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """Compressed colour and depth, as image_transport's plug-ins publish them."""
+
 import struct
 from types import SimpleNamespace as CompressedImage
 

@@ -1,4 +1,5 @@
 """Folders for inference servers hold the bundle's network and say its tensors by their names."""
+
 import json
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """Requests before one engine: the newest of a client wins, clients take turns, and nobody waits beyond a deadline."""
+
 import asyncio
 import threading
 import time

@@ -1,4 +1,5 @@
 """The simulated scene as a camera."""
+
 import time
 
 import numpy as np

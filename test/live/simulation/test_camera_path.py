@@ -1,4 +1,5 @@
 """The camera's poses: proper rotations that look at the table, on paths that close."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Mesh files of a user's own parts: units and axes as in the file, and a message for each one that cannot be used."""
+
 from __future__ import annotations
 
 import sys

@@ -1,4 +1,5 @@
 """Scene recipes: what they say is what is seen, and what cannot be meant is refused by name."""
+
 from __future__ import annotations
 
 import dataclasses

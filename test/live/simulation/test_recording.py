@@ -1,4 +1,5 @@
 """Simulated frames: reproducible, complete, and true to the label set."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,5 @@
 """The simulated tabletop and its renderer: geometry agrees with the camera model, classes with the label set."""
+
 from __future__ import annotations
 
 import collections

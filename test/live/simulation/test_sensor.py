@@ -1,4 +1,5 @@
 """The sensor model: depth noise of a stereo camera, its holes and its quantisation."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,4 +1,5 @@
 """Things on surfaces: shapes are closed, what falls comes to rest, and the classes say what stands and what carries."""
+
 from __future__ import annotations
 
 import collections

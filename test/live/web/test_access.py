@@ -1,4 +1,5 @@
 """Who may look and change."""
+
 import pytest
 
 from rt_seg.web.access import Access

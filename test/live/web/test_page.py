@@ -1,4 +1,5 @@
 """The page in a real browser, on a desk and in a hand. RT_SEG_SCREENSHOTS names a folder to keep pictures of it."""
+
 import asyncio
 import os
 import shutil

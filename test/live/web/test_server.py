@@ -1,4 +1,5 @@
 """The live view's server, over real sockets."""
+
 import asyncio
 import json
 import time

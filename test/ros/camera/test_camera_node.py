@@ -1,4 +1,5 @@
 """The camera node without a master."""
+
 import pytest
 
 from rt_seg.cameras.errors import CameraSettingError

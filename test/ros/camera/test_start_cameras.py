@@ -1,4 +1,5 @@
 """The file of several cameras."""
+
 from pathlib import Path
 
 import pytest

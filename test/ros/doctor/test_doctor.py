@@ -1,4 +1,5 @@
 """What the doctor says of each fault that people report."""
+
 import os
 import subprocess
 import sys

@@ -1,4 +1,5 @@
 """What the doctor says of cameras that are plugged in, on a file system that looks as the kernel's does."""
+
 import os
 
 import pytest

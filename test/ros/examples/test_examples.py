@@ -1,4 +1,5 @@
 """What the example nodes make of messages."""
+
 import math
 
 import numpy as np

@@ -1,4 +1,5 @@
 """One line for each cause, however the causes take turns."""
+
 from rt_seg.ros.node import complaints
 from rt_seg.ros.node.complaints import CAMERA_INFO, DEPTH_IMAGE, IMAGE, Complaints
 

@@ -1,4 +1,5 @@
 """Objects as vision_msgs' messages, made here by its published definitions where the package is not installed."""
+
 import importlib
 import sys
 import types

@@ -1,4 +1,5 @@
 """What the node says of its stream on /diagnostics: the level, and the cause in words."""
+
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 

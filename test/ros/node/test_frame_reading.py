@@ -1,4 +1,5 @@
 """What the node makes of a frameset: depth and camera info that do not fit the image are refused and counted."""
+
 import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo

@@ -1,4 +1,5 @@
 """A loaded model is either taken over by the worker or withdrawn, never both."""
+
 import threading
 
 from rt_seg.ros.node.model_exchange import ModelExchange

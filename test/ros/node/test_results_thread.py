@@ -1,4 +1,5 @@
 """The thread of the results: in order, beside the caller, and never more than one image behind."""
+
 import threading
 
 import pytest

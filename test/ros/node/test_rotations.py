@@ -1,4 +1,5 @@
 """Rotations of objects, as messages and back."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """The services of the node: what their handlers say that they take and give."""
+
 import typing
 
 import pytest

@@ -1,4 +1,5 @@
 """What the status line scores."""
+
 import numpy as np
 
 from rt_seg.labels import Label, LabelSet

@@ -1,4 +1,5 @@
 """Frames out of ROS for `capture`: bags as they were recorded, and what is said when there is no ROS master."""
+
 import json
 import os
 import subprocess

@@ -1,4 +1,5 @@
 """Recordings read frameset by frameset: bags raw and compressed, split ones, those of other cameras, and folders."""
+
 import json
 import os
 import struct

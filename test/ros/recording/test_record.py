@@ -1,4 +1,5 @@
 """What the recorder asks of rosbag, and what it refuses."""
+
 import argparse
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """RViz looks at the cameras at hand: topics, frame, windows."""
+
 import json
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """Files of clicks: what they mean, and what is refused by name."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """The click network is run on the whole image, then closer; its files are checked."""
+
 import hashlib
 
 import numpy as np

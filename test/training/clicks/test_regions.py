@@ -1,4 +1,5 @@
 """Regions of labels, and the crops of them that a network learns from."""
+
 import numpy as np
 
 from rt_seg_training.clicks.regions import cut_out, regions_of

@@ -1,4 +1,5 @@
 """Models of the SAM kind: a tiny encoder and decoder with the very inputs and outputs of the real ones."""
+
 import numpy as np
 import onnx
 import pytest

@@ -1,4 +1,5 @@
 """Simulated clicks go where somebody would click who knows the truth."""
+
 import numpy as np
 
 from rt_seg_training.clicks.guidance import RADIUS, guidance

@@ -1,4 +1,5 @@
 """The command `evaluate`: bundles and runs, what is refused, and what is written."""
+
 from __future__ import annotations
 
 import json
@@ -178,9 +179,7 @@ def test_record_replaces_the_score_on_the_same_data_in_the_manifest(tmp_path, bu
     scores = load_bundle(bundle).scores
     assert [score.data for score in scores] == ["two lamps", "other"]
     assert f"{100 * scores[0].value:.2f}" in capsys.readouterr().out
-    assert scores[0].command == (
-        "rosrun rt_seg evaluate lamps --dataset custom/lamps --split validation"
-    )
+    assert scores[0].command == ("rosrun rt_seg evaluate lamps --dataset custom/lamps --split validation")
 
 
 def test_bundle_and_data_set_of_other_labels_are_refused_with_the_difference(tmp_path, bundle, capsys):
@@ -207,7 +206,9 @@ def test_a_set_with_other_colours_and_another_value_to_ignore_is_scored_alike(tm
 @pytest.mark.parametrize(
     ("parts", "split"),
     [
-        ("test: [a, b, c]", "test"), ("train: [a, c]\ntest: [b]", "test"), ("late: [a, b, c]", "late"),
+        ("test: [a, b, c]", "test"),
+        ("train: [a, c]\ntest: [b]", "test"),
+        ("late: [a, b, c]", "late"),
         ("train: [a, c]\nlate: [b]", ""),
     ],  # fmt: skip
 )

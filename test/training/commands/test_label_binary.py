@@ -1,4 +1,5 @@
 """Automatic masks: from depth, from an empty scene, from a model, from the frame before."""
+
 import json
 import os
 from pathlib import Path

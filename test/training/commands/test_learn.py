@@ -1,4 +1,5 @@
 """`learn` refuses what it cannot begin with, in one line."""
+
 import io
 import os
 import re

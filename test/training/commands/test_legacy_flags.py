@@ -1,4 +1,5 @@
 """The legacy flags."""
+
 import argparse
 
 import pytest

@@ -1,4 +1,5 @@
 """What lint_dataset finds."""
+
 import cv2
 import numpy as np
 import pytest

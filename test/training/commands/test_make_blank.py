@@ -1,4 +1,5 @@
 """Empty masks for images in which nothing is to be found."""
+
 import cv2
 import numpy as np
 import pytest

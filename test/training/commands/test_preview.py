@@ -1,4 +1,5 @@
 """A contact sheet and a page that show what is in a set."""
+
 import cv2
 import numpy as np
 import pytest

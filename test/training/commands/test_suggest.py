@@ -1,4 +1,5 @@
 """`suggest` with a shipped model: images of a folder, what the node saved, and a video."""
+
 import csv
 
 import cv2

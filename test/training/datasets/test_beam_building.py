@@ -1,4 +1,5 @@
 """Building on Apache Beam, with its local runner: the same set as without."""
+
 from __future__ import annotations
 
 import functools

@@ -1,4 +1,5 @@
 """Cityscapes: official folders in, train ids out."""
+
 import os
 import shutil
 import zipfile

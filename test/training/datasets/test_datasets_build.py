@@ -1,4 +1,5 @@
 """Building with TFDS and loading again: content, labels, rebuilding, and the command line."""
+
 from __future__ import annotations
 
 import os

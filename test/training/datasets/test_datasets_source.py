@@ -1,4 +1,5 @@
 """Sources of data sets: what is paired, how it is split, and what is refused with which message."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """A custom set with depth through the commands, from folders to a scored bundle, by one key of the configuration."""
+
 import json
 
 import keras

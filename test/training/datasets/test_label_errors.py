@@ -1,4 +1,5 @@
 """Planted label errors are found where a model contradicts them."""
+
 from __future__ import annotations
 
 import cv2

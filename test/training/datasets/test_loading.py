@@ -1,4 +1,5 @@
 """What the words for a part of a data set mean."""
+
 import pytest
 
 from rt_seg.bundle import TrainingData

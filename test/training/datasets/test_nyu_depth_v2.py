@@ -1,4 +1,5 @@
 """NYU-Depth-V2: the official file and prepared folders in, 40 or 13 classes with depth out."""
+
 import os
 import shutil
 from pathlib import Path

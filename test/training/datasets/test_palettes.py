@@ -1,4 +1,5 @@
 """Masks whose palette shows other classes than their ids mean are not built without a word."""
+
 from __future__ import annotations
 
 import numpy as np

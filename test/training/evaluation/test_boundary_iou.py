@@ -1,4 +1,5 @@
 """Boundary IoU against outlines drawn by hand, and against the definition class by class."""
+
 from __future__ import annotations
 
 import cv2

@@ -1,4 +1,5 @@
 """Calibration against bins filled by hand."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Faults of depth for a test: the same for every model, as strong as they say."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """The score of `evaluate` is that of the masks of `predict`, counted by somebody else, to the last digit."""
+
 from __future__ import annotations
 
 import json

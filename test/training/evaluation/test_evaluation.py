@@ -1,4 +1,5 @@
 """Evaluation of a segmenter: what is scored, what is timed, which frames are kept, and what is refused."""
+
 from __future__ import annotations
 
 import numpy as np

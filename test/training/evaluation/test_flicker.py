@@ -1,4 +1,5 @@
 """Flicker counts what changes where nothing moves."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,5 @@
 """The confusion matrix and the scores of it, against matrices counted by hand."""
+
 from __future__ import annotations
 
 import numpy as np

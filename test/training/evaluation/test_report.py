@@ -1,4 +1,5 @@
 """The page of an evaluation: what it shows, and that it needs no other file."""
+
 from __future__ import annotations
 
 import base64

@@ -1,4 +1,5 @@
 """From a finished run to a bundle that the live half loads, with the forms compared with Keras."""
+
 import json
 
 import keras
@@ -239,9 +240,7 @@ def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
 
 
 @pytest.mark.slow
-def test_where_int8_loses_too_much_the_part_that_loses_most_stays_exact(
-    depth_run, depth_frames, tmp_path, monkeypatch
-):
+def test_where_int8_loses_too_much_the_part_that_loses_most_stays_exact(depth_run, depth_frames, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "SEGMENTS", 2)
     monkeypatch.setattr(exporting, "MOST_EXACT", 1)
     monkeypatch.setattr(exporting, "is_accepted", lambda exact, quantised: "parts f32" in quantised.form)

@@ -1,4 +1,5 @@
 """The real networks, of many layers, in the formats that they are exported to."""
+
 import keras
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
 """Networks of one model at several input sizes share one file of weights and compute what they computed alone."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """The input pipeline: what augmentation may and may not do to labels."""
+
 import dataclasses
 
 import numpy as np

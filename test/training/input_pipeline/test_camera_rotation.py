@@ -1,4 +1,5 @@
 """A turned camera against the geometry of a plane."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -1,4 +1,5 @@
 """Depth in training: it goes where its image goes, and gets the faults of a RealSense."""
+
 import dataclasses
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Light in TensorFlow and in NumPy: in range, decided by the seed, the same in a graph, and what each name says."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

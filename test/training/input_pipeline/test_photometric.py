@@ -1,4 +1,5 @@
 """What augmentation does to colours: in range, decided by the seed, and what its name says."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -1,4 +1,5 @@
 """What the tests of all formats share."""
+
 import hypothesis
 import pytest
 from imported_labels import caller

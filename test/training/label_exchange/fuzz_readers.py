@@ -5,6 +5,7 @@
 out and doubled, and bytes are changed, cut out and repeated. A finding is any exception but the readers' own, a file
 that takes more than 2 s, or more than 1 GB of memory. The file is kept, and its random seed makes it again.
 """
+
 from __future__ import annotations
 
 import copy

@@ -1,4 +1,5 @@
 """COCO files of all kinds: painted rightly, or refused with the file, the object and the value."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """CVAT's files for images and for video: painted rightly, or refused with the file, the object and the value."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -243,9 +244,7 @@ def test_a_track_that_cannot_be_is_refused(cvat, track):
 
 
 def test_frames_are_counted_from_the_first_one_in_its_steps(cvat):
-    meta = (
-        "<meta><task><size>3</size><start_frame>100</start_frame><frame_filter>step=5</frame_filter></task></meta>"
-    )
+    meta = "<meta><task><size>3</size><start_frame>100</start_frame><frame_filter>step=5</frame_filter></task></meta>"
     found = cvat(meta + keyframes((100, 10, 0), (110, 20, 0)), ["x9.png", "x10.png", "x11.png"])
     for name, left in (("x9", 10), ("x10", 15), ("x11", 20)):
         assert np.flatnonzero(found.pixels("x", name).any(axis=0))[0] == left

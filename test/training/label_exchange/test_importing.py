@@ -1,4 +1,5 @@
 """Which image labels mean, what it is called in the data set, and that nothing is written unless all can be."""
+
 from __future__ import annotations
 
 import io

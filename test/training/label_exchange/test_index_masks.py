@@ -1,4 +1,5 @@
 """Masks of class ids beside their list of classes, as Ultralytics and Roboflow write them."""
+
 from __future__ import annotations
 
 import cv2

@@ -1,4 +1,5 @@
 """Labels survive the way to another program and back, pixel by pixel, and files of those programs are read."""
+
 import base64
 import json
 import zipfile

@@ -1,4 +1,5 @@
 """Label Studio's export: percent, brushes and boxes painted rightly, or refused by file, task, result and value."""
+
 from __future__ import annotations
 
 import json

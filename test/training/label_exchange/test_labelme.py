@@ -1,4 +1,5 @@
 """labelme's files of all kinds: painted rightly, or refused with the file, the object and the value."""
+
 from __future__ import annotations
 
 import json
@@ -156,9 +157,7 @@ def test_sizes_may_be_missing(labelme):
 
 def test_folders_of_labels_beside_folders_of_images(labelme):
     moved = [[x + 20, y] for x, y in SQUARE]
-    found = labelme(
-        {"one/a.json": data(shape()), "two/a.json": data(shape(moved))}, ["one/a.png", "two/a.png"]
-    )
+    found = labelme({"one/a.json": data(shape()), "two/a.json": data(shape(moved))}, ["one/a.png", "two/a.png"])
     np.testing.assert_array_equal(found.pixels("x", "one_a"), box(10, 10, 20, 20))
     np.testing.assert_array_equal(found.pixels("x", "two_a"), box(30, 10, 40, 20))
 

@@ -1,4 +1,5 @@
 """Outlines cover exactly the pixels whose centres lie inside, and what is traced is covered again, by any reader."""
+
 from __future__ import annotations
 
 from fractions import Fraction

@@ -1,4 +1,5 @@
 """Whatever is labelled comes back pixel by pixel through every format that is written, however classes are called."""
+
 from __future__ import annotations
 
 import tempfile

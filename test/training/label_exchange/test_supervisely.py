@@ -1,4 +1,5 @@
 """Supervisely's files: polygons with holes and bitmaps painted rightly, or refused by file, object and value."""
+
 from __future__ import annotations
 
 import base64

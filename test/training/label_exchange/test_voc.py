@@ -1,4 +1,5 @@
 """VOC colour masks of all kinds: painted rightly, or refused with the file, the object and the value."""
+
 from __future__ import annotations
 
 import numpy as np

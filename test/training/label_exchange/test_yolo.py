@@ -1,4 +1,5 @@
 """YOLO's text files in the layouts of Ultralytics and Roboflow: painted rightly, or refused by file, line and value."""
+
 from __future__ import annotations
 
 import numpy as np

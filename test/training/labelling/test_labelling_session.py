@@ -1,4 +1,5 @@
 """The labelling window without a window: what keys and pointer do to frames and files."""
+
 import io
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """The tools of the labelling window on an image of a grey part with a black hole, before a light ground."""
+
 import cv2
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
 """The labelling windows on a virtual display, with real key and mouse events; and what is said where there is none."""
+
 import os
 import re
 import shutil

@@ -1,4 +1,5 @@
 """A model corrects masks that were carried over near them and where it is sure, and proposes where there is none."""
+
 import cv2
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
 """What `learn` chooses follows from the data and the machine, and each choice has a reason."""
+
 import dataclasses
 
 import cv2

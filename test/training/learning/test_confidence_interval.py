@@ -1,4 +1,5 @@
 """The interval around a mean IoU is that of resampled frames."""
+
 import numpy as np
 import pytest
 

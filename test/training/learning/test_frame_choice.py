@@ -1,4 +1,5 @@
 """Frames to label next: unsure ones, and no two alike."""
+
 import numpy as np
 import pytest
 

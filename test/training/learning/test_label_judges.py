@@ -1,4 +1,5 @@
 """Networks trained on parts of a set judge the other parts; what they have seen they do not judge."""
+
 from __future__ import annotations
 
 import cv2

@@ -1,4 +1,5 @@
 """Stages run in order, are told, stop at a failure, and are not repeated."""
+
 import json
 import os
 import sys

@@ -1,4 +1,5 @@
 """DDRNet against the published network: counts, padding, normalisation, and the defects of earlier ports."""
+
 import keras
 import numpy as np
 import pytest

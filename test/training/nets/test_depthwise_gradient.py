@@ -1,4 +1,5 @@
 """Depthwise convolution with the fast gradient computes what Keras' layer computes, forwards and backwards."""
+
 import keras
 import numpy as np
 import pytest

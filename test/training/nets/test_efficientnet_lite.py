@@ -1,4 +1,5 @@
 """The encoder against an independent computation in NumPy, and against images of known ImageNet classes."""
+
 import os
 from pathlib import Path
 

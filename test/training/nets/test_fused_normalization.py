@@ -1,4 +1,5 @@
 """Batch normalisation in one operation computes what Keras computes, in every network of the registry."""
+
 import keras
 import numpy as np
 import pytest

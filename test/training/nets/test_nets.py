@@ -1,4 +1,5 @@
 """What every network of the registry promises."""
+
 import keras
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
 """The reader of PyTorch checkpoints: tensors come out, and nothing that the file names is run."""
+
 import collections
 import io
 import os

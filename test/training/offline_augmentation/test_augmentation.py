@@ -1,4 +1,5 @@
 """New frames from old: classes stay classes, distances distances, validation frames what they are."""
+
 import dataclasses
 import errno
 import os

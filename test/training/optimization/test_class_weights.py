@@ -1,4 +1,5 @@
 """Class weights against their formulas."""
+
 import numpy as np
 
 from rt_seg_training.optimization.class_weights import inverse_log_weights, median_frequency_weights

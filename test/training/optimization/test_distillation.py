@@ -1,4 +1,5 @@
 """Losses against a teacher's logits, against NumPy."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -1,4 +1,5 @@
 """The losses against slow NumPy references."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

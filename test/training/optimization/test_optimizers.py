@@ -1,4 +1,5 @@
 """The optimizers against the formulas of their papers."""
+
 import dataclasses
 
 import keras

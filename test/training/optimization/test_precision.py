@@ -1,4 +1,5 @@
 """Which arithmetic the layers take."""
+
 import pytest
 import tensorflow as tf
 

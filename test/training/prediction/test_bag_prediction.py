@@ -1,4 +1,5 @@
 """A bag in, the same bag with masks and overlays out, without ROS."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,4 +1,5 @@
 """Many bags by several processes: the same bytes as by one, though a worker is killed; and what each bag shows."""
+
 import csv
 import json
 import os
@@ -54,8 +55,10 @@ def results(folder):
 def test_two_workers_make_the_bytes_of_one_and_a_killed_one_is_replaced(bags, tmp_path):
     bundle = write_color_bundle(tmp_path / "color")
     assert predict_command.main([str(bundle), str(bags), "--output", str(tmp_path / "one")]) == 0
-    program = f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}, {str(ROOT / 'training')!r}]\n" \
-              "from rt_seg_training.commands.predict import main\nif __name__ == '__main__': sys.exit(main())\n"
+    program = (
+        f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}, {str(ROOT / 'training')!r}]\n"
+        "from rt_seg_training.commands.predict import main\nif __name__ == '__main__': sys.exit(main())\n"
+    )
     script = tmp_path / "predict.py"
     script.write_text(program)
     command = [sys.executable, str(script), str(bundle), str(bags), "--output", str(tmp_path / "two"), "--workers", "2"]

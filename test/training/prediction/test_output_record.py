@@ -1,4 +1,5 @@
 """The output folder of predict knows which model, options and source made what lies in it."""
+
 from __future__ import annotations
 
 import shutil

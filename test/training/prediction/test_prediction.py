@@ -1,4 +1,5 @@
 """Images, videos and cameras in, masks and overlays out, with the shipped tabletop model."""
+
 from pathlib import Path
 
 import cv2

@@ -1,4 +1,5 @@
 """tcmalloc for a training: taken where it is, once, and never against the user."""
+
 import os
 import subprocess
 import sys

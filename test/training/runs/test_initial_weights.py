@@ -1,4 +1,5 @@
 """What a training starts from."""
+
 import numpy as np
 import pytest
 

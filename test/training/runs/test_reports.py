@@ -1,4 +1,5 @@
 """What a run shows of itself."""
+
 import csv
 import io
 
@@ -78,9 +79,7 @@ def test_tensorboard_gets_the_scalars_and_the_panels(tmp_path):
 
 
 def test_the_curves_end_at_the_step_of_the_last_validation(tmp_path, monkeypatch):
-    rows = [
-        {"step": step, "learning_rate": 0.1, "loss": 1.0, "validation_mean_iou": 0.5} for step in (400, 800, 1000)
-    ]
+    rows = [{"step": step, "learning_rate": 0.1, "loss": 1.0, "validation_mean_iou": 0.5} for step in (400, 800, 1000)]
     _history(tmp_path / "history.csv", rows)
     drawn = []
     monkeypatch.setattr("matplotlib.axes.Axes.plot", lambda axes, steps, *rest, **options: drawn.append(steps))

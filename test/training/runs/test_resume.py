@@ -2,6 +2,7 @@
 
 Each run is a process of its own: a kill is one, and TensorFlow's devices are set up once per process.
 """
+
 import csv
 import dataclasses
 import json

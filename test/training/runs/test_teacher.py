@@ -1,4 +1,5 @@
 """Learning from a teacher, and from images without labels that it labels."""
+
 import csv
 import dataclasses
 

@@ -1,4 +1,5 @@
 """The weights in a bundle, from which a training starts."""
+
 import dataclasses
 from pathlib import Path
 

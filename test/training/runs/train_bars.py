@@ -1,4 +1,5 @@
 """Trains a tiny network on bars, for the tests that need a process of their own: RUN DATA_DIR [setting=value …]."""
+
 import dataclasses
 import os
 import sys

@@ -1,4 +1,5 @@
 """The synthesize tool: the layout it writes, its resuming, and its refusals."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """Files of clicks: masks without a window, and the same again whenever they are wanted."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -58,9 +59,13 @@ def _region(where: str, region: object, labels: LabelSet) -> ClickedRegion:
         if not isinstance(places, list):
             raise ClickModelError(f"{where}: {key} {places!r}: accepted is a list of [x, y]")
         for place in places:
-            numbers = isinstance(place, list) and len(place) == 2 and all(
-                isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
-                for value in place
+            numbers = (
+                isinstance(place, list)
+                and len(place) == 2
+                and all(
+                    isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
+                    for value in place
+                )
             )
             if not numbers:
                 raise ClickModelError(f"{where}: {key} {place!r}: accepted is [x, y] in pixels")

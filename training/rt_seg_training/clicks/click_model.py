@@ -1,4 +1,5 @@
 """What turns clicks into a mask, whatever computes it."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
 """Runs the click network on views of an image: the whole of it first, then around what was found and clicked."""
+
 from __future__ import annotations
 
 import hashlib
@@ -88,9 +89,7 @@ class ClickNetwork:
             raise ClickModelError(f"{folder}: is no click network ({type(error).__name__}: {error})") from error
         self.description = f"click network {folder.name} ({self._size[1]}x{self._size[0]})"
 
-    def _look(
-        self, image: np.ndarray, view: View, clicks: Sequence[Click], before: np.ndarray
-    ) -> np.ndarray:
+    def _look(self, image: np.ndarray, view: View, clicks: Sequence[Click], before: np.ndarray) -> np.ndarray:
         """(H, W) float32 of the view: how probable it is that a pixel is in the region; `before` is of the image."""
         height, width = self._size
         shrinking = view.width > width

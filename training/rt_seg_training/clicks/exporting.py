@@ -1,7 +1,8 @@
 """Puts a trained click network into a folder of the models, in int8 for OpenVINO.
 
-    python -m rt_seg_training.clicks.exporting RUN OUTPUT nyu_depth_v2:PATH camvid:PATH custom:PATH
+python -m rt_seg_training.clicks.exporting RUN OUTPUT nyu_depth_v2:PATH camvid:PATH custom:PATH
 """
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """Clicks and the mask so far as the channels that the click network reads."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

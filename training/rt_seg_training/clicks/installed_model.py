@@ -1,4 +1,5 @@
 """The model for clicks that there is on this machine."""
+
 from __future__ import annotations
 
 from pathlib import Path

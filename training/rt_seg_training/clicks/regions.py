@@ -1,4 +1,5 @@
 """Regions of labelled images: what somebody might want to have with a few clicks."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -2,6 +2,7 @@
 
 Kirillov et al., "Segment Anything", ICCV 2023; names and shapes as its repository's ONNX export gives the decoder.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
 """Where somebody clicks next who knows the truth: in the middle of the largest region that is wrong."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -5,6 +5,7 @@
 Each crop stays in the batch for some rounds: the network's own mask of one round is its input in the next, together
 with the click that corrects it most (Sofiiuk et al., arXiv:2102.06583). No forward pass is spent on simulation alone.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -220,9 +221,7 @@ def train(run: Path, sources: list[tuple[str, str]], minutes: float, seed: int) 
     for layer in model.layers:
         # Batches are small and of mixed sets: the statistics of ImageNet stay.
         part = layer.name.removeprefix(ENCODER_PREFIX)
-        if part != layer.name and (
-            isinstance(layer, keras.layers.BatchNormalization) or part.split("_")[0] in FROZEN
-        ):
+        if part != layer.name and (isinstance(layer, keras.layers.BatchNormalization) or part.split("_")[0] in FROZEN):
             layer.trainable = averaged.get_layer(layer.name).trainable = False
     model.optimizer = optimizer = _optimizer(model.trainable_variables)
     step = _compiled_step(model, optimizer)

@@ -1,4 +1,5 @@
 """The command `augment`."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,4 +1,5 @@
 """The command `build_dataset`."""
+
 from __future__ import annotations
 
 import argparse

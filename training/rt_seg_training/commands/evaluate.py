@@ -1,4 +1,5 @@
 """The command `evaluate`: a model bundle or a training run on a built data set, as text, JSON and a page."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """The commands `import_labels` and `export_labels`."""
+
 from __future__ import annotations
 
 import argparse

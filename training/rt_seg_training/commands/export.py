@@ -1,4 +1,5 @@
 """The command `export`."""
+
 from __future__ import annotations
 
 import sys

@@ -1,4 +1,5 @@
 """The label_binary tool: the foreground mask of an object in each image of a folder, by hand or without."""
+
 from __future__ import annotations
 
 import argparse
@@ -157,9 +158,7 @@ def _label_without_hands(options: argparse.Namespace, output: Path) -> int:
     if options.clicks is not None:
         from rt_seg_training.labelling.click_labelling import label_by_clicks
 
-        outcome = label_by_clicks(
-            options.folder, output, labels, options.clicks, options.segmenter, options.overwrite
-        )
+        outcome = label_by_clicks(options.folder, output, labels, options.clicks, options.segmenter, options.overwrite)
     else:
         method = _method(options, output, labels)
         refine_width = 0 if options.auto == "propagate" else options.refine  # it has decided the edge by itself

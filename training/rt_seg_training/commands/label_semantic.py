@@ -1,4 +1,5 @@
 """The label_semantic tool: from masks of an object to masks of several classes."""
+
 from __future__ import annotations
 
 import argparse

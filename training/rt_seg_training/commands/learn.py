@@ -1,4 +1,5 @@
 """The command `learn`: from a recording of an object to a live model, in one call."""
+
 from __future__ import annotations
 
 import argparse
@@ -85,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--empty", metavar="IMAGE", help="auto background: image of the empty scene")
     parser.add_argument("--bundle", metavar="BUNDLE", help="auto bundle: the model that labels")
     parser.add_argument(
-        "--count", type=int,
+        "--count",
+        type=int,
         help=f"images to capture from a camera or recording (default: {IMAGES}), or to render (default: {SCENES})",
     )
     parser.add_argument(
@@ -246,7 +248,9 @@ def _before_training(options: argparse.Namespace, work: Path, labelled: bool):
         label += ["--propagate"]
     stages.append(
         Stage(
-            "label", tool("rt_seg_training.commands.label_binary", *label), interactive=not options.auto,
+            "label",
+            tool("rt_seg_training.commands.label_binary", *label),
+            interactive=not options.auto,
             expected=LABEL_SECONDS * options.count,
         )  # fmt: skip
     )

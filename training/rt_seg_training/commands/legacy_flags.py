@@ -1,4 +1,5 @@
 """The flags of the training program that this package replaces, rewritten as those of `train`."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """The lint_dataset tool: shows what corrupts a labelled data set, as a table and as a page with images."""
+
 from __future__ import annotations
 
 import argparse

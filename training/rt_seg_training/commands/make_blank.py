@@ -1,4 +1,5 @@
 """The make_blank tool: empty masks for images in which nothing is to be found."""
+
 from __future__ import annotations
 
 import sys

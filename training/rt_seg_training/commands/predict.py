@@ -1,4 +1,5 @@
 """The command `predict` and its presets."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """The command `preview`."""
+
 from __future__ import annotations
 
 import sys

@@ -1,4 +1,5 @@
 """The command `suggest`: which frames of a recording to label next, with the model's masks to begin with."""
+
 from __future__ import annotations
 
 import argparse

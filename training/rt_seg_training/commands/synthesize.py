@@ -1,4 +1,5 @@
 """The command `synthesize`."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """Keeps TensorFlow and its companions to warnings that a user can act on. Called before they are imported."""
+
 from __future__ import annotations
 
 import logging

@@ -3,6 +3,7 @@
 Only names travel: each worker reads the source itself, so its path, and that of the built set, must mean the same
 files on all of them.
 """
+
 from __future__ import annotations
 
 import base64

@@ -1,4 +1,5 @@
 """The runner of Apache Beam that a command line names."""
+
 from __future__ import annotations
 
 from typing import Any

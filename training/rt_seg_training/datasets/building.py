@@ -1,4 +1,5 @@
 """Build a data set from its source: check, write with TFDS, and put it in place in one step."""
+
 from __future__ import annotations
 
 import contextlib
@@ -98,9 +99,7 @@ def _write(builder: Any, beam: dict[str, Any]) -> None:
     tfds.disable_progress_bar()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare(
-                download_config=tfds.download.DownloadConfig(**beam), file_format="tfrecord"
-            )
+            builder.download_and_prepare(download_config=tfds.download.DownloadConfig(**beam), file_format="tfrecord")
     finally:
         tfds.enable_progress_bar()
 

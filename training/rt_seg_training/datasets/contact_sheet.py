@@ -1,4 +1,5 @@
 """Many images as one: what people look at before they trust a set."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,4 +1,5 @@
 """The error of every data set that is not usable."""
+
 from __future__ import annotations
 
 

@@ -1,4 +1,5 @@
 """One example of a built data set, made of the files of a pair."""
+
 from __future__ import annotations
 
 import io

@@ -1,4 +1,5 @@
 """The depth image of an image: that of its name in depth/ beside the folder of colour, as custom data sets have it."""
+
 from __future__ import annotations
 
 from functools import lru_cache

@@ -1,4 +1,5 @@
 """Read colour, label and depth images as the arrays that they mean, whatever the file's colour type."""
+
 from __future__ import annotations
 
 import io

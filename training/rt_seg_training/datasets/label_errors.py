@@ -5,6 +5,7 @@ Dataset Labels", JAIR 2021): a pixel is doubtful when the model gives another cl
 than that class has on average where it is the label. Here doubtful pixels form regions, those along borders, where
 every label is a matter of taste, are left out, and a pair of classes that the model confuses everywhere counts less.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

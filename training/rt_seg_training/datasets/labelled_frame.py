@@ -1,4 +1,5 @@
 """One frame of a custom data set with its labels and, where there is one, its depth; and how it is written."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

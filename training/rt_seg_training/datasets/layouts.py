@@ -1,4 +1,5 @@
 """The layouts of labelled data that are understood, and how each is read without TFDS."""
+
 from __future__ import annotations
 
 from importlib import import_module

@@ -1,4 +1,5 @@
 """What linting found, as text for a terminal and as a page with images that needs no other file."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """Look for what corrupts a labelled data set, all of it at once, before it is built or trained on."""
+
 from __future__ import annotations
 
 from collections import Counter

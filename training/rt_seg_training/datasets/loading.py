@@ -1,4 +1,5 @@
 """Load a built data set with the labels it was built with, so that nobody types classes again."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """Find the label sets that the package ships, in source, devel and install space."""
+
 from __future__ import annotations
 
 from rt_seg.labels import LabelSet, load_labels

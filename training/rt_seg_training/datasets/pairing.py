@@ -1,4 +1,5 @@
 """Pair each image with its label image and its depth image by name, never by order."""
+
 from __future__ import annotations
 
 import dataclasses

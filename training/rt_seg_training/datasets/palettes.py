@@ -1,4 +1,5 @@
 """Label images with a palette: the colours that it gives the ids, against those of labels.yaml."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

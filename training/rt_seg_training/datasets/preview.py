@@ -1,4 +1,5 @@
 """A custom data set as one image and as one HTML page, with overlays and a class histogram."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """A source: the labelled images of one data set as they lie on disk, checked as a whole before anything is written."""
+
 from __future__ import annotations
 
 import hashlib

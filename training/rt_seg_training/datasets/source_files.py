@@ -1,4 +1,5 @@
 """The files of a source, in a folder or a zip file: opened, listed and read, or refused with the file's name."""
+
 from __future__ import annotations
 
 import codecs

@@ -1,4 +1,5 @@
 """Split examples so that near-duplicate neighbours of one recording stay on one side."""
+
 from __future__ import annotations
 
 import hashlib

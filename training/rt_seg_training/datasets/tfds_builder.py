@@ -1,4 +1,5 @@
 """What the TFDS builders of this package have in common: the features, the checks before writing, the metadata."""
+
 from __future__ import annotations
 
 import abc

@@ -1,4 +1,5 @@
 """The pairs of a source as a data set to train on at once, without building it first."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -7,6 +7,7 @@ border is an outline.
 Two things are of here: the counts are of all frames together, and a border on ignored pixels is no
 outline, on either side, because nobody knows where one is there.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

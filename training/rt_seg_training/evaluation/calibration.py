@@ -3,6 +3,7 @@
 Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017, arXiv:1706.04599): pixels are sorted into bins by
 their confidence; in each the share of right ones is compared with the mean confidence.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

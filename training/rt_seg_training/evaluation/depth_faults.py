@@ -2,6 +2,7 @@
 
 Not what training imitates (see depth_augmentation), so that a network cannot have learnt these very faults.
 """
+
 from __future__ import annotations
 
 import zlib

@@ -1,4 +1,5 @@
 """What is evaluated: a model bundle, or a training run before any export."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

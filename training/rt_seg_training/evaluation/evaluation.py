@@ -1,4 +1,5 @@
 """Score a segmenter on labelled frames: classes, outlines, confidence and time, and the frames that it does worst."""
+
 from __future__ import annotations
 
 import heapq

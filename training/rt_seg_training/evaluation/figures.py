@@ -1,4 +1,5 @@
 """The figures of an evaluation, each as a PNG: confusion matrix, reliability, curves of the training."""
+
 from __future__ import annotations
 
 import csv

@@ -1,4 +1,5 @@
 """How restless the masks of a recording are: the share of unchanged pixels that change their class all the same."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -45,9 +46,7 @@ class Flicker:
         return "\n".join(lines)
 
 
-def measure_flicker(
-    frames: Iterable[tuple[np.ndarray, np.ndarray]], smoothings: Sequence[int] = SMOOTHINGS
-) -> Flicker:
+def measure_flicker(frames: Iterable[tuple[np.ndarray, np.ndarray]], smoothings: Sequence[int] = SMOOTHINGS) -> Flicker:
     """Flicker of masks, in the order of the recording; frames are pairs (RGB uint8 (H, W, 3), mask uint8 (H, W))."""
     result = Flicker(changed=dict.fromkeys(smoothings, 0))
     smoothers = {smoothing: TemporalSmoother() for smoothing in smoothings}

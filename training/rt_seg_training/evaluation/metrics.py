@@ -2,6 +2,7 @@
 
 A mean of per-frame scores is another, easier number; here every score is of the matrix over all pixels of all frames.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
 """The protocol of an evaluation: a model on a split of a data set, what a reader must know of it, and its record."""
+
 from __future__ import annotations
 
 import dataclasses

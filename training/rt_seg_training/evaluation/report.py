@@ -1,4 +1,5 @@
 """An evaluation as one HTML page that holds all it shows, so that it can be sent or kept as a single file."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,5 @@
 """What quantisation costs, measured on labelled frames that it was not calibrated with."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,5 @@
 """From a training run to a model bundle: OpenVINO and other forms, compared with Keras before anything is kept."""
+
 from __future__ import annotations
 
 import itertools

@@ -2,6 +2,7 @@
 
 A net with depth takes that, float32 metres (1, H, W, 1), as its second input.
 """
+
 from __future__ import annotations
 
 from pathlib import Path

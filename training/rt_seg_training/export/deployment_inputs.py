@@ -1,4 +1,5 @@
 """What a deployed network is fed: the arrays that are made of a frame."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """The model card: README.md of a bundle, put together from the run that made it."""
+
 from __future__ import annotations
 
 import json

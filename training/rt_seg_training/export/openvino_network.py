@@ -1,4 +1,5 @@
 """The OpenVINO form of a trained network: uint8 RGB in, normalised inside; quantised to int8; run for comparison."""
+
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
@@ -94,6 +95,7 @@ def segments(network, count: int) -> list[list[str]]:
 
 def by_sensitivity(network, feeds: Sequence[list[np.ndarray]], count: int) -> list[list[str]]:
     """The `segments`, that first whose exact computation alone brings the int8 logits nearest to the exact ones."""
+
     def logits(some) -> np.ndarray:
         run = _compiled_exactly(some)
         return np.concatenate([run(feed)[0] for feed in feeds])

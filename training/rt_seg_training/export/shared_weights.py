@@ -4,6 +4,7 @@ The networks of one model at several input sizes have the same weights, and a fe
 resizing layers, scales of activations). OpenVINO's IR is an XML file that names each constant by its place in a .bin
 file, so further networks can point into the .bin of the first, at whose end lies what only they have.
 """
+
 from __future__ import annotations
 
 import tempfile

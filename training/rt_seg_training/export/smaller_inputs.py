@@ -1,4 +1,5 @@
 """The networks of smaller inputs, which a bundle holds beside that of its own size, with the same weights."""
+
 from __future__ import annotations
 
 import itertools

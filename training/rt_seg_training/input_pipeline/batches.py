@@ -1,4 +1,5 @@
 """From labelled images of any size to training batches and validation batches, as tf.data."""
+
 from __future__ import annotations
 
 import tensorflow as tf

@@ -3,6 +3,7 @@
 A rotation about the optical centre moves every pixel by a homography, whatever its depth (Hartley, Zisserman, "Multiple
 View Geometry", section 8.4); depth itself changes, because it is measured along the optical axis.
 """
+
 from __future__ import annotations
 
 import math

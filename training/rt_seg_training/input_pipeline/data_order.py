@@ -3,6 +3,7 @@
 So a run that continues at some position sees what it would have seen without the interruption, and each of several
 workers takes its own share of every batch.
 """
+
 from __future__ import annotations
 
 import os

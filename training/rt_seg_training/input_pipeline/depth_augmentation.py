@@ -4,6 +4,7 @@ The noise of stereo depth grows with its square: rt_seg.simulation.sensor, whose
 numbers (rt_seg.cameras.d435). Edges are ragged and lost, a band beside near things is hidden from the second imager,
 patches without texture have no reading.
 """
+
 from __future__ import annotations
 
 import tensorflow as tf

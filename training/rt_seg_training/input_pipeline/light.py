@@ -3,6 +3,7 @@
 Labels and depth are not concerned. All take and give float32 (H, W, 3) of values 0..255, and `seed`, two integers that
 alone decide what happens. Ranges and lengths: rt_seg_training.light_model.
 """
+
 from __future__ import annotations
 
 import math

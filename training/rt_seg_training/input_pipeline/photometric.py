@@ -2,6 +2,7 @@
 
 All take and give float32 (H, W, 3) of values 0..255, and `seed`, two integers that alone decide what happens.
 """
+
 from __future__ import annotations
 
 import tensorflow as tf

@@ -1,4 +1,5 @@
 """What all formats have in common: named regions of images, painted one over the other."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,4 +1,5 @@
 """Zip files of labels: unpacked for as long as they are read, without what the Finder adds and folders on top."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """Lists of classes beside labels that know them by number: data.yaml, classes.txt."""
+
 from __future__ import annotations
 
 from pathlib import Path

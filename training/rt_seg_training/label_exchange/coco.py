@@ -1,4 +1,5 @@
 """COCO: one JSON file for all images; regions as polygons, or as run lengths down the columns, plain or as text."""
+
 from __future__ import annotations
 
 import json

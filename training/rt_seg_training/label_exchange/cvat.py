@@ -1,4 +1,5 @@
 """CVAT: one XML file with the shapes of images, or the tracks of a video, ordered by their z_order."""
+
 from __future__ import annotations
 
 import re

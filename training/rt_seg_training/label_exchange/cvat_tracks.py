@@ -3,6 +3,7 @@
 CVAT reads keyframes and works out the frames between: so a track stays until a keyframe says that it is outside, and
 boxes and ellipses move in straight lines. Its exports list every frame, so that little is left to work out.
 """
+
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
@@ -98,9 +99,7 @@ def _listed(track: ElementTree.Element, position: int, file: Path) -> list[tuple
     return sorted(found.items())
 
 
-def _between(
-    first: ElementTree.Element, second: ElementTree.Element, share: float, place: str
-) -> ElementTree.Element:
+def _between(first: ElementTree.Element, second: ElementTree.Element, share: float, place: str) -> ElementTree.Element:
     """The shape at a share of the way from one keyframe to the next. Raises ExchangeError where that is not known."""
     same = {key: value for key, value in first.attrib.items() if key not in ("frame", "keyframe")}
     if same == {key: value for key, value in second.attrib.items() if key not in ("frame", "keyframe")}:

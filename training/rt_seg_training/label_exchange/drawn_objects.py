@@ -1,4 +1,5 @@
 """The walk over the objects that a file lists for one image: each becomes a region, is left out, or is refused."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -40,9 +41,7 @@ class ObjectList:
                 reading.left_out(place, f"a shape of type {kind!r}")
                 continue
             if kind not in self.with_area:
-                raise ExchangeError(
-                    f"{place}: a shape of type {shown(kind)}; accepted are {', '.join(self.with_area)}"
-                )
+                raise ExchangeError(f"{place}: a shape of type {shown(kind)}; accepted are {', '.join(self.with_area)}")
             found = self.shape_of(entry, kind, place)
             if isinstance(found, str):
                 reading.left_out(place, found)

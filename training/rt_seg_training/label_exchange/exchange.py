@@ -1,4 +1,5 @@
 """Between custom data sets and the files of labelling programs, whatever their format."""
+
 from __future__ import annotations
 
 import importlib

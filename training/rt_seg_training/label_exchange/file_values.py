@@ -1,4 +1,5 @@
 """Values of files that others wrote: each is looked at before it is used, and named where it is wrong."""
+
 from __future__ import annotations
 
 import json

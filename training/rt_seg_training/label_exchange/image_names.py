@@ -1,4 +1,5 @@
 """Which image file each frame of a file of labels means, and under which name it goes into the data set."""
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,5 @@
 """The labels of other programs and their images become a custom data set: all is checked before anything is written."""
+
 from __future__ import annotations
 
 import tempfile

@@ -3,6 +3,7 @@
 Ultralytics: images/train/a.jpg, masks/train/a.png, and data.yaml with `masks_dir` and `names`. Roboflow ("Semantic
 Segmentation Masks"): train/a.jpg, train/a_mask.png, and _classes.csv.
 """
+
 from __future__ import annotations
 
 import csv

@@ -1,4 +1,5 @@
 """Label Studio's JSON export: polygons, boxes and ellipses in percent of the image, and brush masks as run lengths."""
+
 from __future__ import annotations
 
 import re

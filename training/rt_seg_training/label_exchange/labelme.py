@@ -2,6 +2,7 @@
 
 Coordinates are continuous, as they are clicked. labelme's own class images, which Pillow draws, are fatter by the rim.
 """
+
 from __future__ import annotations
 
 import json

@@ -4,6 +4,7 @@ Pixel (row r, column c) covers the square x in [c, c + 1), y in [r, r + 1), and 
 outline covers the pixels whose centres are inside, by the even-odd rule: so outlines that share an edge share no
 pixel and leave none out. On the way back an outline runs along the edges of the pixels, its corners are whole numbers.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
 """Masks that files hold as PNG in base 64."""
+
 from __future__ import annotations
 
 import base64

@@ -1,4 +1,5 @@
 """What a file or folder of labels looks like, so that a wrong format is answered with the right one."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

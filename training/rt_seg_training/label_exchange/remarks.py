@@ -1,4 +1,5 @@
 """What an import clipped, guessed or left out, counted by kind, so that it is said once and nothing is silent."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

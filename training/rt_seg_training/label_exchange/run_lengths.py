@@ -1,4 +1,5 @@
 """COCO's run lengths of masks: down the columns, the first one of zeros; plain, or compressed to a text."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

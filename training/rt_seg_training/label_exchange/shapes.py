@@ -1,4 +1,5 @@
 """Shapes that programs draw, each with the pixels of an image that it covers."""
+
 from __future__ import annotations
 
 import functools

@@ -2,6 +2,7 @@
 
 Coordinates are continuous, as in its labelling tool ("subpixel"); its Python package rounds them to whole pixels.
 """
+
 from __future__ import annotations
 
 import zlib

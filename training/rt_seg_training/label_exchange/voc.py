@@ -1,4 +1,5 @@
 """VOC colour masks with a labelmap.txt: also what CVAT calls "Segmentation mask"."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """YOLO: a text file for each image with a polygon per line, as shares of width and height; classes in data.yaml."""
+
 from __future__ import annotations
 
 from pathlib import Path

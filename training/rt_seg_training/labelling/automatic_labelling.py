@@ -1,4 +1,5 @@
 """Foreground masks automatically: from depth, an empty scene, a model, or the mask of the frame before."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Collection

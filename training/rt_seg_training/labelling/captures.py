@@ -1,4 +1,5 @@
 """The images of a folder that are to be labelled, and where the mask of each belongs."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

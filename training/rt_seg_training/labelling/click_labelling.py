@@ -1,4 +1,5 @@
 """Masks from a file of clicks, without a window."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -3,6 +3,7 @@
 The image of a plane under the pinhole model has an inverse depth that is linear in the pixel's place:
 1/z = a u + b v + c. So the plane is found without intrinsics, and RANSAC (Fischler and Bolles 1981) fits three numbers.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

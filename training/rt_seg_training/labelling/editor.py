@@ -1,4 +1,5 @@
 """What the keys and the pointer do to the frames: the labelling window without a window."""
+
 from __future__ import annotations
 
 import time

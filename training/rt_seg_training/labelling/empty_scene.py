@@ -1,4 +1,5 @@
 """What is new in an image beside one of the empty scene."""
+
 from __future__ import annotations
 
 import cv2

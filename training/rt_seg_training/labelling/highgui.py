@@ -6,6 +6,7 @@ get along in one process, so that one computes and the other shows.
 Not opencv-python from a requirements file: pip puts it into the folder of the headless one, over its files, and a robot
 would get Qt and libGL; the distribution's is there wherever ROS is.
 """
+
 from __future__ import annotations
 
 import importlib.machinery

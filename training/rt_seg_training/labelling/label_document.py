@@ -1,4 +1,5 @@
 """The mask of one image while it is edited: every change can be taken back."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """The labels.yaml of a set that is being labelled: found, begun, and given more classes."""
+
 from __future__ import annotations
 
 from pathlib import Path

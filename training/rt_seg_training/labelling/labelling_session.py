@@ -1,4 +1,5 @@
 """The images that are labelled one after the other: read, written, and kept in memory when the disk refuses."""
+
 from __future__ import annotations
 
 import tempfile

@@ -1,4 +1,5 @@
 """The window around the editor: HighGUI's events in, images out, and nothing else."""
+
 from __future__ import annotations
 
 import signal

@@ -1,4 +1,5 @@
 """What a model, be it half-trained, proposes: alone, or where it is sure over a mask that was carried over."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Carries the mask of one frame over to the next of a clip."""
+
 from __future__ import annotations
 
 import cv2

@@ -1,4 +1,5 @@
 """Moves the edge of a mask to the edge in the image: depth ends some pixels before the object does."""
+
 from __future__ import annotations
 
 import cv2

@@ -1,4 +1,5 @@
 """Draws the editor, and says which part of it a place on the screen is."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

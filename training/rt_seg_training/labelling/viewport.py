@@ -1,4 +1,5 @@
 """Which part of an image is shown where: zoom and pan."""
+
 from __future__ import annotations
 
 import cv2

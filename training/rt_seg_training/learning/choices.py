@@ -1,4 +1,5 @@
 """What a training on a labelled folder should be like, chosen from the data and the speed of this machine."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
 """How sure a mean IoU is: the bootstrap over frames."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

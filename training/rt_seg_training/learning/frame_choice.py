@@ -3,6 +3,7 @@
 k-center greedy (Sener, Savarese, "Active Learning for Convolutional Neural Networks: A Core-Set Approach", ICLR 2018)
 among the most unsure frames, with distances weighed by how unsure the frame is.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,9 +14,7 @@ FARTHEST = 2.0
 """Between two features of length 1."""
 
 
-def choose_frames(
-    unsure: np.ndarray, features: np.ndarray, count: int, known: np.ndarray | None = None
-) -> list[int]:
+def choose_frames(unsure: np.ndarray, features: np.ndarray, count: int, known: np.ndarray | None = None) -> list[int]:
     """Numbers of the `count` frames to label next, the first one the most worth it; fewer where there are fewer.
 
     Args:

@@ -1,4 +1,5 @@
 """What the encoder of a bundle's network sees in an image, and how unsure the network is of it: in one inference."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -3,6 +3,7 @@
 A network that has seen a frame with its wrong label may have learnt it. So out of fold each frame is judged by a
 network that learned from other frames alone.
 """
+
 from __future__ import annotations
 
 import contextlib

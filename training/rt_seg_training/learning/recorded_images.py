@@ -1,4 +1,5 @@
 """A recording of any kind as a folder of images."""
+
 from __future__ import annotations
 
 import subprocess

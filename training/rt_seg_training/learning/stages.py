@@ -1,4 +1,5 @@
 """Stages of a long job, each a program of its own: run in order, told in one line each, resumed where they stopped."""
+
 from __future__ import annotations
 
 import hashlib
@@ -104,9 +105,10 @@ class Stages:
         log = self._log(stage)
         log.parent.mkdir(parents=True, exist_ok=True)
         line, recent, told = b"", [], 0.0
-        with log.open("wb") as file, subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as process:
+        with (
+            log.open("wb") as file,
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
+        ):
             assert process.stdout is not None
             try:
                 while chunk := os.read(process.stdout.fileno(), 65536):

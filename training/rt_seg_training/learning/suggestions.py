@@ -1,4 +1,5 @@
 """The frames of a recording to label next, in a folder of their own with the model's masks to begin with."""
+
 from __future__ import annotations
 
 import csv

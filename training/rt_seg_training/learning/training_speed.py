@@ -1,4 +1,5 @@
 """How many images per second this machine learns from, measured by a few steps of the very network."""
+
 from __future__ import annotations
 
 import sys

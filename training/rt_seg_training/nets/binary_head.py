@@ -1,4 +1,5 @@
 """The head of one sigmoid channel, for sets of two classes."""
+
 from __future__ import annotations
 
 import keras

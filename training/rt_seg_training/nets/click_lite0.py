@@ -4,6 +4,7 @@ After Sofiiuk et al., "Reviving Iterative Training with Mask Guidance for Intera
 clicks are discs in two channels, the mask so far is a third. They enter a branch of their own, which joins the
 pre-trained encoder at each scale, and the decoder is a feature pyramid.
 """
+
 from __future__ import annotations
 
 import keras

@@ -4,6 +4,7 @@ Reference: Hong, Pan, Sun, Jia, "Deep Dual-resolution Networks for Real-time and
 Road Scenes", arXiv:2101.06085. The layer order, padding, normalisation and resizing follow the authors' released
 networks, so that their weights and their published counts carry over.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

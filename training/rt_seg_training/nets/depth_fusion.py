@@ -5,6 +5,7 @@ arXiv:2011.06961, section III-B): squeeze and excitation, then addition into the
 that a network keeps working when its camera loses depth: only depth is excited, and its share is weighed by how much of
 the place has a reading at all. Without depth the sum is the colour branch, bit for bit.
 """
+
 from __future__ import annotations
 
 import keras
@@ -49,12 +50,8 @@ def slants(depth, reading):
         return slope / keras.ops.sqrt(1.0 + keras.ops.square(slope))
 
     inner_rows, inner_columns = slice(reach, reach + rows), slice(reach, reach + columns)
-    right = between(
-        (slice(None), inner_rows, slice(2 * reach, None)), (slice(None), inner_rows, slice(0, columns))
-    )
-    down = between(
-        (slice(None), slice(2 * reach, None), inner_columns), (slice(None), slice(0, rows), inner_columns)
-    )
+    right = between((slice(None), inner_rows, slice(2 * reach, None)), (slice(None), inner_rows, slice(0, columns)))
+    down = between((slice(None), slice(2 * reach, None), inner_columns), (slice(None), slice(0, rows), inner_columns))
     both = keras.ops.concatenate([right, down], axis=-1)
     size = (SLANT_CELL * rows, SLANT_CELL * columns)
     return keras.ops.image.resize(both, size, interpolation="bilinear", antialias=False)[:, :height, :width]
@@ -103,9 +100,9 @@ def add_depth(x, depth, share, name: str):
     """The colour features `x` plus the excited depth features `depth`, where `share` has readings."""
     channels = x.shape[-1]
     squeezed = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(depth)
-    squeezed = keras.layers.Conv2D(
-        channels // EXCITATION_REDUCTION, 1, activation="relu", name=f"{name}_reduction"
-    )(squeezed)
+    squeezed = keras.layers.Conv2D(channels // EXCITATION_REDUCTION, 1, activation="relu", name=f"{name}_reduction")(
+        squeezed
+    )
     excitation = keras.layers.Conv2D(channels, 1, activation="sigmoid", name=f"{name}_excitation")(squeezed)
     excited = keras.layers.Multiply(name=f"{name}_excited")([depth, excitation])
     present = keras.layers.Multiply(name=f"{name}_present")([excited, share])

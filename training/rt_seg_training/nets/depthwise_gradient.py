@@ -4,6 +4,7 @@ TensorFlow's kernels on a CPU have a vectorised gradient for kernels up to three
 and most of those in bfloat16, take 3 to 20 times as long. A gradient with respect to a kernel is one with respect to
 each of its columns; so that of five columns is put together from those of three and of two.
 """
+
 from __future__ import annotations
 
 from typing import Callable
@@ -26,18 +27,14 @@ def _kernel_gradient(inputs: tf.Tensor, gradient: tf.Tensor, rows: int, columns:
     )
 
 
-def wide_kernel_gradient(
-    inputs: tf.Tensor, gradient: tf.Tensor, kernel_size: int, stride: int
-) -> tf.Tensor:
+def wide_kernel_gradient(inputs: tf.Tensor, gradient: tf.Tensor, kernel_size: int, stride: int) -> tf.Tensor:
     """Gradient of the kernel, float32 (k, k, C, 1), of a depthwise convolution with padding "same".
 
     `inputs` float32 (B, H, W, C) of known H and W, `gradient` that of its output, float32 (B, ceil(H / stride),
     ceil(W / stride), C).
     """
     places = [-(-side // stride) for side in inputs.shape[1:3]]
-    missing = [
-        max((count - 1) * stride + kernel_size - side, 0) for count, side in zip(places, inputs.shape[1:3])
-    ]
+    missing = [max((count - 1) * stride + kernel_size - side, 0) for count, side in zip(places, inputs.shape[1:3])]
     padded = tf.pad(inputs, [(0, 0), *((total // 2, total - total // 2) for total in missing), (0, 0)])
     parts = []
     for first in range(0, kernel_size, FAST_COLUMNS):

@@ -4,6 +4,7 @@ References: Tan, Le, "EfficientNet", arXiv:1905.11946; the Lite variants of the 
 excitation, and have ReLU6 for swish. The weights were trained with TensorFlow and come, converted, in a Python package;
 so paddings are those of TensorFlow.
 """
+
 from __future__ import annotations
 
 import importlib.util
@@ -72,7 +73,11 @@ def _block(x, stage: _Stage, strides: int, name: str):
         y = _normalize(_convolve(y, stage.expansion * x.shape[-1], 1, 1, f"{name}_expand"), f"{name}_expand")
         y = _relu6(y, f"{name}_expand")
     y = keras.layers.DepthwiseConv2D(
-        stage.kernel_size, strides, "same", use_bias=False, depthwise_initializer="he_normal",
+        stage.kernel_size,
+        strides,
+        "same",
+        use_bias=False,
+        depthwise_initializer="he_normal",
         name=f"{PREFIX}{name}_depthwise_conv",
     )(y)
     y = _relu6(_normalize(y, f"{name}_depthwise"), f"{name}_depthwise")

@@ -2,6 +2,7 @@
 
 Keras computes it in training as a dozen operations over the whole feature map; TensorFlow has one kernel for them.
 """
+
 from __future__ import annotations
 
 import keras

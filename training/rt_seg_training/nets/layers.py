@@ -1,4 +1,5 @@
 """Keras layers that several networks use."""
+
 from __future__ import annotations
 
 import keras

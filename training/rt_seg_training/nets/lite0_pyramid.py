@@ -3,6 +3,7 @@
 Reference of the decoder: Lin et al., "Feature Pyramid Networks", arXiv:1612.03144, with batch normalisation, and only
 its finest level read.
 """
+
 from __future__ import annotations
 
 import keras

@@ -1,4 +1,5 @@
 """How each network wants the values of its image: part of the network, and of every bundle made from it."""
+
 from __future__ import annotations
 
 from typing import NamedTuple

@@ -1,4 +1,5 @@
 """The networks by name. A further one needs a file with its builder, and a line here."""
+
 from __future__ import annotations
 
 import importlib

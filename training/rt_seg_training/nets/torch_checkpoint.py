@@ -5,6 +5,7 @@ dictionary of tensors needs, and refuses a file that names anything else. Format
 `_legacy_save` (files of PyTorch before 1.6): four pickles, the keys of the storages, then each storage as an int64
 count and little-endian values.
 """
+
 from __future__ import annotations
 
 import collections
@@ -43,8 +44,10 @@ class _Tensor:
         """The values, a copy. Raises TorchCheckpointError where they reach beyond the storage."""
         storage, offset, size, stride = self.storage, self.offset, self.size, self.stride
         numbers = [offset, *size, *stride] if isinstance(size, tuple) and isinstance(stride, tuple) else [None]
-        if not isinstance(storage, _Storage) or len(size) != len(stride) or not all(
-            type(number) is int and number >= 0 for number in numbers
+        if (
+            not isinstance(storage, _Storage)
+            or len(size) != len(stride)
+            or not all(type(number) is int and number >= 0 for number in numbers)
         ):
             raise TorchCheckpointError(f"a tensor of size {size!r} and stride {stride!r} is not understood")
         last = offset + sum((count - 1) * step for count, step in zip(size, stride))
@@ -111,6 +114,15 @@ def read_torch_checkpoint(path: Path) -> dict[str, np.ndarray]:
         return {str(name): tensor.array() for name, tensor in tensors.items()}
     except TorchCheckpointError as error:
         raise TorchCheckpointError(f"{path}: {error}") from None
-    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, struct.error, AttributeError,
-            IndexError, ImportError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        KeyError,
+        TypeError,
+        ValueError,
+        struct.error,
+        AttributeError,
+        IndexError,
+        ImportError,
+    ) as error:
         raise TorchCheckpointError(f"{path}: not a PyTorch checkpoint that can be read: {error}") from error

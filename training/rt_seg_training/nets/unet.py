@@ -3,6 +3,7 @@
 References: Ronneberger, Fischer, Brox, "U-Net", arXiv:1505.04597; Howard et al., "Searching for MobileNetV3",
 arXiv:1905.02244, whose encoder is the one of keras.applications.
 """
+
 from __future__ import annotations
 
 import keras

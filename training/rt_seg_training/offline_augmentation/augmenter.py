@@ -4,6 +4,7 @@ Only frames of the train split are changed and multiplied, and objects are cut f
 or a piece of one, in training would make its score a lie. A new frame depends on the seed, the name of its frame and
 its number, so a run that was interrupted continues with the same command.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -155,8 +156,7 @@ def augment(
     palette = Palette(source.labels)
     shown = [names[number] for number in evenly_spaced(len(names), SHEET_FRAMES)]
     overlays = (
-        (name, palette.blend(read_image(files.image(name, ".jpg")), read_mask(files.mask(name)), 0.4))
-        for name in shown
+        (name, palette.blend(read_image(files.image(name, ".jpg")), read_mask(files.mask(name)), 0.4)) for name in shown
     )
     write_atomically(output / SHEET, encode(".png", contact_sheet(overlays)))
     return len(todo), len(tasks)

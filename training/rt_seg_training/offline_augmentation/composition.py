@@ -1,4 +1,5 @@
 """Frames put together from others: objects cut out, turned, scaled and pasted; where depth is known, nearer wins."""
+
 from __future__ import annotations
 
 import cv2

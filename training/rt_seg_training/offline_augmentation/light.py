@@ -3,6 +3,7 @@
 The same model as rt_seg_training.input_pipeline.light, in NumPy. All take and give float32 (H, W, 3) of values 0..255.
 Ranges and lengths: rt_seg_training.light_model.
 """
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """What augmentation may do to a frame: the settings of one YAML file."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -70,6 +71,8 @@ class Recipe:
 
 
 SHIPPED = "config/augmentation"
+
+
 def recipe_from_dict(data: Any, source: str) -> Recipe:
     """A recipe of its YAML form; `source` names the file in errors. Raises RecipeError."""
     recipe = read_settings(Recipe, data, source, RecipeError)

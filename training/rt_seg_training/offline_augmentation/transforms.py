@@ -1,4 +1,5 @@
 """Changes of one frame. Masks and depth are moved by their nearest pixel, so no class and no distance is invented."""
+
 from __future__ import annotations
 
 import cv2

@@ -1,4 +1,5 @@
 """Weights of the classes in a loss, from how often each class occurs in the training split."""
+
 from __future__ import annotations
 
 from typing import Iterable

@@ -3,6 +3,7 @@
 Networks with one sigmoid channel give the two logits 0 and z (nets.binary_head), and the softmax of those is the
 sigmoid of z. So the cross-entropy and the focal loss here are the binary ones for such networks.
 """
+
 from __future__ import annotations
 
 import keras

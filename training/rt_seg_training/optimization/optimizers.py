@@ -1,4 +1,5 @@
 """The optimizers of a training run, with their learning rate schedule and weight decay."""
+
 from __future__ import annotations
 
 from typing import Iterable
@@ -19,9 +20,7 @@ class RectifiedAdam(keras.optimizers.Optimizer):
     While the length of the approximated moving average is at most 4, in the first steps, it is SGD with momentum.
     """
 
-    def __init__(
-        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, name="rectified_adam", **kwargs
-    ):
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, name="rectified_adam", **kwargs):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
@@ -81,6 +80,7 @@ def build_optimizer(
     schedule = {"poly": WarmupPolynomial, "cosine": WarmupCosine}[configuration.schedule](
         configuration.learning_rate, configuration.steps, configuration.warmup_steps
     )
+
     def share_of_rate(variable: keras.Variable) -> float:
         in_encoder = variable.path.startswith(ENCODER_PREFIX)
         return configuration.encoder_learning_rate_share if in_encoder else 1.0

@@ -1,4 +1,5 @@
 """The numeric precision of the layers in training."""
+
 from __future__ import annotations
 
 

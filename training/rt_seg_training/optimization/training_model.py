@@ -1,4 +1,5 @@
 """The network that learns, with its loss and its optimizer."""
+
 from __future__ import annotations
 
 import keras

@@ -1,4 +1,5 @@
 """One step of training, compiled once for all strategies of distribution."""
+
 from __future__ import annotations
 
 from typing import Callable, Sequence

@@ -1,4 +1,5 @@
 """The depth images of a rosbag, found by the stamps of its colour images."""
+
 from __future__ import annotations
 
 import struct

@@ -2,6 +2,7 @@
 
 No ROS is needed here: rt_seg.recordings.any_bag reads and writes bags of every kind.
 """
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """What a bag shows, over time: shares of the classes, spans in which the model is unsure, thumbnails."""
+
 from __future__ import annotations
 
 import csv

@@ -1,4 +1,5 @@
 """Bags segmented by several processes, each with a network of one thread; those that are killed are replaced."""
+
 from __future__ import annotations
 
 import multiprocessing
@@ -65,9 +66,7 @@ def _predict(task: Task) -> Outcome:
     return outcome_of(task, _predictor, _work)
 
 
-def predict_bags(
-    tasks: list[Task], work: Work, workers: int
-) -> Iterator[tuple[Task, list[str], str | None, int]]:
+def predict_bags(tasks: list[Task], work: Work, workers: int) -> Iterator[tuple[Task, list[str], str | None, int]]:
     """Segment bags in `workers` processes; yields, as they end, (task, notes, failure or None, images without depth).
 
     A worker that dies, for want of memory or by a signal, takes its bag with it, which is begun again, ATTEMPTS times

@@ -3,6 +3,7 @@
 Only names travel: the bundle, the bags and the output folder must be the same files on all workers. A bag whose worker
 dies is begun again by the runner, and appears whole or not at all.
 """
+
 from __future__ import annotations
 
 import base64

@@ -1,4 +1,5 @@
 """What made the results in an output folder: the model, the options, and the source of each."""
+
 from __future__ import annotations
 
 import hashlib

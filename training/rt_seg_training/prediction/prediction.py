@@ -1,4 +1,5 @@
 """Run a model bundle over images, videos, bags or a camera: masks and overlays, the same as the node's."""
+
 from __future__ import annotations
 
 import itertools
@@ -28,6 +29,7 @@ REALSENSE = "realsense"
 """The source that is a connected RealSense, with its depth."""
 CAMERA_RATE = 30.0
 """Hz of a video made of a camera: a result is shown until the next one is there."""
+
 
 class PredictionError(ValueError):
     """A source cannot be read, or a result cannot be written."""
@@ -85,9 +87,7 @@ def find_tasks(sources: list[Path], output: Path) -> list[Task]:
     for source in sources:
         if source.is_dir():
             earlier_results = output if output != source else None
-            found = [
-                path for path in _bags_and_files(source) if is_color(path) and earlier_results not in path.parents
-            ]
+            found = [path for path in _bags_and_files(source) if is_color(path) and earlier_results not in path.parents]
             if not found:
                 raise PredictionError(f"{source}: holds no images, videos or bags")
             for path in found:

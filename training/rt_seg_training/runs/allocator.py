@@ -1,4 +1,5 @@
 """The memory allocator of a training: tcmalloc, where it is installed."""
+
 from __future__ import annotations
 
 import ctypes.util

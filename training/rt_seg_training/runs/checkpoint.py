@@ -1,4 +1,5 @@
 """The state of a training run in one file, from which it continues as if it had never stopped."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """Training on one device, on all devices of a machine, or on several machines."""
+
 from __future__ import annotations
 
 import json

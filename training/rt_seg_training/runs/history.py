@@ -1,4 +1,5 @@
 """The log of a run as a table: one row per score on the validation split."""
+
 from __future__ import annotations
 
 import csv

@@ -1,4 +1,5 @@
 """What a training starts from: ImageNet features, a bundle, an earlier run, or random numbers."""
+
 from __future__ import annotations
 
 from pathlib import Path

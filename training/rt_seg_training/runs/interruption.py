@@ -1,4 +1,5 @@
 """Ctrl-C and SIGTERM (batch systems, containers) end a run between two steps."""
+
 from __future__ import annotations
 
 import signal

@@ -1,4 +1,5 @@
 """A trained Keras network as an engine: rt_seg.segmenter.Segmenter runs it as it runs every exported form."""
+
 from __future__ import annotations
 
 from typing import Callable

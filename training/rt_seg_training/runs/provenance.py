@@ -1,4 +1,5 @@
 """Where the weights of a run come from, in the words of manifests, reports and model cards."""
+
 from __future__ import annotations
 
 from pathlib import Path

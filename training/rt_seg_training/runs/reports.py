@@ -1,4 +1,5 @@
 """What a training run shows of itself: a progress bar, TensorBoard scalars and images, and curves as a PNG."""
+
 from __future__ import annotations
 
 import csv

@@ -1,4 +1,5 @@
 """The run folder: what a training run leaves behind, under which names, and how it is read again."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """What a run learns from: the batches of its split, with unlabelled images among them where it has a teacher."""
+
 from __future__ import annotations
 
 import io
@@ -62,6 +63,7 @@ class TrainingInput:
 
 def save_bad_batch(path: Path, inputs, labels, strategy: tf.distribute.Strategy) -> Path:
     """Write what a step saw as an .npz: arrays inputs_0 (and inputs_1, depth) and labels, as in training_batches."""
+
     def here(value):
         return np.concatenate([part.numpy() for part in strategy.experimental_local_results(value)])
 

@@ -1,4 +1,5 @@
 """The training run: data set and configuration in, weights and a log out; resumes where it was interrupted."""
+
 from __future__ import annotations
 
 import json

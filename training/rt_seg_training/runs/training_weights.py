@@ -3,6 +3,7 @@
 `weights.safetensors` holds each variable under its path in the Keras model: kernels in 16 bits, which is far finer than
 what a training step moves, and what is small (biases, batch normalisation) in 32. Its metadata name the network.
 """
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """The score on the validation split during training."""
+
 from __future__ import annotations
 
 import keras

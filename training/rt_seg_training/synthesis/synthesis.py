@@ -2,6 +2,7 @@
 
 Frame i is the scene of seed + i and of nothing else, so a data set can be made in any number of runs and processes.
 """
+
 from __future__ import annotations
 
 import multiprocessing

@@ -1,4 +1,5 @@
 """State of a camera node on /diagnostics, by the wall clock."""
+
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,5 @@
 """Publishes any camera under the topic contract of realsense2_camera, and reopens it when it is lost."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

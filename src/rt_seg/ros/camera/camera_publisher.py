@@ -1,4 +1,5 @@
 """Publishes the frames of one camera under the topic contract of realsense2_camera."""
+
 from __future__ import annotations
 
 from typing import Any, Callable, Dict, Optional

@@ -1,4 +1,5 @@
 """Says how to install a camera's driver where it is absent: roslaunch itself only knows that a resource is missing."""
+
 from __future__ import annotations
 
 import shutil

@@ -1,4 +1,5 @@
 """Lists the cameras that are plugged in here, with what live.launch wants to know of them."""
+
 from __future__ import annotations
 
 from typing import Any, List, Optional

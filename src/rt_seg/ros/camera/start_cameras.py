@@ -1,4 +1,5 @@
 """Starts a driver and a segmentation node for each camera of a file: launch files cannot loop."""
+
 from __future__ import annotations
 
 import re
@@ -146,8 +147,11 @@ def read_cameras_file(path: Path) -> CamerasFile:
     names = [camera.name for camera in cameras]
     if len(set(names)) != len(names):
         raise SettingsError(f"{path}: the names {', '.join(names)} must differ")
-    drivers = [camera.serial for camera in cameras
-               if camera.source in ("realsense", "realsense_sdk") and "sdk_recording" not in camera.arguments]
+    drivers = [
+        camera.serial
+        for camera in cameras
+        if camera.source in ("realsense", "realsense_sdk") and "sdk_recording" not in camera.arguments
+    ]
     if len(drivers) > 1 and ("" in drivers or len(set(drivers)) != len(drivers)):
         raise SettingsError(
             f"{path}: {len(drivers)} RealSense need serial numbers that differ, and have {drivers}; "

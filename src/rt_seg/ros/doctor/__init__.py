@@ -1,4 +1,5 @@
 """Looks at an installation and at a running graph, and says what is wrong and what to do about it."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Looks at the cameras that are plugged in: their cable, their rights, their firmware, and who else uses them."""
+
 from __future__ import annotations
 
 import os

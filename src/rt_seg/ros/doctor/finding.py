@@ -1,4 +1,5 @@
 """One thing that the doctor looked at."""
+
 from __future__ import annotations
 
 from typing import NamedTuple

@@ -1,4 +1,5 @@
 """Subscribes to a running graph for a while."""
+
 from __future__ import annotations
 
 import os
@@ -82,9 +83,7 @@ def watch(camera: str, node: str, seconds: float) -> List[Finding]:
     for name, observation in seen.items():
         # A topic of another type would never connect; its type is a finding of its own.
         if observation.type in ("", kinds[name]._type):
-            rospy.Subscriber(
-                observation.topic, kinds[name], note(observation), queue_size=1, buff_size=RECEIVE_BUFFER
-            )
+            rospy.Subscriber(observation.topic, kinds[name], note(observation), queue_size=1, buff_size=RECEIVE_BUFFER)
     rospy.Subscriber("/diagnostics", DiagnosticArray, on_diagnostics)
     rospy.Subscriber(f"/{node}/labels", LabelInfo, labels.append)
     print(f"watching {', '.join(names.values())} for {seconds:g} s …", flush=True)

@@ -1,4 +1,5 @@
 """Looks at what is installed here: interpreter, modules, processor, disk, model bundles."""
+
 from __future__ import annotations
 
 import importlib

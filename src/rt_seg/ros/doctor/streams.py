@@ -1,4 +1,5 @@
 """Judges what came on the topics of a camera and of the segmentation node."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -208,9 +209,7 @@ def judge_depth(depth: Observation, color: Observation) -> List[Finding]:
             )
         )
     if depth.stamps and color.stamps:
-        offset = max(
-            min(abs(stamp - other) for other in color.stamps) for stamp in depth.stamps[1:-1] or depth.stamps
-        )
+        offset = max(min(abs(stamp - other) for other in color.stamps) for stamp in depth.stamps[1:-1] or depth.stamps)
         if offset > 0.01:
             findings.append(
                 Finding(

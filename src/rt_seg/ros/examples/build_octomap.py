@@ -4,6 +4,7 @@ on octomap_point_cloud_centers, and at the end as a file.
 Reads `cloud_in`, such as ~points_kept of the segmentation node. With a map_frame clouds are put together there by tf2;
 without one the map is of the latest cloud alone, in the frame of the camera.
 """
+
 from __future__ import annotations
 
 import time

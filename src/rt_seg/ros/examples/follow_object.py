@@ -3,6 +3,7 @@
 Reads ~objects of the segmentation node, in the frame of a camera that looks ahead (no ~target_frame). It stays with the
 object that it chose, by its track, as long as that is seen.
 """
+
 from __future__ import annotations
 
 import threading

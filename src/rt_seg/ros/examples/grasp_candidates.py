@@ -3,6 +3,7 @@
 Reads ~objects of the segmentation node. The z axis of a pose is the direction of approach, its place the middle of the
 object's visible surface (of a hole: of its outline); on ~starts are the same poses `standoff` metres before it.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -2,6 +2,7 @@
 
 Reads ~statistics of the segmentation node. No message for `timeout` seconds counts as too near.
 """
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """The camera's topics, subscribed to only while their images are wanted: an unread stream still costs its receiver."""
+
 from __future__ import annotations
 
 import time

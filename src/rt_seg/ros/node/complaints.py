@@ -1,4 +1,5 @@
 """What is wrong with the messages that come in: in the log once in a while for each cause, whatever the words."""
+
 from __future__ import annotations
 
 import time

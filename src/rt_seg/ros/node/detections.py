@@ -1,4 +1,5 @@
 """Objects as vision_msgs' detections, where that package is installed: Noetic has it, Debian does not."""
+
 from __future__ import annotations
 
 import contextlib

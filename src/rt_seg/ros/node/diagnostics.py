@@ -1,4 +1,5 @@
 """State of the segmentation node on /diagnostics."""
+
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,5 @@
 """All that can be made of one image and its mask; each product is made when it is first asked for, and once."""
+
 from __future__ import annotations
 
 import copy

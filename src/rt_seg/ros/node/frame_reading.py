@@ -3,6 +3,7 @@
 Only a colour image that cannot be read is an error. Depth and camera info that do not fit it are refused, counted, and
 what needs them is missing.
 """
+
 from __future__ import annotations
 
 from typing import Optional, Union

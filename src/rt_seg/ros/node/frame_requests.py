@@ -1,4 +1,5 @@
 """Lets services wait for the results of the next image."""
+
 from __future__ import annotations
 
 import threading

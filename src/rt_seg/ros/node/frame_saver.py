@@ -1,4 +1,5 @@
 """Saves frames on request, and on its own those of which the model is unsure."""
+
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,5 @@
 """Products of a segmentation as ROS messages."""
+
 from __future__ import annotations
 
 from typing import List, Sequence
@@ -53,9 +54,7 @@ def point_cloud_message(points: np.ndarray, header: Header) -> PointCloud2:
     )
 
 
-def statistics_message(
-    statistics: Sequence[ClassStatistic], labels: LabelSet, header: Header
-) -> msg.ClassStatistics:
+def statistics_message(statistics: Sequence[ClassStatistic], labels: LabelSet, header: Header) -> msg.ClassStatistics:
     """Statistics of the classes of one image."""
     return msg.ClassStatistics(
         header,

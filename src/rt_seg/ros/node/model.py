@@ -1,4 +1,5 @@
 """A model bundle, loaded and ready for images of the camera's size."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -53,9 +54,7 @@ def _remote_engine(bundle: Bundle, settings: EngineSettings) -> FallbackEngine:
     if not settings.server:
         raise BundleError("runtime remote: the parameter ~server is empty; expected is HOST:PORT of its gRPC")
     remote = RemoteEngine(bundle, settings.server, settings.server_encoding, settings.server_deadline)
-    return FallbackEngine(
-        remote, create_engine(bundle, "auto", settings.threads, settings.precision), rospy.logwarn
-    )
+    return FallbackEngine(remote, create_engine(bundle, "auto", settings.threads, settings.precision), rospy.logwarn)
 
 
 def load_model(

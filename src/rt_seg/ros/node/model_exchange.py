@@ -1,4 +1,5 @@
 """Hands a loaded model from the thread of a service to the worker, which takes it over between two images."""
+
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,5 @@
 """What a segmentation node's topics, services and parameters are called: alone in its process, or one of several."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

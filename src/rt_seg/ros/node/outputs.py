@@ -1,4 +1,5 @@
 """The topics of the segmentation node; makes and sends only what somebody subscribes to."""
+
 from __future__ import annotations
 
 import copy

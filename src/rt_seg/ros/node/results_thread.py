@@ -1,4 +1,5 @@
 """Lets the results of one image be made and sent while the network works on the next one."""
+
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -2,6 +2,7 @@
 
 These are imported where they are used: with them comes tf2, which takes a quarter of a second.
 """
+
 from __future__ import annotations
 
 import numpy as np

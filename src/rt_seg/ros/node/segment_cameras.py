@@ -1,4 +1,5 @@
 """Several cameras in one process: for each what segmentation_node does, with one engine and one set of weights."""
+
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,5 @@
 """The live node: framesets in, masks out, with the stamps and frames of the input."""
+
 from __future__ import annotations
 
 import threading

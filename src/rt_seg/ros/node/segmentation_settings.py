@@ -1,4 +1,5 @@
 """The settings of the node that hold from start to end; adjustable_settings.py has those that change while it runs."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """The services of the segmentation node. Each answers; none raises."""
+
 from __future__ import annotations
 
 from typing import Callable

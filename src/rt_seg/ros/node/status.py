@@ -1,4 +1,5 @@
 """Prints once a second how the segmentation does, and keeps its last image: the view for a terminal."""
+
 from __future__ import annotations
 
 import threading

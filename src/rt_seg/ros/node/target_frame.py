@@ -1,4 +1,5 @@
 """The frame that objects are wanted in, by tf2: where the camera was when it took an image."""
+
 from __future__ import annotations
 
 from typing import Any, Optional

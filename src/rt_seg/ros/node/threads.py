@@ -4,6 +4,7 @@ The network takes all cores (`~threads` of the node). What surrounds it are many
 and BLAS wake threads for them that wait actively or for a core, and take it from the network, the camera and RViz. With
 all products on two cores, one thread each gave 7 % more images per second, and masks 4 % younger.
 """
+
 from __future__ import annotations
 
 import os

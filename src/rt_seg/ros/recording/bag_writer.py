@@ -1,4 +1,5 @@
 """Writes framesets into a rosbag as realsense2_camera would have published them."""
+
 from __future__ import annotations
 
 import contextlib

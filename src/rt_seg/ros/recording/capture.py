@@ -2,6 +2,7 @@
 
 ROS is imported for its topics and bags alone: cameras, videos and folders need none of it.
 """
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """The demo recording: rendered once, where nothing else is to be played."""
+
 from __future__ import annotations
 
 import os

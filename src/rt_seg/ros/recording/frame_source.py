@@ -1,4 +1,5 @@
 """Frames out of ROS: the topics of a running camera, and rosbags."""
+
 from __future__ import annotations
 
 import time

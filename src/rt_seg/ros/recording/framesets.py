@@ -1,4 +1,5 @@
 """Reads recordings, rosbags and folders of images, as the messages of one frameset after the other."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """Command line: make a rosbag under the RealSense topic contract from a simulated scene or from image folders."""
+
 from __future__ import annotations
 
 import argparse
@@ -49,8 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     folder.add_argument("--color", type=Path, required=True, metavar="DIR", help="colour images, PNG or JPEG")
     folder.add_argument("--depth", type=Path, metavar="DIR", help="aligned depth, 16-bit PNG in millimetres")
     folder.add_argument("--ground-truth", type=Path, metavar="DIR", help="class ids, 8-bit PNG of one channel")
-    folder.add_argument("--intrinsics", type=Path, metavar="FILE.json", help="pinhole camera in Open3D's JSON form; "
-                        "without it, those of a nominal D435 are written")
+    folder.add_argument(
+        "--intrinsics",
+        type=Path,
+        metavar="FILE.json",
+        help="pinhole camera in Open3D's JSON form; without it, those of a nominal D435 are written",
+    )
 
     for source in (simulated, folder):
         source.add_argument("--rate", type=_rate, default=30.0, help="frames per second (default: %(default)s)")
@@ -74,9 +79,7 @@ def _open_source(arguments: argparse.Namespace) -> Tuple[Iterable, int, Optional
         return frames, arguments.count, labels
     from rt_seg.cameras.image_folder import ImageFolder
 
-    images = ImageFolder(
-        arguments.color, arguments.depth, arguments.ground_truth, arguments.intrinsics, arguments.rate
-    )
+    images = ImageFolder(arguments.color, arguments.depth, arguments.ground_truth, arguments.intrinsics, arguments.rate)
     return images, len(images), images.labels
 
 

@@ -1,4 +1,5 @@
 """Records topics into one MCAP file, message by message as they come over the wire."""
+
 from __future__ import annotations
 
 import os

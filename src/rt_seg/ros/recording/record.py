@@ -1,4 +1,5 @@
 """Records a camera into bags that `live.launch` plays: the right topics, split by size, with a guard for the disk."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """Plays a recording of the RealSense topics as if the camera were there: now, at the recorded pace."""
+
 from __future__ import annotations
 
 import queue

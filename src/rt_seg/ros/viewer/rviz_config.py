@@ -1,4 +1,5 @@
 """RViz configurations out of the templates in rviz/, for the topics and frames of the cameras at hand."""
+
 from __future__ import annotations
 
 import copy

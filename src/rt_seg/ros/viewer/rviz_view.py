@@ -1,4 +1,5 @@
 """Starts RViz on the topics and in the frame of the cameras: a configuration file of RViz knows only one."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """A segmentation node and its camera, as the live view sees them."""
+
 from __future__ import annotations
 
 import math

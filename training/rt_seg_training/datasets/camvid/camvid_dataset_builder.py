@@ -1,4 +1,5 @@
 """TFDS builder of CamVid in the layout that SegNet published: 480x360 frames, 11 classes, 11 = void."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """Read CamVid in the layout that SegNet published."""
+
 from __future__ import annotations
 
 from pathlib import Path

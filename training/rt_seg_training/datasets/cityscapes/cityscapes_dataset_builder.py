@@ -1,4 +1,5 @@
 """TFDS builder of Cityscapes from its official folders or zip files: leftImg8bit and the fine labels, 19 classes."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """Read Cityscapes from its official folders or zip files."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """TFDS builder of a custom data set: a folder or zip file that holds one's own labelled images."""
+
 from __future__ import annotations
 
 import functools

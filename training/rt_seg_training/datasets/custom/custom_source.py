@@ -1,4 +1,5 @@
 """Read a custom data set as it lies on disk; what needs its images but not TFDS starts from here."""
+
 from __future__ import annotations
 
 from pathlib import Path

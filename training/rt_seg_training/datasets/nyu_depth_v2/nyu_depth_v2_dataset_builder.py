@@ -1,4 +1,5 @@
 """TFDS builder of NYU-Depth-V2: indoor scenes of 640x480 with depth, 40 or 13 classes."""
+
 from __future__ import annotations
 
 import functools

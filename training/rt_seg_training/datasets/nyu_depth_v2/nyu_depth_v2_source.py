@@ -1,4 +1,5 @@
 """Read NYU-Depth-V2 with depth, from the official HDF5 file or from a prepared folder of images."""
+
 from __future__ import annotations
 
 import functools
@@ -189,9 +190,7 @@ def _labels(classes: int) -> Any:
 
 def _splits(train: Iterable[Pair], test: Iterable[Pair], group: Callable[[str], str]) -> dict[str, tuple[Pair, ...]]:
     pairs = {pair.name: pair for pair in train}
-    splits = {
-        split: tuple(pairs[name] for name in names) for split, names in split_by_group(pairs, group).items()
-    }
+    splits = {split: tuple(pairs[name] for name in names) for split, names in split_by_group(pairs, group).items()}
     splits["test"] = tuple(test)
     return {split: members for split, members in splits.items() if members}
 

@@ -1,4 +1,5 @@
 """A round brush."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

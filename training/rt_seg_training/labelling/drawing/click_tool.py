@@ -1,4 +1,5 @@
 """Clicks that a model turns into a region: the left button adds, the right one takes away."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """Edges of the image make closed contours, and a click picks one: a part, or a hole inside it."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """GrabCut (Rother, Kolmogorov and Blake 2004): a box around the object, then strokes where it went wrong."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

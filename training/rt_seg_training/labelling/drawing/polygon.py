@@ -1,4 +1,5 @@
 """An outline of straight lines, corner by corner."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

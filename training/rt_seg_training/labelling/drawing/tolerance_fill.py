@@ -1,4 +1,5 @@
 """Paints what has the colour of the place where it began."""
+
 from __future__ import annotations
 
 import cv2

@@ -1,4 +1,5 @@
 """What all tools share: how they are told of the pointer, and how they change the mask."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
