@@ -41,7 +41,7 @@ def test_command_line_overrides_the_file_and_the_saved_form_loads_equal(tmp_path
         ({"batch_size": "four"}, "batch_size: 'four' must be a whole number"),
         ({"flip": 1}, "flip: 1 must be true or false"),
         ({"optimizer": "adagrad"}, "optimizer: 'adagrad'; accepted are adamw, adam, radam, sgd"),
-        ({"net": "ddrnet"}, "net: 'ddrnet'; accepted are ddrnet_23_slim, ddrnet_23_slim_rgbd"),
+        ({"net": "ddrnet"}, "net: 'ddrnet'; accepted are ddrnet_23_slim, ddrnet_23_slim_lean"),
         ({"ema": 1.0}, "ema: 1.0 must be from 0 to 0.99999"),
         ({"steps": 0}, "steps: 0 must be at least 1"),
         ({"scale_min": 2.0}, "scale_min 2.0 is above scale_max"),

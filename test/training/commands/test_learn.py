@@ -73,6 +73,7 @@ def _labelled(folder: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("RT_SEG_NIGHTLY" not in os.environ, reason="minutes long: set RT_SEG_NIGHTLY=1 to run it")
 @pytest.mark.timeout(2400)
 def test_stopped_by_ctrl_c_in_every_stage_and_begun_again_it_ends_as_if_it_had_never_been_stopped(tmp_path):
     folder = _labelled(tmp_path / "set")

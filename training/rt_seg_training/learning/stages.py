@@ -105,10 +105,8 @@ class Stages:
         log = self._log(stage)
         log.parent.mkdir(parents=True, exist_ok=True)
         line, recent, told = b"", [], 0.0
-        with (
-            log.open("wb") as file,
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
-        ):
+        pipe, merged = subprocess.PIPE, subprocess.STDOUT
+        with log.open("wb") as file, subprocess.Popen(command, env=environment, stdout=pipe, stderr=merged) as process:
             assert process.stdout is not None
             try:
                 while chunk := os.read(process.stdout.fileno(), 65536):
