@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -51,6 +54,34 @@ def test_an_exit_code_that_only_tells_of_findings_is_no_failure(tmp_path):
 def test_a_stage_that_was_interrupted_is_run_again(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, program("train", "import sys; sys.exit(130)"))
+    assert not (tmp_path / RECORD).exists()
+
+
+RUNNER = """
+import signal, sys
+from pathlib import Path
+from rt_seg_training.learning.stages import Stage, Stages
+signal.signal(signal.SIGINT, signal.default_int_handler)
+code = f"import signal, sys, time; signal.signal(2, lambda *_: sys.exit({sys.argv[2]})); print(1, flush=True); "
+code += f"open({str(Path(sys.argv[1]) / 'began')!r}, 'w').close(); time.sleep(60)"
+stage = Stage("check", ("-c", code), tolerated=(1,), interactive=sys.argv[3] == "window")
+try:
+    Stages(Path(sys.argv[1])).run(stage, 1, 1)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("kind", ["program", "window"])
+def test_ctrl_c_is_no_failure_and_no_finding_though_a_program_that_was_starting_ends_with_1(tmp_path, kind):
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUNNER, str(tmp_path), "1", kind], env=environment_of_tools(), start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "began").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=30) == 130
     assert not (tmp_path / RECORD).exists()
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rt_seg.atomic_file import write_atomically
+from rt_seg.command_line import INTERRUPTED
 
 RECORD = "stages.json"
 LOGS = "logs"
@@ -84,7 +86,7 @@ class Stages:
             return False
         started = time.monotonic()
         code, tail = self._execute(stage, head, started)
-        if code in (130, -2):
+        if code in (INTERRUPTED, -signal.SIGINT):
             raise KeyboardInterrupt
         if code != 0 and code not in stage.tolerated:
             raise StageError(f"{stage.name} failed (exit code {code}; {self._log(stage)})\n{tail}".rstrip())
@@ -117,8 +119,10 @@ class Stages:
                     unfinished = line.strip() and not NOISE.match(line)
                     told = self._show(stage, head, started, line if unfinished else (recent or [b""])[-1], told)
             except KeyboardInterrupt:
-                # The program got the signal, too, and saves what it has.
-                return _wait(process) or 130, ""
+                # The program got the signal, too, and saves what it has. Its exit code says nothing: one that was still
+                # starting ends with 1, which of a lint would count as done.
+                _wait(process)
+                return INTERRUPTED, ""
             code = _wait(process)
         self._clear()
         return code, b"\n".join([*recent, line]).decode(errors="replace")
@@ -142,11 +146,15 @@ class Stages:
 
 
 def _wait(process: subprocess.Popen) -> int:
+    """The exit code; after Ctrl-C, which the program got, too, INTERRUPTED unless it ended well."""
+    interrupted = False
     while True:
         try:
-            return process.wait()
+            code = process.wait()
         except KeyboardInterrupt:
-            continue
+            interrupted = True
+        else:
+            return INTERRUPTED if interrupted and code else code
 
 
 def clock(seconds: float) -> str:
