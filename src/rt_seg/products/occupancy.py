@@ -33,8 +33,10 @@ class OccupancyMap:
         self._max_range = max_range
         self._hit = np.zeros(0, np.int64)
 
-    def insert(self, points: np.ndarray, origin: np.ndarray) -> None:
+    def insert(self, points: np.ndarray, origin: np.ndarray) -> int:
         """Take in a cloud: (n, 3) float metres without NaN, seen from `origin` (3,), in the frame of the map.
+
+        Returns how many points lie beyond the map, 2^15 cells from its origin, and were left out.
 
         A cell counts once in a cloud, and rather as occupied than as free, as octomap_server does it.
         """
@@ -45,6 +47,7 @@ class OccupancyMap:
         if len(cells):
             self._tree.insertPointCloud(self._middles(cells), np.asarray(origin, np.float64), self._max_range)
             self._hit = np.union1d(self._hit, cells)
+        return len(points) - len(steps)
 
     def clear(self) -> None:
         """Forget everything."""

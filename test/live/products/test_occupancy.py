@@ -45,7 +45,8 @@ def test_a_map_can_be_cleared_filled_with_nothing_and_read_back(tmp_path):
     space = OccupancyMap(0.1)
     space.insert(np.zeros((0, 3)), np.zeros(3))
     assert space.occupied().shape == (0, 3)
-    space.insert(np.array([[0.05, 0.05, 1.05], [1e6, 0.0, 0.0]]), np.zeros(3))  # the second: out of any map
+    beyond = space.insert(np.array([[0.05, 0.05, 1.05], [1e6, 0.0, 0.0]]), np.zeros(3))
+    assert beyond == 1, "the second lies out of the map"
     np.testing.assert_allclose(space.occupied(), [[0.05, 0.05, 1.05]], atol=1e-6)
     space.write(tmp_path / "maps" / "room.bt")
     tree = pyoctomap.OcTree(0.5)

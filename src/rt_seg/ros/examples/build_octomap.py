@@ -7,6 +7,7 @@ without one the map is of the latest cloud alone, in the frame of the camera.
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.products.occupancy import OccupancyMap
 from rt_seg.products.tracking import STILL
 from rt_seg.ros.array_messages import ArrayCloud
+from rt_seg.ros.launch_end import init_node
 from rt_seg.ros.node.messages import point_cloud_message
 from rt_seg.ros.node.target_frame import TargetFrame
 from rt_seg.settings import SettingsError, read_settings, setting
@@ -39,7 +41,7 @@ class BuildOctomapSettings:
     resolution: float = setting(0.02, "metres, side of a cell", 0.002, 1.0)
     max_range: float = setting(5.0, "metres at which rays are cut", 0.1, 100.0)
     period: float = setting(0.5, "seconds from one cloud that is taken in to the next, at least", 0.0, 60.0)
-    output: str = setting("", "file that the map is written to at the end, in OctoMap's format .bt")
+    output: str = setting("", "file that the map is written to at the end, in OctoMap's format .bt; it is replaced")
 
 
 def places(cloud: PointCloud2) -> np.ndarray:
@@ -50,6 +52,8 @@ def places(cloud: PointCloud2) -> np.ndarray:
                          "x, y and z")  # fmt: skip
     kind = np.dtype({"names": ["x", "y", "z"], "formats": ["<f4"] * 3, "offsets": [offsets[n] for n in "xyz"],
                      "itemsize": cloud.point_step})  # fmt: skip
+    if cloud.height > 1 and cloud.row_step != cloud.width * cloud.point_step:
+        raise ValueError(f"cloud with rows of {cloud.row_step} bytes: needs {cloud.width * cloud.point_step}, unpadded")
     found = np.frombuffer(cloud.data, kind, cloud.width * cloud.height)
     points = np.stack([found["x"], found["y"], found["z"]], axis=1)
     return points[np.isfinite(points).all(axis=1)]
@@ -77,7 +81,9 @@ class Mapper:
         self._last = now
         if not self._settings.map_frame:
             self.map.clear()
-        self.map.insert(places(cloud) @ motion.rotation.T + motion.translation, motion.translation)
+        beyond = self.map.insert(places(cloud) @ motion.rotation.T + motion.translation, motion.translation)
+        if beyond:
+            rospy.logwarn_throttle(5.0, f"{beyond} points of the last cloud lie beyond the map and are left out of it")
         header = Header(stamp=cloud.header.stamp, frame_id=self._settings.map_frame or cloud.header.frame_id)
         return point_cloud_message(np.ascontiguousarray(self.map.occupied()).view(CELL)[:, 0], header)
 
@@ -85,7 +91,7 @@ class Mapper:
 def main() -> int:
     """Run the node; returns the exit code."""
     node_arguments("build_octomap", __doc__, [BuildOctomapSettings], EXAMPLE)
-    rospy.init_node("build_octomap")
+    init_node("build_octomap")
     try:
         settings = read_settings(BuildOctomapSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
         mapper = Mapper(settings)
@@ -110,6 +116,6 @@ def main() -> int:
         try:
             mapper.map.write(Path(settings.output).expanduser())
         except OSError as error:
-            print(f"build_octomap: {error}")
+            print(f"build_octomap: {error}", file=sys.stderr)
             return BAD_INPUT
     return 0

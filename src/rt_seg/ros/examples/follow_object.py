@@ -17,6 +17,7 @@ from geometry_msgs.msg import Twist
 from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import SegmentedObjects
 from rt_seg.products.following import FollowSettings, follow
+from rt_seg.ros.launch_end import init_node
 from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """
@@ -71,7 +72,7 @@ class Follower:
 def main() -> int:
     """Run the node; returns the exit code."""
     node_arguments("follow_object", __doc__, [FollowObjectSettings], EXAMPLE)
-    rospy.init_node("follow_object")
+    init_node("follow_object")
     try:
         settings = read_settings(FollowObjectSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
     except SettingsError as error:

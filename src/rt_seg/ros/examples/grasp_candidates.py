@@ -16,6 +16,7 @@ from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import SegmentedObjects
 from rt_seg.products.approach import approach_of
 from rt_seg.products.objects import SpatialPose
+from rt_seg.ros.launch_end import init_node
 from rt_seg.ros.node.rotations import axes_of, quaternion
 from rt_seg.settings import SettingsError, read_settings, setting
 
@@ -53,7 +54,7 @@ def candidates(message: SegmentedObjects, settings: GraspCandidatesSettings) -> 
 def main() -> int:
     """Run the node; returns the exit code."""
     node_arguments("grasp_candidates", __doc__, [GraspCandidatesSettings], EXAMPLE)
-    rospy.init_node("grasp_candidates")
+    init_node("grasp_candidates")
     try:
         settings = read_settings(GraspCandidatesSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
     except SettingsError as error:

@@ -17,6 +17,7 @@ from std_msgs.msg import Bool
 from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import ClassStatistics
 from rt_seg.products.class_filter import split_names
+from rt_seg.ros.launch_end import init_node
 from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """
@@ -70,7 +71,7 @@ class StopZone:
 def main() -> int:
     """Run the node; returns the exit code."""
     node_arguments("stop_zone", __doc__, [StopZoneSettings], EXAMPLE)
-    rospy.init_node("stop_zone")
+    init_node("stop_zone")
     try:
         settings = read_settings(StopZoneSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
     except SettingsError as error:
