@@ -100,8 +100,13 @@ class WebTest(unittest.TestCase):
         for topic in ("overlay", "mask_color", "confidence_8bit", "statistics", "objects", "timing"):
             self.assertNotIn("/web_view", subscribers(f"/segmentation/{topic}"))
 
+    def wish(self, path, **values):
+        answer = post(path, values)
+        self.assertTrue(answer["done"], f"{path} {values}: {answer}")
+        return answer
+
     def test_wishes_reach_the_node(self):
-        self.assertEqual(post("set", {"name": "threshold", "value": 0.3})["done"], True)
+        self.wish("set", name="threshold", value=0.3)
         values = {entry["name"]: entry["value"] for entry in get("/api/settings")}
         self.assertAlmostEqual(values["threshold"], 0.3)
         refused = post("set", {"name": "threshold", "value": 3.0})
@@ -110,14 +115,13 @@ class WebTest(unittest.TestCase):
         refused = post("set", {"name": "classes", "value": "nosuch"})
         self.assertFalse(refused["done"])
         self.assertEqual({entry["name"]: entry["value"] for entry in get("/api/settings")}["classes"], "")
-        self.assertTrue(post("enable", {"enabled": False})["done"])
-        self.assertTrue(post("enable", {"enabled": True})["done"])
+        self.wish("enable", enabled=False)
+        self.wish("enable", enabled=True)
         self.assertIn("tabletop", get("/api/models"))
         self.assertFalse(post("model", {"name": "../../etc"})["done"])
-        self.assertTrue(post("model", {"name": "polehole"})["done"])
-        self.assertTrue(post("model", {"name": "tabletop"})["done"])
-        saved = post("save", {})
-        self.assertTrue(saved["done"], saved)
+        self.wish("model", name="polehole")
+        self.wish("model", name="tabletop")
+        saved = self.wish("save")
         self.assertEqual(saved["said"].rpartition("/")[2], get("/api/frames")[0])
 
 

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from rt_seg.cameras.frame import Placement
-from rt_seg.ros.camera.start_cameras import Extrinsic, StartSettings, launch_files, read_cameras
+from rt_seg.ros.camera.cameras_file import Extrinsic, read_cameras
+from rt_seg.ros.camera.start_cameras import StartSettings, launch_files
 from rt_seg.settings import SettingsError
 
 EXTRINSIC = {"parent": "base", "translation": [0, 0, 1], "rotation": [0, 0, 0, 1]}

@@ -22,7 +22,7 @@ from rt_seg.products.snapshot import compose_snapshot, write_png
 from rt_seg.recordings.image_messages import ConversionError, mask_from_message
 from rt_seg.ros.bridged_images import color_to_rgb
 from rt_seg.ros.caller_folder import caller_path
-from rt_seg.ros.camera.start_cameras import read_cameras
+from rt_seg.ros.camera.cameras_file import read_cameras
 from rt_seg.ros.camera_topics import COLOR, GROUND_TRUTH, GROUND_TRUTH_LABELS, RECEIVE_BUFFER
 from rt_seg.ros.label_messages import labels_of
 from rt_seg.ros.launch_end import init_node

@@ -21,7 +21,7 @@ from std_msgs.msg import Header
 from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.recordings.image_messages import ConversionError, depth_to_metres
 from rt_seg.ros.caller_folder import caller_path
-from rt_seg.ros.camera.start_cameras import CameraEntry, read_cameras
+from rt_seg.ros.camera.cameras_file import CameraEntry, read_cameras
 from rt_seg.ros.camera_topics import COLOR, DEPTH
 from rt_seg.ros.launch_end import init_node
 from rt_seg.ros.viewer.rviz_config import TEMPLATE_COLOR, Framing, View, configure

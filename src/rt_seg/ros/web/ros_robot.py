@@ -225,7 +225,16 @@ class RosRobot(Robot):
             raise Refused(f"{name}: {error}") from error
         if taken[name] != value and entry["type"] in ("str", "bool", "int"):
             raise Refused(f"{name} stays {taken[name]!r}: the node does not take {value!r:.80}; its log says why")
+        self._await_configuration(name, taken[name])
         return f"{name} is {taken[name]!r}"
+
+    def _await_configuration(self, name: str, value: Any) -> None:
+        """The client knows a new value by a topic, later than by the service's answer: who asks next gets the new."""
+        end = time.monotonic() + SERVICE_PATIENCE
+        while time.monotonic() < end:
+            if (self._client().get_configuration(timeout=SERVICE_PATIENCE) or {}).get(name) == value:
+                return
+            time.sleep(0.01)
 
     # Wishes
 
