@@ -126,10 +126,14 @@ else
         check_types
         [ -z "$training" ] || check rendering "unit tests of the offline half that render" \
             run_pytest rendering "rendering" test/training
+        check executables "every executable: help, bad input" \
+            run_pytest executables "ros" -o pythonpath=test/support test/ros/test_executables.py
     }
     beside beside_ros
-    # These take rt_seg from the workspace, which has its messages, and need no master.
-    check ros "unit tests of the ROS half" run_pytest ros "ros" -o pythonpath=test/support test/ros
+    # These take rt_seg from the workspace, which has its messages, and need no master. The executables compute, and are
+    # judged by processor time: beside those that wait for nodes.
+    check ros "unit tests of the ROS half" \
+        run_pytest ros "ros" -o pythonpath=test/support --ignore test/ros/test_executables.py test/ros
     join_beside
     if [ "$WANTED" = coverage ]; then
         "$PYTHON" -m coverage combine --quiet --keep "$STATE"/coverage/*

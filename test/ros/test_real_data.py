@@ -126,18 +126,24 @@ def test_live_camvid_masks_equal_those_of_evaluate_pixel_for_pixel(master, tmp_p
         "--data-dir", tmp_path / "tfds", "--output", tmp_path / "scores", "--save-predictions",
     )  # fmt: skip
     recording = tmp_path / "camvid.bag"
+    names = sorted(path.stem for path in (source / "val").glob("*.png"))
+    assert len(names) == 101
+    names = names[::4]  # the live half of this test is about bytes, not about a score
+    for folder in ("val", "valannot"):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / f"{name}.png").symlink_to(source / folder / f"{name}.png")
     _run(
-        *tool, "make_recording", "folder", "--color", source / "val", "--ground-truth", source / "valannot",
+        *tool, "make_recording", "folder", "--color", tmp_path / "val", "--ground-truth", tmp_path / "valannot",
         "--rate", "15", recording,
     )  # fmt: skip
     sent, masks = _play(master, tmp_path, recording, "every_frame", bundle)
-    names = sorted(path.stem for path in (source / "val").glob("*.png"))
-    assert len(sent) == len(masks) == len(names) == 101
+    assert len(sent) == len(masks) == len(names)
     predictions = {path.stem: path for path in (tmp_path / "scores").rglob("*.png")}
     for name, stamp in zip(names, sent):
         expected = cv2.imread(str(predictions[name]), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(masks[stamp], expected, err_msg=name)
     scores = yaml.safe_load((tmp_path / "scores" / "scores.json").read_text())
-    print(f"camvid val, 101 live masks equal to evaluate's; mIoU {scores['mean_iou']:.4f}")
+    print(f"camvid val, {len(names)} live masks equal to evaluate's; mIoU {scores['mean_iou']:.4f}")
     recorded = next(score.value for score in load_bundle(bundle).scores if score.data.startswith("camvid validation"))
     assert scores["mean_iou"] == pytest.approx(recorded, abs=0.005), "the bundle states another score"
