@@ -1,11 +1,14 @@
 """The OpenVINO engine's store of compiled networks: it must never change a result nor keep the engine from starting."""
 
+import contextlib
 import dataclasses
 import importlib
 import importlib.util
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +134,19 @@ def test_benchmark_of_the_limit_counts_the_multiply_adds_of_the_net_and_prints_i
     assert len(groups) == 8
     for _, share, floor, measured, times in groups:
         assert float(share.rstrip("%")) > 0.0 and min(float(floor), float(measured), float(times)) > 0.0
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core: there is no other to hold a thread back from")
+def test_the_engine_holds_no_thread_to_one_core_which_another_process_would_share():
+    bundle = load_bundle(BUNDLE)
+    engine = OpenVINOEngine(bundle, bundle.engines[0], threads=1)
+    size = (bundle.input.height, bundle.input.width, 3)
+    cores = os.sched_getaffinity(0)
+    worker = threading.Thread(target=lambda: [engine.logits(np.zeros(size, np.uint8)) for _ in range(6)])
+    worker.start()
+    seen = []
+    while worker.is_alive():
+        with contextlib.suppress(ProcessLookupError):  # it computes itself where it is the only one
+            seen.append(os.sched_getaffinity(worker.native_id))
+        time.sleep(0.002)
+    assert seen and all(item == cores for item in seen[1:])
