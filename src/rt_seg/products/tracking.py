@@ -25,7 +25,8 @@ ALONG = (0.002, 0.004)
 """Along it: metres, and metres per square metre, as the noise of a stereo camera grows."""
 OUTLINE = 0.15
 """Of an object's size, standard deviation of its middle along each of its axes: what a mask adds to it, or leaves out,
-as when two things that touch are one region in one image and two in the next."""
+as when two things that touch are one region in one image and two in the next. Such a place is accepted, and weighs
+less; one that the noise of the sensor explains is taken without it."""
 CUT = 5.0
 """Times as much for an object that the image's border cuts: its visible middle is not its own."""
 GATE = 16.27
@@ -114,15 +115,17 @@ class Tracker:
             self._predict(stamp - self._stamp)
         self._stamp = stamp
         found = [number for number, item in enumerate(objects) if item.pose is not None]
-        places, noise, sizes = _measurements([objects[number] for number in found], image_size, motion, self._outline)
+        places, noise, outlines, sizes = _measurements(
+            [objects[number] for number in found], image_size, motion, self._outline
+        )
         classes = np.array([objects[number].class_id for number in found], np.int64)
-        of_detection = self._match(places, noise, sizes, classes)
+        of_detection = self._match(places, noise + outlines, sizes, classes)
         known = np.flatnonzero(of_detection >= 0)
-        self._correct(of_detection[known], places[known], noise[known])
+        self._correct(of_detection[known], places[known], noise[known], outlines[known])
         self._note(of_detection[known], sizes[known], classes[known], stamp)
         fresh = np.flatnonzero(of_detection < 0)
         of_detection[fresh] = len(self._mean) + np.arange(len(fresh))
-        self._begin(places[fresh], noise[fresh], sizes[fresh], classes[fresh], stamp)
+        self._begin(places[fresh], (noise + outlines)[fresh], sizes[fresh], classes[fresh], stamp)
         tracks: List[Optional[Track]] = [None] * len(objects)
         for number, row in zip(found, of_detection):
             tracks[number] = self._track(int(row))
@@ -158,10 +161,16 @@ class Tracker:
         # The limit is on a pair, half of it on each side that stays alone.
         return np.asarray(lap.lapjv(costs, extend_cost=True, cost_limit=_FORBIDDEN / 2)[2])
 
-    def _correct(self, rows: np.ndarray, places: np.ndarray, noise: np.ndarray) -> None:
+    def _correct(self, rows: np.ndarray, places: np.ndarray, noise: np.ndarray, outlines: np.ndarray) -> None:
         covariance = self._covariance[rows]
-        gain = covariance[:, :, :3] @ np.linalg.inv(covariance[:, :3, :3] + noise)
-        self._mean[rows] += np.einsum("kij,kj->ki", gain, places - self._mean[rows, :3])
+        offset = places - self._mean[rows, :3]
+        # Most masks are of one outline from image to image. Only a place that the sensor's noise does not explain is
+        # one of another outline, and pulls so much less: else every place would be trusted as little.
+        spread = covariance[:, :3, :3] + noise
+        distance = np.einsum("ki,kij,kj->k", offset, np.linalg.inv(spread), offset)
+        spread = spread + np.where(distance > GATE, 1.0, 0.0)[:, np.newaxis, np.newaxis] * outlines
+        gain = covariance[:, :, :3] @ np.linalg.inv(spread)
+        self._mean[rows] += np.einsum("kij,kj->ki", gain, offset)
         corrected = covariance - gain @ covariance[:, :3]
         self._covariance[rows] = (corrected + corrected.transpose(0, 2, 1)) / 2
 
@@ -207,8 +216,9 @@ class Tracker:
 
 def _measurements(
     objects: Sequence[SegmentedObject], image_size: Tuple[int, int], motion: Motion, outline: float
-) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places (n, 3), their covariances (n, 3, 3) in the frame of the motion, and sizes (n, 3) in metres."""
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Places (n, 3), their covariances (n, 3, 3) of the sensor and of the outline, and sizes (n, 3); in metres, in the
+    frame of the motion."""
     poses = [item.pose for item in objects if item.pose is not None]
     seen = np.array([pose.centroid for pose in poses], np.float64).reshape(-1, 3)
     sizes = np.array([pose.extent for pose in poses], np.float64).reshape(-1, 3)
@@ -225,5 +235,4 @@ def _measurements(
     noise = across[:, np.newaxis, np.newaxis] * (np.eye(3) - outer) + along[:, np.newaxis, np.newaxis] * outer
     axes = np.array([pose.axes for pose in poses], np.float64).reshape(-1, 3, 3)
     reach = (motion.rotation @ axes) * (outline * sizes)[:, np.newaxis, :]
-    noise += reach @ reach.transpose(0, 2, 1)
-    return seen @ motion.rotation.T + motion.translation, noise, sizes
+    return seen @ motion.rotation.T + motion.translation, noise, reach @ reach.transpose(0, 2, 1), sizes
