@@ -2,6 +2,8 @@
 
 import re
 
+import cv2
+import numpy as np
 import pytest
 from executables import ROOT, call, executables
 
@@ -97,6 +99,43 @@ def test_bad_input_ends_with_2_a_reason_and_no_traceback(name, tmp_path):
     # Arguments of a launch are refused in the name of the package.
     assert re.search(rf"^(?:.*\b{name}|rt_seg): ", answer.errors, re.MULTILINE) and "Traceback" not in answer.errors
     assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+@pytest.fixture
+def half_bad(tmp_path):
+    """A folder of a picture and a file that is none; a labelled folder with a mask of an unknown class."""
+    picture = np.zeros((48, 64, 3), np.uint8)
+    for folder in ("rgb", "gt"):
+        (tmp_path / "labelled" / folder).mkdir(parents=True)
+    (tmp_path / "pictures" / "rgb").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "pictures" / "rgb" / "a.png"), picture)
+    (tmp_path / "pictures" / "rgb" / "b.png").write_bytes(b"no picture")
+    for name, value in (("a", 1), ("b", 1), ("c", 77)):
+        cv2.imwrite(str(tmp_path / "labelled" / "rgb" / f"{name}.png"), picture)
+        cv2.imwrite(str(tmp_path / "labelled" / "gt" / f"{name}.png"), np.full((48, 64), value, np.uint8))
+    (tmp_path / "labelled" / "labels.yaml").write_text(
+        "classes:\n- {id: 0, name: background, color: [0, 0, 0]}\n- {id: 1, name: part, color: [255, 0, 0]}\n"
+    )
+    return tmp_path
+
+
+FOUND = {
+    "check_driver": (("rt_seg_no_such_driver", "ros-no-such-driver"), "is not installed"),
+    "lint_dataset": (("custom", "OUT/labelled"), "77"),
+    "predict": ((str(ROOT / "models" / "tabletop"), "OUT/pictures/rgb", "--output", "OUT/masks"), "1 made, .* 1 failed"),
+    "suggest": ((str(ROOT / "models" / "tabletop"), "OUT/pictures", "--count", "1", "--output", "OUT/some"), "b.png"),
+}
+"""Commands that run, and find or leave out something: what they say then."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOUND)
+def test_what_ran_and_found_something_ends_with_1_and_says_what(name, half_bad):
+    (tool,) = (tool for tool in TOOLS if tool.name == name)
+    arguments, said = FOUND[name]
+    answer = call(tool, *(argument.replace("OUT", str(half_bad)) for argument in arguments))
+    assert answer.code == 1, answer.errors or answer.output
+    assert re.search(said, answer.output + answer.errors) and "Traceback" not in answer.errors
 
 
 def test_no_page_shows_an_old_spelling():

@@ -28,6 +28,7 @@ def recorded_images(recording: Path, temporary: Path) -> Path:
     if done.returncode == INTERRUPTED:
         raise KeyboardInterrupt
     if done.returncode != 0:
-        said = done.stdout.strip().splitlines()
-        raise LabellingError(said[-1] if said else f"{recording}: capture ended with {done.returncode}")
+        # The reason, and after it what became of the frames before: progress is in the same output.
+        said = [line for line in done.stdout.splitlines() if line.startswith("capture: ")]
+        raise LabellingError("\n".join(said) or f"{recording}: capture ended with {done.returncode}")
     return temporary
