@@ -81,7 +81,7 @@ def test_of_a_video_the_frames_that_differ_are_taken_first(tmp_path):
 
 def test_where_capture_fails_its_reason_is_said_and_not_only_what_came_before(tmp_path, capsys):
     (tmp_path / "pictures").mkdir()
-    cv2.imwrite(str(tmp_path / "pictures" / "a.png"), scenes()[0])
+    cv2.imwrite(str(tmp_path / "pictures" / "a.png"), next(scenes()))
     (tmp_path / "pictures" / "b.png").write_bytes(b"no picture")
     assert main(["tabletop", str(tmp_path / "pictures"), "--output", str(tmp_path / "next")]) == 2
     assert "b.png: cannot be decoded as an image" in capsys.readouterr().err
