@@ -22,7 +22,7 @@ CLASSES = ("peg", "block")
 
 EXAMPLE = """example:
   benchmarks/tracking.py --seconds 10 --scenes 3
-  benchmarks/tracking.py --outline 0 0.15
+  benchmarks/tracking.py --outline 0 0.2
 
 Rows: masks of the model, or the true ones (what tracking does to perfect detections). `switches` are changes of a
 piece's number, a minute of one scene; `hidden` takes pieces out of the mask for 0.9 s, one after the other. `jitter` is

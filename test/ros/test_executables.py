@@ -122,7 +122,10 @@ def half_bad(tmp_path):
 FOUND = {
     "check_driver": (("rt_seg_no_such_driver", "ros-no-such-driver"), "is not installed"),
     "lint_dataset": (("custom", "OUT/labelled"), "77"),
-    "predict": ((str(ROOT / "models" / "tabletop"), "OUT/pictures/rgb", "--output", "OUT/masks"), "1 made, .* 1 failed"),
+    "predict": (
+        (str(ROOT / "models" / "tabletop"), "OUT/pictures/rgb", "--output", "OUT/masks"),
+        "1 made, .* 1 failed",
+    ),
     "suggest": ((str(ROOT / "models" / "tabletop"), "OUT/pictures", "--count", "1", "--output", "OUT/some"), "b.png"),
 }
 """Commands that run, and find or leave out something: what they say then."""

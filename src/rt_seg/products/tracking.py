@@ -23,10 +23,12 @@ LATERAL = (0.002, 0.002)
 """Standard deviation across the line of sight: metres, and metres per metre of distance."""
 ALONG = (0.002, 0.004)
 """Along it: metres, and metres per square metre, as the noise of a stereo camera grows."""
-OUTLINE = 0.15
+OUTLINE = 0.2
 """Of an object's size, standard deviation of its middle along each of its axes: what a mask adds to it, or leaves out,
 as when two things that touch are one region in one image and two in the next. Such a place is accepted, and weighs
 less; one that the noise of the sensor explains is taken without it."""
+OWN_OUTLINE = 3.0
+"""Squared Mahalanobis distance, of the sensor's noise, up to which a place counts as one of the outline before."""
 CUT = 5.0
 """Times as much for an object that the image's border cuts: its visible middle is not its own."""
 GATE = 16.27
@@ -168,7 +170,7 @@ class Tracker:
         # one of another outline, and pulls so much less: else every place would be trusted as little.
         spread = covariance[:, :3, :3] + noise
         distance = np.einsum("ki,kij,kj->k", offset, np.linalg.inv(spread), offset)
-        spread = spread + np.where(distance > GATE, 1.0, 0.0)[:, np.newaxis, np.newaxis] * outlines
+        spread = spread + np.where(distance > OWN_OUTLINE, 1.0, 0.0)[:, np.newaxis, np.newaxis] * outlines
         gain = covariance[:, :, :3] @ np.linalg.inv(spread)
         self._mean[rows] += np.einsum("kij,kj->ki", gain, offset)
         corrected = covariance - gain @ covariance[:, :3]

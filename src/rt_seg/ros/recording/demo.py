@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Iterable, Iterator
 
 import rospkg
 import rospy
+
+from rt_seg.cameras.frame import Frame
 
 SEED, FRAMES = 3, 180
 """Of a scene that no shipped model was trained on. make/live.sh renders the same into recordings/."""
@@ -15,7 +18,8 @@ SEED, FRAMES = 3, 180
 def demo_recording() -> Path:
     """The demo's bag: that of `make live` where there is one, else one in ROS_HOME, rendered now if it is not there.
 
-    Raises SimulationError where nothing can be rendered, and OSError where it cannot be written.
+    Raises SimulationError where nothing can be rendered, OSError where it cannot be written, and
+    rospy.ROSInterruptException where the node is to end before it is made; nothing is left of it then.
     """
     made = Path(rospkg.RosPack().get_path("rt_seg")) / "recordings" / "demo.bag"
     if made.exists():
@@ -28,5 +32,12 @@ def demo_recording() -> Path:
 
         rospy.loginfo(f"rendering the demo recording, {FRAMES} simulated frames, once: {path}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_recording(simulate_recording(SEED, FRAMES, 30.0), path, tabletop_labels())
+        write_recording(_until_shutdown(simulate_recording(SEED, FRAMES, 30.0)), path, tabletop_labels())
     return path
+
+
+def _until_shutdown(frames: Iterable[Frame]) -> Iterator[Frame]:
+    for frame in frames:
+        if rospy.is_shutdown():
+            raise rospy.ROSInterruptException("shut down while the demo recording was rendered")
+        yield frame

@@ -102,6 +102,8 @@ def main() -> int:
     template = caller_path(settings.template)
     if template.parent == Path(rospkg.RosPack().get_path("rt_seg")) / "rviz":
         template = _write(_configuration(template, settings, cameras))
+    if rospy.is_shutdown():
+        return 0  # RViz would outlast the launch that ends
     rospy.signal_shutdown("RViz takes this process")
     # With the name and the log of this node.
     os.execv(program, [program, "-d", str(template), *sys.argv[1:]])
@@ -112,7 +114,10 @@ def _configuration(template: Path, settings: RvizSettings, cameras: Sequence[Cam
     frame = frame_of(views[0].color_topic, PATIENCE)
     if not frame:
         frame = f"{views[0].color_topic.strip('/').split('/')[0]}_color_optical_frame"
-        rospy.logwarn(f"no image came on {views[0].color_topic} within {PATIENCE:.0f} s; RViz takes the frame {frame}")
+        if not rospy.is_shutdown():
+            rospy.logwarn(
+                f"no image came on {views[0].color_topic} within {PATIENCE:.0f} s; RViz takes the frame {frame}"
+            )
     framing = framing_of(settings.depth_topic if not cameras else f"/{cameras[0].name}/{DEPTH}")
     parents = {camera.extrinsic.parent for camera in cameras if camera.extrinsic is not None}
     if len(cameras) > 1 and len(parents) == 1 and all(camera.extrinsic for camera in cameras):
