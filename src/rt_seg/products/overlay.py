@@ -30,6 +30,7 @@ class Palette:
     def __init__(self, labels: LabelSet) -> None:
         self._labels = labels
         self._drawn = np.where(labels.color_table.any(axis=1), 255, 0).astype(np.uint8)
+        self._bare = 255 - self._drawn
         table = labels.color_table
         table[len(labels) :] = labels.unlabelled_color
         self._table = table.reshape(256, 1, 3)
@@ -53,13 +54,14 @@ class Palette:
                 "an overlay needs both at one size"
             )
         colors = self.colorize(mask)
-        drawn = cv2.LUT(mask, self._drawn)
         blended = cv2.addWeighted(image, 1.0 - alpha, colors, alpha, 0.0)
-        picture = cv2.copyTo(blended, drawn, image.copy())
+        picture = cv2.copyTo(image, cv2.LUT(mask, self._bare), blended)
         if contours:
             # Not the coloured side only: a border of a region on black is its own outermost pixel.
             border = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-            picture = cv2.copyTo(colors, cv2.bitwise_and(cv2.compare(border, 0, cv2.CMP_GT), drawn), picture)
+            picture = cv2.copyTo(
+                colors, cv2.bitwise_and(cv2.compare(border, 0, cv2.CMP_GT), cv2.LUT(mask, self._drawn)), picture
+            )
         if names:
             self._write_names(picture, mask)
         return picture
