@@ -22,6 +22,7 @@ def test_soak_prints_a_row_for_each_interval_and_what_became_of_rate_age_and_mem
     assert re.search(r"masks, [\d.]+ a second at 5 Hz; .* memory \d+ -> \d+ MB", result.stdout)
 
 
+@pytest.mark.slow
 def test_soak_names_a_bundle_that_is_not_there(tmp_path):
     command = [sys.executable, str(BENCHMARKS / "soak.py"), str(tmp_path / "none"), "--minutes", "0.1"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)

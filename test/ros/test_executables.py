@@ -34,6 +34,7 @@ def test_help_is_quick_and_has_an_example_and_the_name_that_users_type(tool):
     assert answer.seconds <= LONGEST_HELP
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 def test_nonsense_ends_with_2_and_one_line_of_reason(tool):
     answer = call(tool, "--no-such-option")

@@ -101,6 +101,7 @@ class Run:
         return found
 
 
+@pytest.mark.slow
 def test_a_relative_recording_plays_to_the_end_without_a_word_in_red(tmp_path, recording):
     (tmp_path / "short.bag").symlink_to(recording)
     run = Run(tmp_path, "recording:=short.bag", "snapshot:=last.png")
@@ -111,6 +112,7 @@ def test_a_relative_recording_plays_to_the_end_without_a_word_in_red(tmp_path, r
     assert (tmp_path / "last.png").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argument", ["recording:=none.bag", "bundle:=none"])
 def test_what_is_not_there_ends_make_live_with_the_reason_and_an_exit_code(tmp_path, argument):
     run = Run(tmp_path, argument, "viewer:=none", launcher=(sys.executable, str(PACKAGE / "make" / "launch.py")))
@@ -119,6 +121,7 @@ def test_what_is_not_there_ends_make_live_with_the_reason_and_an_exit_code(tmp_p
     assert "Traceback" not in run.text
 
 
+@pytest.mark.slow
 def test_a_broken_recording_fails_make_live(tmp_path):
     (tmp_path / "cut.bag").write_bytes(b"#ROSBAG V2.0\n cut")
     launcher = (sys.executable, str(PACKAGE / "make" / "launch.py"))
@@ -127,6 +130,7 @@ def test_a_broken_recording_fails_make_live(tmp_path):
     assert "cut.bag: cannot be played" in run.text
 
 
+@pytest.mark.slow
 def test_cameras_that_cannot_be_started_fail_make_live_with_the_reason_alone(tmp_path):
     (tmp_path / "mine.yaml").write_text("cameras: 3\n")
     launcher = (sys.executable, str(PACKAGE / "make" / "launch.py"))
@@ -137,6 +141,7 @@ def test_cameras_that_cannot_be_started_fail_make_live_with_the_reason_alone(tmp
     assert "Traceback" not in run.text, run.text
 
 
+@pytest.mark.slow
 def test_a_killed_node_comes_back_with_its_model_and_the_driver_stays(tmp_path, recording):
     (tmp_path / "short.bag").symlink_to(recording)
     run = Run(tmp_path, "recording:=short.bag", "loop:=true", "viewer:=none")

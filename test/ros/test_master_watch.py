@@ -32,6 +32,7 @@ def wait_for(condition, timeout=40.0):
     return condition()
 
 
+@pytest.mark.slow
 def test_nodes_outlast_a_master_that_is_away_and_end_when_another_one_does_not_know_them(tmp_path):
     film = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (64, 48))
     for _ in range(5):

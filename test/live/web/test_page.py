@@ -83,6 +83,7 @@ def until(page, script, seconds=30):
     return WebDriverWait(page, seconds).until(lambda browser: browser.execute_script(f"return {script}"))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_pictures_move_numbers_come_and_wishes_reach_the_robot(page, served):
     robot, _ = served

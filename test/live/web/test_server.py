@@ -111,6 +111,7 @@ def test_a_page_that_shows_nothing_gets_two_pictures_and_holds_up_nobody():
     run(test)
 
 
+@pytest.mark.slow
 def test_twenty_pages_share_one_encoding_and_a_socket_that_is_not_read_harms_nobody():
     async def test(server):
         # A client that opens the WebSocket, asks for pictures, and never reads.

@@ -214,6 +214,7 @@ def test_depth_comes_back_in_millimetres_with_its_validity_and_only_if_asked_for
         np.testing.assert_array_equal(example["valid"], example["depth"] > 0)
 
 
+@pytest.mark.slow
 def test_a_set_with_depth_feeds_a_network_with_depth(source, data_dir):
     from rt_seg_training.configuration import TrainingConfiguration
     from rt_seg_training.input_pipeline import batches as pipeline

@@ -282,6 +282,7 @@ def test_where_int8_loses_too_much_auto_ships_f16_half_the_size_with_the_same_cl
     assert load_segmenter(bundle, precision="f32").description.endswith("f32 with f16 weights on CPU")
 
 
+@pytest.mark.slow
 def test_a_failed_parity_writes_nothing_and_keeps_the_older_bundle(run, tmp_path, images, monkeypatch):
     older = tmp_path / "probe"
     older.mkdir()

@@ -85,6 +85,7 @@ def _take(batches, number):
     return [(image.numpy(), label.numpy()) for image, label in batches.take(number)]
 
 
+@pytest.mark.slow
 def test_batches_from_a_position_on_are_those_of_a_run_that_came_there():
     whole = _take(pipeline.training_batches(_numbered(7), 7, ALL, IGNORE), 8)
     for start in (1, 4, 7):
@@ -109,6 +110,7 @@ def test_each_epoch_has_every_picture_once_in_an_order_of_its_own(in_memory):
     assert epochs[0] != epochs[1] != epochs[2]
 
 
+@pytest.mark.slow
 def test_workers_and_replicas_share_each_batch():
     configuration = dataclasses.replace(ALL, batch_size=4)
     whole = _take(pipeline.training_batches(_numbered(7), 7, configuration, IGNORE), 5)

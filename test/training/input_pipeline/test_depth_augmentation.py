@@ -90,6 +90,7 @@ def test_the_share_of_pictures_without_any_depth_is_that_asked_for(dropout, expe
     assert abs(empty - expected) <= (8 if 0 < dropout < 1 else 0)
 
 
+@pytest.mark.slow
 def test_a_network_with_depth_trains_on_its_batches():
     from rt_seg_training.optimization.losses import build_loss
     from rt_seg_training.optimization.training_model import training_model

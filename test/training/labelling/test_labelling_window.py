@@ -159,6 +159,7 @@ def _mask(folder, name):
     return cv2.imread(str(folder / "gt" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
 
 
+@pytest.mark.slow
 @needs_windows
 def test_a_box_and_a_brush_of_real_events_make_masks_and_the_next_frame_is_proposed(desk, captures):
     window = desk("label_binary", captures, "--name", "box", "--propagate")

@@ -60,6 +60,7 @@ def test_the_lean_network_has_half_of_the_multiply_adds_and_a_low_resolution_bra
         assert [w.shape for w in lean.get_layer(name).weights] == [w.shape for w in slim.get_layer(name).weights]
 
 
+@pytest.mark.slow
 def test_the_larger_networks_have_the_published_size():
     model = ddrnet_23(1024, 2048, 19)
     assert _count(model.trainable_weights) == 20_148_947

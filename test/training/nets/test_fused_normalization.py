@@ -24,6 +24,7 @@ def test_values_gradients_and_statistics_are_those_of_keras(settings):
         np.testing.assert_allclose(value, expected, rtol=2e-3, atol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "head"), [(name, "semantic") for name in NETS] + [("unet_mobilenet_v3", "binary")])
 def test_every_network_keeps_weights_outputs_and_names(name, head):
     net = build_net(name, 64, 64, 2, auxiliary_head=True, head=head)

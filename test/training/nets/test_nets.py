@@ -47,6 +47,7 @@ def test_calling_the_network_leaves_the_moving_averages_alone(name):
         np.testing.assert_array_equal(weight.numpy(), old)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ddrnet_23_slim", "ddrnet_23_slim_rgbd", "unet_mobilenet_v3", "lite0_pyramid_rgbd"])
 @pytest.mark.parametrize("head", ["semantic", "binary"])
 def test_every_weight_learns_from_a_batch(name, head):

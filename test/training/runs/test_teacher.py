@@ -61,6 +61,7 @@ def taught(dataset, tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_the_teacher_gives_the_logits_of_the_run_it_was_loaded_from_in_the_order_of_the_classes(
     taught, dataset, tmp_path
 ):
@@ -86,6 +87,7 @@ def test_a_teacher_that_lacks_a_class_is_refused_by_its_name(taught, dataset, tm
         Teacher(str(taught), _configuration(tmp_path), labels)
 
 
+@pytest.mark.slow
 def test_a_network_of_colour_comes_nearer_to_its_teacher_with_depth_without_any_label(
     taught, dataset, source, tmp_path
 ):

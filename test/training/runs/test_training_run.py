@@ -67,6 +67,7 @@ def test_a_network_with_depth_refuses_a_set_without_before_it_trains(dataset, tm
         training_run.TrainingRun(configuration, dataset).train()
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_was_and_writes_all_that_export_needs(dataset, tmp_path, monkeypatch):
     configuration = _configuration(tmp_path / "run", optimizer="sgd")
     run = tmp_path / "run"
@@ -185,6 +186,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_its_batch_saved_and_what_was
         assert set(np.unique(batch["labels"])) <= {0, 1, 255}
 
 
+@pytest.mark.slow
 def test_the_run_ends_early_when_the_score_does_not_rise_and_keeps_the_best(dataset, tmp_path, monkeypatch):
     scores = iter([0.5, 0.7, 0.6, 0.65, 0.9])
     monkeypatch.setattr(training_run, "mean_iou", lambda matrix: next(scores))
