@@ -58,7 +58,8 @@ def display():
     """The number of a virtual display, like ":97"."""
     reading, writing = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1300x900x24", "-nolisten", "tcp"],
+        # -noreset: a server whose last client has gone starts anew, and refuses those who come meanwhile.
+        ["Xvfb", "-noreset", "-displayfd", str(writing), "-screen", "0", "1300x900x24", "-nolisten", "tcp"],
         pass_fds=[writing], stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(writing)
