@@ -149,4 +149,4 @@ def test_the_engine_holds_no_thread_to_one_core_which_another_process_would_shar
         with contextlib.suppress(ProcessLookupError):  # it computes itself where it is the only one
             seen.append(os.sched_getaffinity(worker.native_id))
         time.sleep(0.002)
-    assert seen and all(item == cores for item in seen[1:])
+    assert len(seen) > 5 and all(item == cores for item in seen[1:])
