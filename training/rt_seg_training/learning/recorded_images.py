@@ -29,6 +29,7 @@ def recorded_images(recording: Path, temporary: Path) -> Path:
         raise KeyboardInterrupt
     if done.returncode != 0:
         # The reason, and after it what became of the frames before: progress is in the same output.
-        said = [line for line in done.stdout.splitlines() if line.startswith("capture: ")]
+        lines = done.stdout.strip().splitlines()
+        said = [line for line in lines if line.startswith("capture: ")] or lines[-1:]
         raise LabellingError("\n".join(said) or f"{recording}: capture ended with {done.returncode}")
     return temporary
