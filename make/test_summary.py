@@ -40,9 +40,10 @@ def read_results(places: List[str]) -> Tuple[Dict[str, int], List[str], float]:
             counts[outcome] += 1
             seconds += float(case.get("time") or 0)
             if result is not None and outcome == "failed":
-                # roslaunch's check leaves its reason in the output of the suite.
-                reason = (result.get("message") or "").strip()
-                reason = reason if (result.text or "").strip() else f"{reason} {suite.findtext('system-out') or ''}"
+                # rostest leaves its reason at the end of the text, roslaunch's check in the output of the suite.
+                reason, text = (result.get("message") or "").strip(), (result.text or "").strip()
+                reason = reason if text else f"{reason} {suite.findtext('system-out') or ''}"
+                reason = reason or text[-300:]
                 name = f"{case.get('classname') or path.stem}: {case.get('name')}"
                 failures.append(f"{name}: {' '.join(reason.split())[:300]}")
     return counts, failures, seconds

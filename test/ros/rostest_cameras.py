@@ -23,7 +23,7 @@ from tf2_msgs.msg import TFMessage
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
 from color_bundle import write_color_bundle  # noqa: E402
-from rostest_faults import wait_for  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 from rt_seg.cameras.frame import Frame, Intrinsics  # noqa: E402
 from rt_seg.msg import LabelInfo  # noqa: E402

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import unittest
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,24 +19,19 @@ from dynamic_reconfigure.client import Client
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from rt_seg.bundle import load_bundle
-from rt_seg.class_tables import kimera_table
-from rt_seg.msg import ChannelInfo, LabelInfo
-from rt_seg.ros.conversions import camera_info_message, image_message
-from rt_seg.segmenter import load_segmenter
-from rt_seg.simulation.recording import simulate_scene
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "support")]
+from waiting import wait_for  # noqa: E402
+
+from rt_seg.bundle import load_bundle  # noqa: E402
+from rt_seg.class_tables import kimera_table  # noqa: E402
+from rt_seg.msg import ChannelInfo, LabelInfo  # noqa: E402
+from rt_seg.ros.conversions import camera_info_message, image_message  # noqa: E402
+from rt_seg.segmenter import load_segmenter  # noqa: E402
+from rt_seg.simulation.recording import simulate_scene  # noqa: E402
 
 FRAME = "camera_color_optical_frame"
 SIZE = (480, 640)
 BRIDGE = CvBridge()
-
-
-def wait_for(condition, timeout=30.0):
-    """The condition's first true value; its last value after the timeout."""
-    deadline = time.monotonic() + timeout
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def packed(image):

@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
 from color_bundle import HEIGHT, WIDTH, write_color_bundle  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 from rt_seg.msg import FrameTiming  # noqa: E402
 from rt_seg.recordings.image_messages import mask_from_message  # noqa: E402
@@ -44,7 +45,7 @@ class DepthModelTest(unittest.TestCase):
         bundle = write_color_bundle(Path(cls.folder.name) / "deep", name="deep", with_depth=True)
         answer = load(str(bundle))
         assert answer.success, answer.message
-        cls.wait_for(lambda: cls.color.get_num_connections() >= 2 and cls.depth.get_num_connections())
+        wait_for(lambda: cls.color.get_num_connections() >= 2 and cls.depth.get_num_connections())
 
     @classmethod
     def tearDownClass(cls):
@@ -60,13 +61,6 @@ class DepthModelTest(unittest.TestCase):
     @staticmethod
     def _keep(message, kept):
         kept[message.header.stamp.to_nsec()] = message
-
-    @staticmethod
-    def wait_for(condition, timeout=20.0):
-        deadline = time.monotonic() + timeout
-        while not condition() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return condition()
 
     def play(self, depth, until):
         """Send green images at 20 Hz, each with this depth image or None, until the condition holds for the classes of
@@ -121,7 +115,7 @@ class DepthModelTest(unittest.TestCase):
         self.assertEqual(self.play(np.zeros_like(millimetres), all_are(GREEN)), [{GREEN}] * 5)
         self.assertEqual(self.play(np.full_like(metres, np.nan), all_are(GREEN)), [{GREEN}] * 5)
         self.assertEqual(self.play(metres[::2, ::2].copy(), all_are(GREEN)), [{GREEN}] * 5)
-        self.assertTrue(self.wait_for(lambda: int(self.stream["depth_refused"]) > 0))
+        self.assertTrue(wait_for(lambda: int(self.stream["depth_refused"]) > 0))
 
         stamps = sorted(set(self.timings) & set(self.masks))
         self.assertTrue(stamps, "no timing came beside the masks")

@@ -26,6 +26,7 @@ from visualization_msgs.msg import MarkerArray
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
 from color_bundle import write_color_bundle, write_slow_bundle  # noqa: E402
 from fault_report import report  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 from rt_seg.msg import FrameTiming  # noqa: E402
 from rt_seg.recordings.image_messages import mask_from_message  # noqa: E402
@@ -35,14 +36,6 @@ FRAME = "camera_color_optical_frame"
 PERIOD = 1.0 / 30.0
 LATE = 0.5
 """Seconds that a mask may take. The model needs a millisecond or two; a busy machine needs some patience."""
-
-
-def wait_for(condition, timeout=15.0):
-    """The condition's first true value; its last value after the timeout."""
-    deadline = time.monotonic() + timeout
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 def start_node(bundle, name="segmentation", *parameters):

@@ -19,28 +19,23 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
-from rt_seg.products.point_cloud import Rays
-from rt_seg.ros.conversions import camera_info_message, image_message
-from rt_seg.ros.examples.build_octomap import places
-from rt_seg.ros.node.rotations import quaternion
-from rt_seg.simulation.classes import tabletop_labels
-from rt_seg.simulation.renderer import Renderer
-from rt_seg.simulation.sensor import measure_color, measure_depth
-from rt_seg.simulation.tabletop import Tabletop
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "support")]
+from waiting import wait_for  # noqa: E402
+
+from rt_seg.products.point_cloud import Rays  # noqa: E402
+from rt_seg.ros.conversions import camera_info_message, image_message  # noqa: E402
+from rt_seg.ros.examples.build_octomap import places  # noqa: E402
+from rt_seg.ros.node.rotations import quaternion  # noqa: E402
+from rt_seg.simulation.classes import tabletop_labels  # noqa: E402
+from rt_seg.simulation.renderer import Renderer  # noqa: E402
+from rt_seg.simulation.sensor import measure_color, measure_depth  # noqa: E402
+from rt_seg.simulation.tabletop import Tabletop  # noqa: E402
 
 FRAME = "camera_color_optical_frame"
 DROPPED = ("block", "peg")
 CELL = 0.015
 VIEWS = 8
 CLOUDS = {"plain": "/segmentation/points", "kept": "/segmentation/points_kept"}
-
-
-def wait_for(condition, timeout=60.0):
-    """The condition's first true value; its last value after the timeout."""
-    deadline = time.monotonic() + timeout
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def cells(points):
@@ -67,7 +62,7 @@ class MappingTest(unittest.TestCase):
             subscribers.append(rospy.Subscriber(f"/{name}", PointCloud2, cls.mapped[name].append))
         ends = [*subscribers, cls.color, cls.depth, cls.info]
         assert wait_for(
-            lambda: all(end.get_num_connections() for end in ends) and cls.tf.get_num_connections() == len(CLOUDS)
+            lambda: all(end.get_num_connections() for end in ends) and cls.tf.get_num_connections() == len(CLOUDS), 60.0
         ), "not connected"
 
     @classmethod

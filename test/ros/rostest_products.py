@@ -4,6 +4,7 @@
 import sys
 import time
 import unittest
+from pathlib import Path
 
 import numpy as np
 import rospy
@@ -12,15 +13,18 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from rt_seg.bundle import load_bundle
-from rt_seg.msg import ClassStatistics, FrameTiming, SegmentedObjects
-from rt_seg.products.objects import find_objects
-from rt_seg.products.point_cloud import SURE_POINT, Rays, label_points
-from rt_seg.products.statistics import class_statistics
-from rt_seg.recordings.image_messages import mask_from_message
-from rt_seg.ros.conversions import camera_info_message, image_message
-from rt_seg.segmenter import load_segmenter
-from rt_seg.simulation.recording import simulate_scene
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "support")]
+from waiting import wait_for  # noqa: E402
+
+from rt_seg.bundle import load_bundle  # noqa: E402
+from rt_seg.msg import ClassStatistics, FrameTiming, SegmentedObjects  # noqa: E402
+from rt_seg.products.objects import find_objects  # noqa: E402
+from rt_seg.products.point_cloud import SURE_POINT, Rays, label_points  # noqa: E402
+from rt_seg.products.statistics import class_statistics  # noqa: E402
+from rt_seg.recordings.image_messages import mask_from_message  # noqa: E402
+from rt_seg.ros.conversions import camera_info_message, image_message  # noqa: E402
+from rt_seg.segmenter import load_segmenter  # noqa: E402
+from rt_seg.simulation.recording import simulate_scene  # noqa: E402
 
 FRAME = "camera_color_optical_frame"
 KINDS = {
@@ -32,14 +36,6 @@ KINDS = {
     "object_markers": MarkerArray,
     "timing": FrameTiming,
 }
-
-
-def wait_for(condition, timeout=30.0):
-    """The condition's first true value; its last value after the timeout."""
-    deadline = time.monotonic() + timeout
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 class ProductsTest(unittest.TestCase):

@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "support")]
 from inference_server import InferenceServer, why_not  # noqa: E402
-from rostest_faults import wait_for  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 from rt_seg.bundle import load_bundle  # noqa: E402
 from rt_seg.ros.conversions import image_message  # noqa: E402

@@ -17,22 +17,17 @@ from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from rt_seg.bundle import load_bundle
-from rt_seg.msg import LabelInfo
-from rt_seg.recordings.image_messages import mask_from_message
-from rt_seg.ros.conversions import image_message
-from rt_seg.segmenter import load_segmenter
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "support")]
+from waiting import wait_for  # noqa: E402
+
+from rt_seg.bundle import load_bundle  # noqa: E402
+from rt_seg.msg import LabelInfo  # noqa: E402
+from rt_seg.recordings.image_messages import mask_from_message  # noqa: E402
+from rt_seg.ros.conversions import image_message  # noqa: E402
+from rt_seg.segmenter import load_segmenter  # noqa: E402
 
 FRAME = "camera_color_optical_frame"
 TIMEOUT = 30.0
-
-
-def wait_for(condition, timeout=TIMEOUT):
-    """The condition's first true value; its last value after the timeout."""
-    deadline = time.monotonic() + timeout
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def picture(seed, height=480, width=640):

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,14 +17,9 @@ except rospkg.ResourceNotFound:
     pytest.skip("the workspace is not sourced", allow_module_level=True)
 
 import rosgraph  # noqa: E402
+from ros_master import free_port  # noqa: E402
 
 PACKAGE = Path(__file__).parents[2]
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

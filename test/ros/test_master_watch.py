@@ -2,34 +2,16 @@
 
 import os
 import signal
-import socket
 import subprocess
-import time
 
 import cv2
 import numpy as np
 import pytest
-from color_bundle import write_color_bundle  # noqa: E402
+from color_bundle import write_color_bundle
+from ros_master import free_port, start_master
+from waiting import wait_for
 
 pytest.importorskip("rosgraph", reason="ROS is not on the Python path")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
-
-
-def start_master(port):
-    return subprocess.Popen(["rosmaster", "--core", "-p", str(port)], stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)  # fmt: skip
-
-
-def wait_for(condition, timeout=40.0):
-    deadline = time.monotonic() + timeout
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
 
 
 @pytest.mark.slow

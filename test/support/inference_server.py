@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from ros_master import free_port
 
 from rt_seg.serving.model_repository import write_repository
 
@@ -30,12 +31,6 @@ def why_not():
     except ImportError as error:
         return f"tritonclient is not installed ({error}): pip install -r requirements-remote.txt"
     return ""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class InferenceServer:

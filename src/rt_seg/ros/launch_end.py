@@ -13,6 +13,8 @@ from pathlib import Path
 
 import rospy
 
+from rt_seg.ros.node_signals import end_on_signals
+
 LAUNCHER = "launch.py"
 """That of `make live`, whose exit code tells a failure; roslaunch's does not."""
 LAUNCHERS = ("roslaunch", LAUNCHER, "start_cameras")
@@ -21,10 +23,13 @@ PATIENCE = 10.0
 """Seconds that the launcher has to end this node."""
 
 
-def init_node(name: str, **options: bool) -> None:
-    """rospy.init_node; where the launch ends meanwhile, the node ends without a traceback, for it did nothing wrong."""
+def init_node(name: str, anonymous: bool = False, disable_signals: bool = False) -> None:
+    """rospy.init_node, with Ctrl-C handled by node_signals unless `disable_signals`; where the launch ends meanwhile,
+    the node ends without a traceback, for it did nothing wrong."""
+    if not disable_signals:
+        end_on_signals()
     try:
-        rospy.init_node(name, **options)
+        rospy.init_node(name, anonymous=anonymous, disable_signals=True)
     except rospy.ROSInitException:
         if not rospy.is_shutdown():
             raise

@@ -11,6 +11,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "support")]
 from inference_server import InferenceServer, why_not  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 from rt_seg.bundle import BundleError, load_bundle  # noqa: E402
 from rt_seg.engines import create_engine  # noqa: E402
@@ -118,13 +119,6 @@ class _Frames:
     def stop(self):
         self._stop.set()
         self._thread.join()
-
-
-def wait_for(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 @pytest.mark.parametrize("fault", ["killed", "stopped"])

@@ -1,0 +1,37 @@
+"""Ctrl-C ends a node also while it speaks with the master.
+
+rospy shuts a node down inside the handler of the signal: in the main thread, wherever that is. Where it waits for an
+answer of the master (a log line, too, reads a parameter), it holds the lock of that connection, the shutdown waits for
+the same lock, and the node hangs until somebody kills it. Here the handler only tells a thread, which shuts down.
+"""
+
+from __future__ import annotations
+
+import atexit
+import queue
+import signal
+import threading
+
+import rospy
+
+HANDLED = (signal.SIGINT, signal.SIGTERM)
+PATIENCE = 5.0
+"""Seconds that the interpreter's end waits for a shutdown that has begun: it unregisters the node at the master."""
+
+
+def end_on_signals() -> None:
+    """Let SIGINT and SIGTERM shut this node down. In the main thread, before rospy.init_node with disable_signals."""
+    # Its `put` may interrupt itself, as a handler does; the locks of threading.Event and queue.Queue may not.
+    received: "queue.SimpleQueue[int]" = queue.SimpleQueue()
+    begun = threading.Event()
+
+    def shut_down() -> None:
+        number = received.get()
+        begun.set()
+        rospy.signal_shutdown(f"signal {number}")
+
+    thread = threading.Thread(target=shut_down, name="signals", daemon=True)
+    thread.start()
+    atexit.register(lambda: thread.join(PATIENCE) if begun.is_set() else None)
+    for number in HANDLED:
+        signal.signal(number, lambda number, frame: received.put(number))
