@@ -14,12 +14,8 @@ source make/lint.sh
 
 WANTED=${1:-test}
 RESULTS=$STATE/results
-REGISTERED=(run_tests)
 UNHURRIED=
-if [ -n "${FAST:-}" ]; then
-    UNHURRIED=" and not slow"
-    REGISTERED=(run_tests_rt_seg_rostest_test_ros_segmentation.test run_tests_rt_seg_rostest_test_ros_control.test)
-fi
+[ -z "${FAST:-}" ] || UNHURRIED=" and not slow"
 STARTED=$(date +%s%N)
 # A file: some checks run in a process beside this one.
 FAILED_CHECKS=$STATE/failed_checks
@@ -61,17 +57,22 @@ run_live38() {
     env -u PYTHONPATH "$STATE/python38/bin/python" -m pytest --junitxml="$RESULTS/live38.xml" -p no:cacheprovider test/live
 }
 
-# roslaunch checks and rostests, as the package registers them with catkin; each writes its own result file.
-run_registered_tests() {
-    local failed=0
-    cmake -DCATKIN_ENABLE_TESTING=ON $WORKSPACE/build
-    rm -rf $WORKSPACE/build/test_results
+# registered PATTERN...: the roslaunch checks and rostests that the package registers with catkin, as targets of its build.
+registered() {
+    cmake --build $WORKSPACE/build --target help | sed -n 's/^\.\.\. \(run_tests_rt_seg_\(rostest\|roslaunch-check\)_.*\)/\1/p' |
+        grep "$@" || true
+}
+
+# run_registered NAME TARGET...: each target writes a result file of its own. None is no success.
+run_registered() {
+    local name=$1 failed=0
+    shift
     # Two at a time: each has a master of its own, and they wait for their nodes more than they compute.
-    "$SYSTEM_PYTHON" make/interruptible.py timeout --kill-after=30 1200 \
-        cmake --build $WORKSPACE/build --parallel 2 --target "${REGISTERED[@]}" || failed=1
-    mkdir -p "$RESULTS/rostest"
-    find $WORKSPACE/build/test_results \( -name '*.xml' -o -name faults.txt \) -exec cp {} "$RESULTS/rostest" \;
-    "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS/rostest" || failed=1
+    [ $# -gt 0 ] && "$SYSTEM_PYTHON" make/interruptible.py timeout --kill-after=30 1200 \
+        cmake --build $WORKSPACE/build --parallel 2 --target "$@" || failed=1
+    mkdir -p "$RESULTS/$name"
+    find $WORKSPACE/build/test_results \( -name '*.xml' -o -name faults.txt \) -exec mv {} "$RESULTS/$name" \;
+    "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS/$name" || failed=1
     return $failed
 }
 
@@ -128,10 +129,14 @@ else
             run_pytest rendering "rendering" test/training
         check executables "every executable: help, bad input" \
             run_pytest executables "ros" -o pythonpath=test/support test/ros/test_executables.py
+        [ -n "${FAST:-}" ] || [ "$WANTED" = coverage ] ||
+            check learn "the rostest that trains" run_registered learn $(registered 'learn\.test$')
     }
+    cmake -DCATKIN_ENABLE_TESTING=ON $WORKSPACE/build >"$STATE/registered.log" 2>&1
+    rm -rf $WORKSPACE/build/test_results
     beside beside_ros
     # These take rt_seg from the workspace, which has its messages, and need no master. The executables compute, and are
-    # judged by processor time: beside those that wait for nodes.
+    # judged by processor time, and one rostest trains: beside those that wait for nodes.
     check ros "unit tests of the ROS half" \
         run_pytest ros "ros" -o pythonpath=test/support --ignore test/ros/test_executables.py test/ros
     join_beside
@@ -139,8 +144,12 @@ else
         "$PYTHON" -m coverage combine --quiet --keep "$STATE"/coverage/*
         "$PYTHON" -m coverage report --skip-covered --sort=cover >"$RESULTS/coverage.txt" || true
         say "coverage         $("$PYTHON" -m coverage report --format=total) % of the statements (by file: $RESULTS/coverage.txt)"
+    elif [ -n "${FAST:-}" ]; then
+        check rostest "two rostests" run_registered rostest $(registered '\(segmentation\|control\)\.test$')
     else
-        check rostest "rostests and launch file checks" run_registered_tests
+        # The longest first, so that none is left alone at the end.
+        check rostest "rostests and launch file checks" run_registered rostest \
+            $(registered 'faults\.test$') $(registered -v '\(faults\|learn\)\.test$')
     fi
     say
     "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS" || true
