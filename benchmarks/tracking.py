@@ -16,7 +16,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "benchmarks")]
 
 DISTANCE = 0.03
 """Metres, about the size of a piece."""
-LEAST_AREA = 150
+MIN_AREA = 150
 CLASSES = ("peg", "block")
 """Those of which each piece is one body; a plate is several, and so is a cup."""
 
@@ -171,7 +171,7 @@ def score_scene(seed: int, options: argparse.Namespace, labels, segmenter, accel
             for name, mask in masks.items():
                 # Only the pieces that are scored: the others are no errors.
                 mask = np.where(np.isin(mask, ids), mask, np.uint8(255))
-                objects = find_objects(mask, labels, LEAST_AREA, metres, rays)
+                objects = find_objects(mask, labels, MIN_AREA, metres, rays)
                 for outline in options.outline:
                     way = (name, outline)
                     began = time.thread_time()
@@ -190,7 +190,7 @@ def true_places(geoms, image, ids: list[int], rays, motion) -> dict:
     places = {}
     for geom in np.unique(geoms[np.isin(image.mask, ids)]):
         region = (geoms == geom) & np.isin(image.mask, ids)
-        if np.count_nonzero(region) >= LEAST_AREA:
+        if np.count_nonzero(region) >= MIN_AREA:
             z = image.depth[region]
             seen = np.stack([rays.x[region] * z, rays.y[region] * z, z]).mean(axis=1)
             places[int(geom)] = motion.rotation @ seen + motion.translation

@@ -29,7 +29,7 @@ Settings = TypeVar("Settings")
 
 DEEPEST = 40
 """Levels of nesting that a YAML file may have."""
-MOST_REPEATED = 100_000
+MAX_REPEATED_VALUES = 100_000
 """Values that a YAML file may hold by its aliases, beside those that are written in it."""
 
 _KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -304,8 +304,8 @@ class _Loader(yaml.SafeLoader):
                 children = [part for pair in children for part in pair]
             self._written += 1
             self._expanded[id(node)] = 1 + sum(self._expanded[id(child)] for child in children)
-            if self._expanded[id(node)] > self._written + MOST_REPEATED:
-                problem = f"aliases repeat more than {MOST_REPEATED} values"
+            if self._expanded[id(node)] > self._written + MAX_REPEATED_VALUES:
+                problem = f"aliases repeat more than {MAX_REPEATED_VALUES} values"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
         return node
 

@@ -159,7 +159,7 @@ class FaultsTest(unittest.TestCase):
                 sent.append(stamp.to_nsec())
         return sent, depths
 
-    def judge(self, fault, played, share, least_pairs=0.0, note=""):
+    def judge(self, fault, played, share, min_pairs=0.0, note=""):
         """The share of the images that have their mask, and of the pairs that were found, is at least this."""
         stream, (sent, depths) = self.stream, played
         wait_for(lambda: all(stamp in stream.latency for stamp in sent), 1.0)
@@ -169,7 +169,7 @@ class FaultsTest(unittest.TestCase):
         self.paired += pairs
         report(fault, len(sent), len(latencies), (pairs, depths), max(latencies, default=float("nan")), note)
         self.assertGreaterEqual(len(latencies), share * len(sent), fault)
-        self.assertGreaterEqual(pairs, least_pairs * depths, fault)
+        self.assertGreaterEqual(pairs, min_pairs * depths, fault)
         self.assertLess(np.median(latencies), LATE, fault)
         self.assertIsNone(self.node.poll(), "the node has ended")
 

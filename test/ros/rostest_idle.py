@@ -30,7 +30,7 @@ from rt_seg.srv import GetObjects  # noqa: E402
 SIZE = (720, 1280)
 CAMERA = Intrinsics(1280, 720, 900.0, 900.0, 639.5, 359.5)
 PERIOD = 1.0 / 30.0
-MOST_OF_A_CORE = 0.03
+MAX_SHARE_OF_A_CORE = 0.03
 WATCHED = 5.0
 
 
@@ -98,7 +98,7 @@ class IdleTest(unittest.TestCase):
         time.sleep(WATCHED)
         share = (processor_seconds(self.node.pid) - before) / WATCHED
         print(f"{why}: {share:.1%} of a core at {SIZE[1]}x{SIZE[0]}, 30 Hz")
-        self.assertLess(share, MOST_OF_A_CORE)
+        self.assertLess(share, MAX_SHARE_OF_A_CORE)
 
     def test_without_a_subscriber_the_node_takes_next_to_nothing(self):
         self.check_rests("nobody subscribes to a result")

@@ -1,6 +1,6 @@
 """What the fuzzers share: spoilt bytes, the limits of time and memory, and the loop that counts findings.
 
-A finding is any exception but the reader's own, more than LONGEST seconds of the processor, or more than MOST_MEMORY.
+A finding is any exception but the reader's own, more than LONGEST seconds of the processor, or more than MAX_MEMORY.
 The random seed of a finding makes its input again.
 """
 
@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable
 
 LONGEST = 2.0
 """Seconds of the processor: others may keep the machine busy."""
-MOST_MEMORY = 1 << 30
+MAX_MEMORY = 1 << 30
 """Bytes beside what is mapped when fuzzing begins."""
-MOST_FINDINGS = 5
+MAX_FINDINGS = 5
 LONGEST_MESSAGE = 2000
 """Characters of a refusal."""
 NASTY_BYTES = (
@@ -71,7 +71,7 @@ def fuzz(
     It reads what the seed makes, or raises one of the `refusals`; `keep` saves the input of a finding and says where.
     """
     end, results, findings, slowest = time.monotonic() + seconds, Counter[str](), 0, 0.0
-    while time.monotonic() < end and findings < MOST_FINDINGS:
+    while time.monotonic() < end and findings < MAX_FINDINGS:
         started = time.process_time()
         try:
             signal.setitimer(signal.ITIMER_PROF, LONGEST)
@@ -109,5 +109,5 @@ def main(description: str | None, names: Iterable[str], run: Callable[[str, floa
     signal.signal(signal.SIGPROF, _alarm)
     with open("/proc/self/statm") as statistics:
         mapped = int(statistics.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + MOST_MEMORY, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + MAX_MEMORY, resource.RLIM_INFINITY))
     return int(any([run(name, options.seconds, options.seed) for name in options.readers or names]))

@@ -19,7 +19,7 @@ from rt_seg.labelled_folder import LabelledFolder
 from rt_seg.labels import LabelError, LabelSet, load_labels, write_labels
 
 MEGABYTE = 2**20
-LEAST_FREE = 500
+MIN_FREE = 500
 """Megabytes of the disk that are left free."""
 
 
@@ -93,8 +93,8 @@ class FrameFolder:
                 "Move frames away, or raise ~save_limit"
             )
         free = shutil.disk_usage(str(self.folder)).free / MEGABYTE
-        if free < LEAST_FREE:
-            raise FrameFolderError(f"{self.folder}: {free:.0f} MB are free; {LEAST_FREE} MB stay free. Make room")
+        if free < MIN_FREE:
+            raise FrameFolderError(f"{self.folder}: {free:.0f} MB are free; {MIN_FREE} MB stay free. Make room")
 
     def _check_labels(self, labels: LabelSet) -> None:
         path = LabelledFolder(self.folder).labels

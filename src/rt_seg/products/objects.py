@@ -16,13 +16,13 @@ BACKGROUND = "background"
 
 OUTLIER_DEVIATIONS = 4.0
 """Depths farther than this many robust standard deviations from an object's median belong to what is behind it."""
-LEAST_DEVIATION = 0.005
+MIN_DEVIATION = 0.005
 """Metres. Keeps what a flat object shows of its own, however little its depths scatter."""
 SAMPLES = 2048
 """Points at most of one object. With a depth noise of 5 mm the centroid's is a ninth of a millimetre."""
 RING_WIDTH = 5
 """Pixels around an opening that show the surface it is in."""
-LEAST_POINTS = 12
+MIN_POINTS = 12
 
 _RING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RING_WIDTH + 1, 2 * RING_WIDTH + 1))
 
@@ -190,14 +190,14 @@ def _surface_points(region: np.ndarray, depth: np.ndarray, read: np.ndarray, sig
         chosen = cv2.bitwise_and(shape, sight.exist)
         known = cv2.bitwise_and(chosen, read)
         readings = depth.ravel()[_sampled(known)]
-        if len(readings) < LEAST_POINTS:
+        if len(readings) < MIN_POINTS:
             continue
         middle = _median(readings)
         # 1.4826 times the median absolute deviation is the standard deviation of a normal distribution.
-        deviation = max(1.4826 * _median(np.abs(readings - middle)), LEAST_DEVIATION)
+        deviation = max(1.4826 * _median(np.abs(readings - middle)), MIN_DEVIATION)
         reach = OUTLIER_DEVIATIONS * deviation
         own = cv2.bitwise_and(known, cv2.inRange(depth, middle - reach, middle + reach))
-        if cv2.countNonZero(own) < LEAST_POINTS:
+        if cv2.countNonZero(own) < MIN_POINTS:
             continue
         unread = cv2.bitwise_xor(chosen, known)
         pixels = _sampled(cv2.bitwise_or(own, unread))
@@ -235,14 +235,14 @@ def _opening_points(
         return None
     surface = cv2.compare(mask, int(np.bincount(classes).argmax()), cv2.CMP_EQ)
     pixels = _sampled(cv2.bitwise_and(ring, surface))
-    if len(pixels) < LEAST_POINTS:
+    if len(pixels) < MIN_POINTS:
         return None
     inverse = 1.0 / depth.ravel()[pixels].astype(np.float64)
     rays = sight.at(pixels)
     # Nearer is the surface, farther is what is seen through the opening.
     kept = inverse >= _median(inverse) * 0.97
     for _ in range(3):
-        if np.count_nonzero(kept) < LEAST_POINTS:
+        if np.count_nonzero(kept) < MIN_POINTS:
             return None
         # The normal equations, a tenth of the work; `lstsq` because it has an answer for rays in one line, too.
         seen = rays[:, kept]

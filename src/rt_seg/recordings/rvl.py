@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-MOST_PIXELS = 2**26
+MAX_PIXELS = 2**26
 """No camera has more; such sizes are memory read as an image."""
 
 
@@ -35,8 +35,8 @@ def _numbers(data: bytes) -> np.ndarray:
 
 def decode_rvl(data: bytes, height: int, width: int) -> np.ndarray:
     """The depth image, uint16 (height, width), of an RVL stream. Raises RvlError where the two do not fit."""
-    if height < 1 or width < 1 or height * width > MOST_PIXELS:
-        raise RvlError(f"RVL image of {width}x{height} pixels; accepted are 1 to {MOST_PIXELS} pixels")
+    if height < 1 or width < 1 or height * width > MAX_PIXELS:
+        raise RvlError(f"RVL image of {width}x{height} pixels; accepted are 1 to {MAX_PIXELS} pixels")
     pixels = np.zeros(height * width, np.uint16)
     numbers = _numbers(data)
     values = numbers.tolist()

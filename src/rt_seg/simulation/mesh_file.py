@@ -14,7 +14,7 @@ from rt_seg.simulation.errors import SimulationError
 from rt_seg.simulation.renderer import import_mujoco
 
 SUFFIXES = (".stl", ".obj")
-MOST_TRIANGLES = 200_000
+MAX_TRIANGLES = 200_000
 """What MuJoCo accepts in an STL file; far more than an image shows."""
 
 
@@ -75,9 +75,9 @@ def load_mesh(path: Path) -> MeshFile:
     if suffix == ".stl":
         data = _as_binary(data, path)
         count = int.from_bytes(data[80:84], "little")
-        if not 1 <= count <= MOST_TRIANGLES:
+        if not 1 <= count <= MAX_TRIANGLES:
             raise SimulationError(
-                f"{path}: has {count} triangles; accepted are 1 to {MOST_TRIANGLES}. Export it again, coarser: a "
+                f"{path}: has {count} triangles; accepted are 1 to {MAX_TRIANGLES}. Export it again, coarser: a "
                 "tolerance of 0.1 mm is finer than the camera sees"
             )
     mujoco = import_mujoco()

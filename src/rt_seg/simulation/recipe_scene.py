@@ -28,7 +28,7 @@ DROPS = 16
 """Times that an object is dropped to learn how it may lie."""
 FALL = 1.5
 """Seconds of each fall."""
-LEAST_SHARE = 0.004
+MIN_SHARE = 0.004
 """Share of the pixels that objects must have; a view that shows less is drawn again."""
 WALL = 0.0008
 """Thickness of a cup, metres."""
@@ -254,4 +254,4 @@ class RecipeScenes:
 
     def shows_enough(self, mask: np.ndarray) -> bool:
         """Whether objects are well in sight."""
-        return self._may_be_empty or bool(np.isin(mask, self._ids).mean() >= LEAST_SHARE)
+        return self._may_be_empty or bool(np.isin(mask, self._ids).mean() >= MIN_SHARE)

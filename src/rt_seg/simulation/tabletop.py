@@ -21,10 +21,10 @@ from rt_seg.simulation.sensor import Sensor, random_sensor
 
 HOLE_SHAPES = (ROUND_CORNERS, 4, 6)
 
-LEAST_CLASSES = 4
-LEAST_SHARE = 400 / (640 * 480)
-LEAST_HOLE_SHARE = 250 / (640 * 480)
-"""A view is kept when it shows LEAST_CLASSES classes besides the background, holes among them, each on at least this
+MIN_CLASSES = 4
+MIN_SHARE = 400 / (640 * 480)
+MIN_HOLE_SHARE = 250 / (640 * 480)
+"""A view is kept when it shows MIN_CLASSES classes besides the background, holes among them, each on at least this
 share of the pixels."""
 
 
@@ -232,7 +232,6 @@ class Tabletop:
         shown = [
             label.name
             for label in self.labels.labels
-            if label.name != BACKGROUND
-            and shares[label.id] >= (LEAST_HOLE_SHARE if label.name == HOLE else LEAST_SHARE)
+            if label.name != BACKGROUND and shares[label.id] >= (MIN_HOLE_SHARE if label.name == HOLE else MIN_SHARE)
         ]
-        return HOLE in shown and len(shown) >= LEAST_CLASSES
+        return HOLE in shown and len(shown) >= MIN_CLASSES

@@ -32,7 +32,7 @@ ELEVATION = {"table": (8, 89), "floor": (18, 89), "shelf": (-12, 38), "air": (-3
 """Of the camera above what it looks at, degrees."""
 EMPTY_SHARE = 0.04
 """Of the scenes: a surface with nothing on it."""
-LEAST_THING, LEAST_SHOWN = 0.006, 0.03
+MIN_THING, MIN_SHOWN = 0.006, 0.03
 """Shares of the pixels that things, and things and surface together, must have; else the view is drawn again."""
 CEILING = 2.45
 
@@ -372,4 +372,4 @@ class Things:
         """Whether things, where there are some, and the surface are in sight."""
         things = float((mask == class_id(self.labels, THING)).mean())
         shown = things + float((mask == class_id(self.labels, SURFACE)).mean())
-        return shown >= LEAST_SHOWN and (things >= LEAST_THING or not len(self._targets))
+        return shown >= MIN_SHOWN and (things >= MIN_THING or not len(self._targets))

@@ -242,7 +242,7 @@ def test_int8_keeps_the_first_look_at_depth_exact_and_its_guard_hears_depth(
 @pytest.mark.slow
 def test_where_int8_loses_too_much_the_part_that_loses_most_stays_exact(depth_run, depth_frames, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "SEGMENTS", 2)
-    monkeypatch.setattr(exporting, "MOST_EXACT", 1)
+    monkeypatch.setattr(exporting, "MAX_EXACT_SEGMENTS", 1)
     monkeypatch.setattr(exporting, "is_accepted", lambda exact, quantised: "parts f32" in quantised.form)
     made = exporting.export_bundle(
         depth_run, tmp_path / "probe", "probe", "1.0.0", "MIT", [frame.color for frame in depth_frames],
@@ -268,7 +268,7 @@ def test_a_network_with_depth_is_not_exported_with_pictures_that_have_none(depth
 def test_where_int8_loses_too_much_auto_ships_f16_half_the_size_with_the_same_classes(
     run, tmp_path, images, validation, monkeypatch
 ):
-    monkeypatch.setattr(exporting, "MOST_EXACT", 0)
+    monkeypatch.setattr(exporting, "MAX_EXACT_SEGMENTS", 0)
     made = exporting.export_bundle(run, tmp_path / "probe", "probe", "1.0.0", "MIT", images, validation=validation)
     assert made.precision == "f16"
     assert "OpenVINO int8 has a mean IoU" in made.note

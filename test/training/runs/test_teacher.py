@@ -129,7 +129,7 @@ def test_the_share_of_unlabeled_images_is_kept_and_their_pixels_are_ignored(data
 
 def test_images_beyond_the_most_that_are_kept_are_counted(source, monkeypatch):
     lines = []
-    monkeypatch.setattr("rt_seg_training.prediction.unlabeled_frames.MOST_FRAMES", 3)
+    monkeypatch.setattr("rt_seg_training.prediction.unlabeled_frames.MAX_FRAMES", 3)
     assert len(unlabeled_frames(source, tell=lines.append)) == 3
     assert len(lines) == 1 and "3 of 4 images are used" in lines[0]
 

@@ -17,7 +17,7 @@ from rt_seg_training.clicks.simulated_clicks import Click
 MANIFEST = "click.yaml"
 MARGIN = 1.4
 """Side of the view, of that of what was found in it."""
-LEAST_VIEW = 0.15
+MIN_VIEW = 0.15
 """Side of the closest view, of the image's."""
 AROUND_CLICK = 0.4
 """Side of the view around clicks of which a look told nothing."""
@@ -116,7 +116,7 @@ class ClickNetwork:
         shape, aspect = image.shape[:2], self._size[1] / self._size[0]
         known = np.zeros(shape, np.float32) if before is None else before.astype(np.float32)
         if known.any():
-            view = view_around(_box(known > 0, clicks), shape, aspect, LEAST_VIEW)
+            view = view_around(_box(known > 0, clicks), shape, aspect, MIN_VIEW)
         else:
             view = View(0, 0, shape[1], shape[0])
         # After the first click one look alone: a closer one sees nothing of what the first look missed, and made more
@@ -126,7 +126,7 @@ class ClickNetwork:
             seen[view.part] = self._look(image, view, clicks, known)
             found = connected_to_clicks(seen > 0.5, clicks)
             known = seen * found
-            closer = view_around(_box(found, clicks), shape, aspect, LEAST_VIEW if found.any() else AROUND_CLICK)
+            closer = view_around(_box(found, clicks), shape, aspect, MIN_VIEW if found.any() else AROUND_CLICK)
             if closer.width * closer.height >= MUCH_CLOSER**2 * view.width * view.height:
                 break
             view = closer

@@ -24,7 +24,7 @@ from rt_seg_training.clicks.simulated_clicks import Click, next_click
 HEIGHT, WIDTH = 160, 224
 """Input of the network: where a crop around the region has enough pixels, and a step is fast on a processor."""
 BATCH = 8
-MOST_ROUNDS = 6
+MAX_ROUNDS = 6
 STOPPING = 0.35
 """Chance that a crop is replaced after a round: more than a third of all examples are first clicks, the hardest."""
 WITHOUT_CLICK = 0.2
@@ -139,7 +139,7 @@ class ClickRounds:
             results.append((len(place.clicks), float((mask & truth).sum() / max(union, 1))))
             place.mask = probability[index]
             place.rounds += 1
-            if place.rounds >= MOST_ROUNDS or self._random.random() < STOPPING:
+            if place.rounds >= MAX_ROUNDS or self._random.random() < STOPPING:
                 self._places[index] = self._fresh()
                 continue
             if self._random.random() < WITHOUT_CLICK:
@@ -227,14 +227,14 @@ def train(run: Path, sources: list[tuple[str, str]], minutes: float, seed: int) 
     step = _compiled_step(model, optimizer)
     rounds = ClickRounds(source, random)
     run.mkdir(parents=True, exist_ok=True)
-    recent: dict[int, deque[float]] = {clicks: deque(maxlen=200) for clicks in range(1, MOST_ROUNDS + 1)}
+    recent: dict[int, deque[float]] = {clicks: deque(maxlen=200) for clicks in range(1, MAX_ROUNDS + 1)}
     started, number = time.monotonic(), 0
     while (share := (time.monotonic() - started) / (60 * minutes)) < 1 or number == 0:
         rate = LEARNING_RATE * max(1.0 - share, 1e-3) ** POWER * min(1.0, (number + 1) / WARM_UP_STEPS)
         optimizer.learning_rate.assign(rate)
         loss, probability = step(*rounds.arrays())
         for clicks, iou in rounds.advance(probability.numpy()):
-            recent[min(clicks, MOST_ROUNDS)].append(iou)
+            recent[min(clicks, MAX_ROUNDS)].append(iou)
         number += 1
         if number % SAVE_EVERY == 0 or number == 1:
             _save(model, averaged, run, copy_averaged_weights)

@@ -39,7 +39,7 @@ PARITY_MISMATCH_LIMIT = 1e-3
 """Share of pixels in which the f32 network may differ from Keras: ties and rounding at class borders."""
 SEGMENTS = 8
 """Parts of equal length into which a network is cut to find where int8 loses most."""
-MOST_EXACT = 3
+MAX_EXACT_SEGMENTS = 3
 """Most parts that may stay f32; with more of them int8 would not be worth its loss."""
 RANKING_PICTURES = 12
 """Calibration images with which the parts are ranked."""
@@ -248,8 +248,8 @@ def _choose(
             return "int8", quantised, with_loss_of_depth(scores, quantised), note, []
         note = loss_words(scores[0], scores[1], len(validation))
         kept: list[str] = []
-        ranked = by_sensitivity(exact, pictures[:RANKING_PICTURES], SEGMENTS) if MOST_EXACT else []
-        for count, segment in enumerate(ranked[:MOST_EXACT], 1):
+        ranked = by_sensitivity(exact, pictures[:RANKING_PICTURES], SEGMENTS) if MAX_EXACT_SEGMENTS else []
+        for count, segment in enumerate(ranked[:MAX_EXACT_SEGMENTS], 1):
             kept += segment
             quantised = quantize(exact, pictures, kept)
             form = f"OpenVINO int8, {count} of {SEGMENTS} parts f32"

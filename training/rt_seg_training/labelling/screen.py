@@ -18,8 +18,8 @@ MARGIN = 10
 KEY_WIDTH = 62
 STATUS = 26
 TEXT = 0.45
-LEAST_SIZE = (PANEL + 100, 200)
-MOST_CLASSES = 12
+MIN_SIZE = (PANEL + 100, 200)
+MAX_CLASSES = 12
 ALPHA = 0.4
 
 INK, FAINT, STRONG, GROUND, ALARM = (225, 225, 225), (150, 150, 150), (255, 210, 70), (38, 40, 44), (190, 30, 30)
@@ -119,8 +119,8 @@ class Screen:
     # The image
 
     def draw(self, size: tuple[int, int]) -> np.ndarray:
-        """(H, W, 3) uint8 RGB of a screen of `size` (width, height), which is made no smaller than LEAST_SIZE."""
-        width, height = (max(given, least) for given, least in zip(size, LEAST_SIZE))
+        """(H, W, 3) uint8 RGB of a screen of `size` (width, height), which is made no smaller than MIN_SIZE."""
+        width, height = (max(given, least) for given, least in zip(size, MIN_SIZE))
         self._size = (width, height)
         canvas = np.full((height, width, 3), GROUND, np.uint8)
         self._draw_panel(canvas[:, :PANEL])
@@ -252,8 +252,8 @@ class Screen:
         entries = [(label.id, label.name, label.color) for label in labels.labels]
         entries.append((labels.ignore_id, "(ignored)", (255, 255, 255)))
         chosen = next(place for place, entry in enumerate(entries) if entry[0] == self.editor.label)
-        first = max(0, min(chosen - MOST_CLASSES // 2, len(entries) - MOST_CLASSES))
-        for number, name, color in entries[first : first + MOST_CLASSES]:
+        first = max(0, min(chosen - MAX_CLASSES // 2, len(entries) - MAX_CLASSES))
+        for number, name, color in entries[first : first + MAX_CLASSES]:
             key = str(number) if number < 10 else ""
             y = self._row(panel, key, name, y, number == self.editor.label, "class", number)
             cv2.rectangle(panel, (MARGIN + 16, y - 10), (MARGIN + 30, y), color, cv2.FILLED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-MOST_UNSURE = 10
+CANDIDATES_PER_FRAME = 10
 """Times as many frames as are wanted are looked at: the rest the model knows."""
 FARTHEST = 2.0
 """Between two features of length 1."""
@@ -30,7 +30,7 @@ def choose_frames(unsure: np.ndarray, features: np.ndarray, count: int, known: n
     unsure, features = np.asarray(unsure, float), np.asarray(features, float)
     if unsure.ndim != 1 or features.ndim != 2 or len(unsure) != len(features) or count < 1:
         raise ValueError(f"{unsure.shape} doubts, {features.shape} features, count {count}: do not belong together")
-    candidates = np.argsort(-unsure, kind="stable")[: MOST_UNSURE * count]
+    candidates = np.argsort(-unsure, kind="stable")[: CANDIDATES_PER_FRAME * count]
     points = _unit(features)[candidates]
     weights = unsure[candidates] / max(unsure[candidates].max(initial=0.0), 1e-12)
     if known is not None and len(known):

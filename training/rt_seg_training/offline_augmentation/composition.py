@@ -9,7 +9,7 @@ from rt_seg_training.datasets.labelled_frame import LabelledFrame
 from rt_seg_training.offline_augmentation.recipe import Recipe
 from rt_seg_training.offline_augmentation.transforms import affine, scaled_depth
 
-LEAST_AREA = 30
+MIN_AREA = 30
 """Pixels below which a region is not worth pasting."""
 
 
@@ -52,7 +52,7 @@ def _objects(frame: LabelledFrame, ignore_id: int) -> list[np.ndarray]:
     """Connected labelled regions, whatever their classes (a hole belongs to its part), as (H, W) bool."""
     labelled = ((frame.mask != 0) & (frame.mask != ignore_id)).astype(np.uint8)
     count, numbers, boxes, _ = cv2.connectedComponentsWithStats(labelled, connectivity=8)
-    return [numbers == number for number in range(1, count) if boxes[number, cv2.CC_STAT_AREA] >= LEAST_AREA]
+    return [numbers == number for number in range(1, count) if boxes[number, cv2.CC_STAT_AREA] >= MIN_AREA]
 
 
 def paste_object(

@@ -16,7 +16,7 @@ from rt_seg_training.datasets.images import read_depth, read_image
 from rt_seg_training.input_pipeline.unlabeled import Frame
 from rt_seg_training.prediction.bag_prediction import BagError, bag_frames, count_images
 
-MOST_FRAMES = 1000
+MAX_FRAMES = 1000
 """Kept of a source, evenly over it: all are held in memory, 1.5 MB each at 480x640 with depth."""
 
 
@@ -36,14 +36,14 @@ def unlabeled_frames(source: Path, with_depth: bool = True, tell: Callable[[str]
         else:
             files = _files(source)
             there = len(files)
-            chosen = [files[number] for number in evenly_spaced(there, MOST_FRAMES)]
+            chosen = [files[number] for number in evenly_spaced(there, MAX_FRAMES)]
             frames = [_of_file(path, source, with_depth) for path in chosen]
     except (DatasetError, BagError, OSError) as error:
         raise UnlabeledError(str(error)) from error
     if not frames:
         raise UnlabeledError(f"{source}: holds no images; accepted are {', '.join(IMAGE_SUFFIXES)} and bags")
     if len(frames) < there:
-        why = f"at most {MOST_FRAMES}, and those that can be decoded"
+        why = f"at most {MAX_FRAMES}, and those that can be decoded"
         tell(f"{source}: {len(frames)} of {there} images are used: {why}")
     return frames
 
@@ -63,7 +63,7 @@ def _of_file(path: Path, source: Path, with_depth: bool) -> Frame:
 
 
 def _of_bag(source: Path, there: int, with_depth: bool) -> list[Frame]:
-    chosen = set(evenly_spaced(there, MOST_FRAMES))
+    chosen = set(evenly_spaced(there, MAX_FRAMES))
     frames: list[Frame] = []
     for number, (image, depth) in enumerate(bag_frames(source, with_depth)):
         if number in chosen:

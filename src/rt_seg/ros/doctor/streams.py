@@ -19,7 +19,7 @@ FASTEST_OLD_STAMP = 1.0
 DEPTH_SHARE = 0.8
 """Depth images per colour image below which alignment is called slow."""
 
-LEAST_DEPTH = 0.1
+MIN_DEPTH = 0.1
 """Share of the pixels with a depth, below which the camera sees next to nothing."""
 DEPTHS = (0.02, 60.0)
 """Metres between which the median depth of any scene lies; outside, the unit is wrong."""
@@ -232,7 +232,7 @@ def judge_distances(depth: Observation) -> List[Finding]:
     share = known.size / metres.size
     median = float(np.median(known)) if known.size else float("nan")
     found = f"{share:.0%} of the pixels have a depth, median {median:.2f} m"
-    if share < LEAST_DEPTH:
+    if share < MIN_DEPTH:
         advice = "too near (below 0.3 m), too far, too shiny, or sunlit for the camera; is the lens covered?"
         return [Finding(NOTE, depth.topic, found, advice)]
     if not DEPTHS[0] <= median <= DEPTHS[1]:

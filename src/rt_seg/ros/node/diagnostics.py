@@ -25,7 +25,7 @@ MODEL_INPUT = "model input"
 COLOR, COLOR_AND_DEPTH, DEPTH_MISSING = "color", "color and depth", "color alone, depth is missing"
 IDLE = "nobody subscribes to a result"
 PAUSED = "disabled by ~enable"
-LEAST_DEPTH_SHARE = 0.5
+MIN_DEPTH_SHARE = 0.5
 """Share of the colour images that find their depth, below which this is worth a warning."""
 
 
@@ -73,7 +73,7 @@ def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int,
     if age is not None and not STAMP_AGES[0] <= age <= STAMP_AGES[1]:
         where = f"{age:.1f} s behind" if age > 0 else f"{-age:.1f} s ahead of"
         return DiagnosticStatus.WARN, f"stamps are {where} the clock; camera and computer may have clocks of their own"
-    if state.uses_depth and rates["paired"] < LEAST_DEPTH_SHARE * rates["color_received"]:
+    if state.uses_depth and rates["paired"] < MIN_DEPTH_SHARE * rates["color_received"]:
         return DiagnosticStatus.WARN, _why_unpaired(rates)
     if rates["segmented"] == 0 and rates["unwanted"] > 0:
         return DiagnosticStatus.OK, IDLE

@@ -21,8 +21,8 @@ HELD = 256
 MEGABYTE = 2**20
 
 
-def record_mcap(topics: List[str], output: Path, seconds: float, least_free: int) -> int:
-    """Record until Ctrl-C, for `seconds` (0: without end), or until fewer than `least_free` MB are free.
+def record_mcap(topics: List[str], output: Path, seconds: float, min_free: int) -> int:
+    """Record until Ctrl-C, for `seconds` (0: without end), or until fewer than `min_free` MB are free.
 
     The file has the ending .part until it is whole. Returns the exit code: 0, or 1 when nothing came or the disk is
     full.
@@ -57,8 +57,8 @@ def record_mcap(topics: List[str], output: Path, seconds: float, least_free: int
     deadline = time.monotonic() + seconds if seconds else float("inf")
     try:
         while time.monotonic() < deadline and not rospy.is_shutdown():
-            if count % 64 == 0 and shutil.disk_usage(str(output.parent)).free < least_free * MEGABYTE:
-                ended = f"fewer than {least_free} MB free"
+            if count % 64 == 0 and shutil.disk_usage(str(output.parent)).free < min_free * MEGABYTE:
+                ended = f"fewer than {min_free} MB free"
                 break
             try:
                 topic, message, moment = waiting.get(timeout=0.1)

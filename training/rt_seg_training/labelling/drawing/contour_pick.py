@@ -12,8 +12,8 @@ from rt_seg_training.labelling.drawing.tool import Line, Point, Slider, Target, 
 
 DRAG = 4.0
 """Pixels of the image from which a press and a release are a box, not a click."""
-LEAST_AREA = 12
-MOST_CONTOURS = 400
+MIN_AREA = 12
+MAX_CONTOURS = 400
 EDGE_WIDTH = 2
 """Pixels on each side of a contour that Canny's edge may cover."""
 NEARBY = 9
@@ -52,9 +52,9 @@ def edge_contours(
         # A rim of nothing, so that what touches the box is closed, too.
         padded = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
         contours, _ = cv2.findContours(padded, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(left - 1, top - 1))
-        large = (contour for contour in contours if cv2.contourArea(contour) >= LEAST_AREA)
+        large = (contour for contour in contours if cv2.contourArea(contour) >= MIN_AREA)
         found += [Contour(contour.reshape(-1, 2), of_edge) for contour in large]
-    return sorted(found, key=lambda contour: cv2.contourArea(contour.pixels), reverse=True)[:MOST_CONTOURS]
+    return sorted(found, key=lambda contour: cv2.contourArea(contour.pixels), reverse=True)[:MAX_CONTOURS]
 
 
 def region_inside(color: np.ndarray, contour: Contour) -> np.ndarray:
