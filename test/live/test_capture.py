@@ -94,7 +94,9 @@ def test_a_disk_that_fills_leaves_no_half_picture_and_the_same_command_goes_on(s
     # A limit on the size of files is to a program what a full disk is.
     script = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1)); "
     script += "from rt_seg.ros.recording.capture import main; sys.exit(main(sys.argv[2:]))"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    # The limit would meet the file of a coverage measurement, too.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     command = [str(part) for part in (stream / "color", "--depth", stream / "depth", "--output", stream / "out")]
     for limit, status in (("500", 2), ("-1", 0)):
         done = subprocess.run([sys.executable, "-c", script, limit, *command, "--prefix", "v"], env=environment,

@@ -14,6 +14,7 @@ rs = pytest.importorskip("pyrealsense2", reason="pyrealsense2 is not installed o
 
 from software_camera import FOCAL, HEIGHT, WIDTH, SoftwareCamera, Unpluggable, ideal_lens, record  # noqa: E402
 
+from rt_seg.cameras.clock_map import LARGEST_DRIFT  # noqa: E402
 from rt_seg.cameras.errors import CameraError, CameraFault  # noqa: E402
 from rt_seg.cameras.image_folder import open_recording_folder  # noqa: E402
 from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings  # noqa: E402
@@ -66,6 +67,7 @@ def test_frames_have_colour_depth_intrinsics_and_stamps_of_the_computers_clock()
     stamps = np.array([frame.stamp for frame in frames])
     assert abs(stamps[-1] - time.time()) < 10.0
     steps = np.diff(stamps) * 30
+    steps = steps[steps < 30 * LARGEST_DRIFT]  # after a longer gap (a busy machine) the two clocks are compared again
     np.testing.assert_allclose(steps, np.rint(steps), atol=1e-2)
 
 
