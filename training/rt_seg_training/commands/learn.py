@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import re
 import shlex
-import subprocess
 import sys
 import webbrowser
 import zipfile
@@ -53,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--count {options.count}: accepted is 1 or more")
     if options.as_saved and options.from_node is None:
         parser.error("--as-saved: goes with --from-node")
+    options.start = None  # the node's bundle, where there is a node
     try:
         return _learn(options)
     except KeyboardInterrupt:
@@ -136,8 +135,9 @@ def _from_node(options: argparse.Namespace, work: Path, stage_error, stages) -> 
 
     from rt_seg.bundle import BundleError, load_bundle
     from rt_seg.model_home import model_home
+    from rt_seg_training.learning.from_node import ask_node, kept_frames
 
-    asked = _running_node("facts", options.from_node)
+    asked = ask_node("facts", options.from_node)
     if asked.returncode != 0:
         print(f"learn: {asked.stderr.strip().splitlines()[-1] if asked.stderr.strip() else asked}", file=sys.stderr)
         return BAD_INPUT
@@ -154,49 +154,13 @@ def _from_node(options: argparse.Namespace, work: Path, stage_error, stages) -> 
         print(f"learn: {error}", file=sys.stderr)
         return BAD_INPUT
     work.mkdir(parents=True, exist_ok=True)
-    options.source, options.start = str(_kept_frames(folder, work)), old
+    options.source, options.start = str(kept_frames(folder, work)), old
     try:
         return _run(options, work, True, stages(work, lambda text: print(text, flush=True)))
     except stage_error as error:
         print(f"learn: {error}", file=sys.stderr)
         print("learn: the node goes on with its model; mend that, and give the same command again", file=sys.stderr)
         return FOUND
-
-
-def _kept_frames(folder: Path, work: Path) -> Path:
-    """A copy of the saved frames as they are now: the node may go on saving, and a run resumes on the same frames."""
-    import shutil
-
-    copy = work / "images"
-    if not copy.exists():
-        partial = work / ".images"
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(folder, partial)
-        partial.rename(copy)
-    return copy
-
-
-def _running_node(*arguments: str) -> subprocess.CompletedProcess:
-    from rt_seg_training.learning.stages import environment_of_tools
-
-    command = [sys.executable, "-m", "rt_seg.ros.running_node", *arguments]
-    return subprocess.run(command, env=environment_of_tools(), capture_output=True, text=True)
-
-
-def _swap(options: argparse.Namespace, bundle: Path, old_score: float, new_score: float, split: str) -> None:
-    """Give the node the new model unless it is worse on frames that neither should have learned from."""
-    from rt_seg_training.learning.stages import StageError
-
-    both = f"{options.start.name} {old_score:.3f}, {options.name} {new_score:.3f}"
-    print(f"mean IoU on the same frames of {split}: {both}")
-    if not new_score >= old_score:
-        print(f"{options.from_node} keeps {options.start.name}: the new model is worse. To load it all the same:")
-        print(f"  rosservice call {options.from_node}/load_model {shlex.quote(str(bundle))}")
-        return
-    asked = _running_node("load", options.from_node, str(bundle))
-    if asked.returncode != 0:
-        raise StageError(f"the new model is in {bundle}, but {asked.stderr.strip()}")
-    print(f"{options.from_node} now runs {asked.stdout.strip().splitlines()[-1]}; the old one: {options.start.folder}")
 
 
 def _is_labelled(source: Path) -> bool:
@@ -258,7 +222,12 @@ def _before_training(options: argparse.Namespace, work: Path, labelled: bool):
 
 
 def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int:
+    from rt_seg.model_home import model_home
+    from rt_seg_training.learning.confidence_interval import bootstrap_mean_iou
+    from rt_seg_training.learning.evaluated_frames import confusion_by_frame
+    from rt_seg_training.learning.from_node import offer_model
     from rt_seg_training.learning.stages import Stage, clock, tool, total
+    from rt_seg_training.learning.training_settings import data_set_name, write_configuration
 
     first, folder = _before_training(options, work, labelled)
     count = len(first) + (5 if options.from_node is None else 6)
@@ -274,17 +243,17 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
     stages.run(Stage("check", check, tolerated=(FOUND,), expected=CHECK_SECONDS), number + 1, count)
     print(f"      what was found: {work / 'logs' / 'check.log'}, {work / 'check.html'}")
 
-    configuration, run, facts = _configure(options, work, folder)
+    configuration, run, facts = write_configuration(
+        options.name, folder, work, options.minutes, options.settings, options.start
+    )
     data = work / "data"
     build = tool(
-        "rt_seg_training.commands.build_dataset", "custom", str(folder), "--name", _set_name(options.name),
+        "rt_seg_training.commands.build_dataset", "custom", str(folder), "--name", data_set_name(options.name),
         "--data-dir", str(data),
     )  # fmt: skip
     stages.run(Stage("build", build, expected=BUILD_SECONDS), number + 2, count)
     train = tool("rt_seg_training.commands.train", str(configuration), "--data-dir", str(data), "--run", str(run))
     stages.run(Stage("train", train, expected=60 * options.minutes), number + 3, count)
-
-    from rt_seg.model_home import model_home
 
     bundle = model_home() / options.name
     if bundle.exists():
@@ -297,7 +266,7 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
     split = "validation" if facts.validation else "train"
     report = work / "report"
     evaluate = tool(
-        "rt_seg_training.commands.evaluate", str(bundle), "--dataset", _set_name(options.name), "--data-dir",
+        "rt_seg_training.commands.evaluate", str(bundle), "--dataset", data_set_name(options.name), "--data-dir",
         str(data), "--split", split, "--output", str(report), "--save-predictions",
     )  # fmt: skip
     stages.run(Stage("report", evaluate, expected=REPORT_SECONDS), number + 5, count)
@@ -305,12 +274,12 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
     if options.from_node is not None:
         before = work / "report_before"
         judge = tool(
-            "rt_seg_training.commands.evaluate", str(options.start.folder), "--dataset", _set_name(options.name),
+            "rt_seg_training.commands.evaluate", str(options.start.folder), "--dataset", data_set_name(options.name),
             "--data-dir", str(data), "--split", split, "--output", str(before), "--save-predictions",
         )  # fmt: skip
         stages.run(Stage("compare", judge, expected=REPORT_SECONDS), number + 6, count)
-        old_score = bootstrap(folder, before, split)[0]
-        _swap(options, bundle, old_score, score, split)
+        old_score = bootstrap_mean_iou(confusion_by_frame(folder, before, split)[0])[0]
+        offer_model(options.from_node, options.start, old_score, bundle, score, split)
     return DONE
 
 
@@ -323,114 +292,17 @@ def _say_how_many(wanted: int, folder: Path) -> None:
         print(f"      {found} images, not {wanted}: the other frames look like these (capture --change says how much)")
 
 
-def _set_name(name: str) -> str:
-    return re.sub(r"[^a-z0-9_]", "_", name.lower())
-
-
-def _configure(options: argparse.Namespace, work: Path, folder: Path):
-    """Write the training configuration, with the reasons, and return it, its run folder and the facts."""
-    import yaml
-
-    from rt_seg.atomic_file import write_atomically
-    from rt_seg_training.datasets.errors import DatasetError
-    from rt_seg_training.learning.choices import BATCH, LARGEST_CROP, choose, look_at, network
-    from rt_seg_training.learning.stages import StageError
-
-    try:
-        facts = look_at(str(folder))
-    except DatasetError as error:
-        raise StageError(str(error)) from error
-    path = work / "training.yaml"
-    own = {} if options.settings is None else _own_settings(options.settings)
-    head = f"# {dataclasses.asdict(facts)} {options.minutes:g} {own}".replace("\n", " ")
-    if not (path.is_file() and path.read_text(encoding="utf-8").startswith(head)):
-        speed = None
-        if "steps" not in own:
-            print("      measuring how fast this machine learns ...", flush=True)
-            speed = _speed(network(facts), BATCH, LARGEST_CROP, len(facts.classes))
-        choices = choose(facts, speed, options.minutes)
-        lines = [head, *(f"# {reason}" for reason in choices.reasons)]
-        settings = {"dataset": _set_name(options.name), **choices.settings, **_start(options), **own}
-        for key in sorted(own):
-            lines.append(f"# {key} {own[key]}: asked for")
-        text = "\n".join(lines) + "\n" + yaml.safe_dump(settings, sort_keys=False)
-        write_atomically(path, text.encode("utf-8"))
-    for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-        if line.startswith("# "):
-            print(f"      {line[2:]}")
-    for note in facts.notes:
-        print(f"      {note}")
-    # Other settings get a run of their own: a run that has begun is never overwritten.
-    import hashlib
-
-    return path, work / f"run_{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}", facts
-
-
-def _own_settings(path: Path) -> dict:
-    """The settings of a YAML file; whether `train` knows them it says itself."""
-    import yaml
-
-    from rt_seg_training.learning.stages import StageError
-
-    try:
-        content = yaml.safe_load(path.expanduser().read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise StageError(f"--settings {path}: cannot be read ({error})") from error
-    if not isinstance(content, dict):
-        raise StageError(f"--settings {path}: accepted is a mapping, key: value, of settings of training")
-    return content
-
-
-def _start(options: argparse.Namespace) -> dict:
-    """Settings that make training go on from the node's model, if that has weights to train from."""
-    from rt_seg_training.runs.training_weights import FILE
-
-    if options.from_node is None or not (options.start.folder / FILE).is_file():
-        return {}
-    return {"initial_weights": str(options.start.folder)}
-
-
-def _speed(net: str, batch: int, crop: tuple[int, int], classes: int) -> float:
-    """Images per second, measured in a process of its own: TensorFlow keeps its memory."""
-    from rt_seg_training.learning.stages import StageError, environment_of_tools
-
-    environment = {**environment_of_tools(), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "rt_seg_training.learning.training_speed", net, *map(str, (*crop, batch, classes))]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise StageError(f"the speed of training could not be measured:\n{done.stderr[-2000:]}")
-    return float(done.stdout.split()[-1])
-
-
-def bootstrap(folder: Path, report: Path, split: str):
-    """Mean IoU of the masks that an evaluation left in `report`, the limits of its interval, and what it is made of.
-
-    The last two are the confusion matrices by frame and the labels.
-    """
-    import cv2
-
-    from rt_seg.confusion import confusion_matrix
-    from rt_seg_training.datasets.custom.custom_source import read_custom
-    from rt_seg_training.datasets.source import read_pair
-    from rt_seg_training.learning.confidence_interval import bootstrap_mean_iou
-
-    source = read_custom(folder)
-    matrices = []
-    for pair in source.splits[split]:
-        truth = read_pair(pair, source)[1]
-        mask = cv2.imread(str(report / "predictions" / f"{pair.name}.png"), cv2.IMREAD_UNCHANGED)
-        matrices.append(confusion_matrix(truth, mask, len(source.labels), source.labels.ignore_id))
-    return (*bootstrap_mean_iou(matrices), matrices, source.labels)
-
-
 def _conclude(options: argparse.Namespace, folder: Path, report: Path, split: str, facts) -> float:
     """Say how good the model is and how sure that is, and how to start it; returns its mean IoU."""
     import numpy as np
 
     from rt_seg.confusion import class_iou
     from rt_seg_training.learning.choices import SMALL_VALIDATION
+    from rt_seg_training.learning.confidence_interval import bootstrap_mean_iou
+    from rt_seg_training.learning.evaluated_frames import confusion_by_frame
 
-    score, low, high, matrices, labels = bootstrap(folder, report, split)
+    matrices, labels = confusion_by_frame(folder, report, split)
+    score, low, high = bootstrap_mean_iou(matrices)
     classes = zip(labels.names, class_iou(np.sum(matrices, axis=0)))
     each = ", ".join(f"{name} {value:.3f}" for name, value in classes if not np.isnan(value))
     sure = f"95 % between {low:.3f} and {high:.3f}"
