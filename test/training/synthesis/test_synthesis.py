@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from limited_files import run_limited
 
 from rt_seg.labels import load_labels
 from rt_seg.simulation import simulate_scene
@@ -177,14 +178,9 @@ def test_another_recipe_and_a_strange_zip_are_not_touched(recipe, capsys):
 
 
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(recipe):
-    # A limit on the size of files is to a program what a full disk is.
-    script = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1)); "
-    script += "from rt_seg_training.commands.synthesize import main; sys.exit(main(sys.argv[2:]))"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     options = ["--recipe", recipe, "--output", recipe.parent / "box.zip", "--count", "2", "--jobs", "1"]
-    for limit, status in (("2000", 2), ("-1", 0)):
-        done = subprocess.run([sys.executable, "-c", script, limit, *options], env=environment, capture_output=True,
-                              text=True, timeout=120)  # fmt: skip
+    for limit, status in ((2000, 2), (-1, 0)):
+        done = run_limited("rt_seg_training.commands.synthesize", limit, *options)
         assert done.returncode == status, done.stderr
         assert "Traceback" not in done.stderr and not list(recipe.parent.rglob("*.part"))
     assert "synthesize: [Errno 27] File too large" not in done.stderr
