@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[common],
         help="NYU-Depth-V2 with depth: nyu_depth_v2_labeled.mat, or a folder with rgb/, depth/, label40/",
         description="Build NYU-Depth-V2 with depth from nyu_depth_v2_labeled.mat, with splits.mat and "
-        "classMapping40.mat beside it, or from a folder with rgb/, depth/ (8 bits, 25.5 steps per metre) and label40/ "
+        "classMapping40.mat next to it, or from a folder with rgb/, depth/ (8 bits, 25.5 steps per metre) and label40/ "
         "(0..39, 255). The official training half is train+validation.",
         epilog="example: rosrun rt_seg build_dataset nyu_depth_v2 ~/nyu_depth_v2_labeled.mat --classes 13",
     )

@@ -40,7 +40,7 @@ and frame ids of its colour images. A rosbag2 (its folder, a .db3 or .mcap) and 
 format. A number is a camera, which gives a video until Ctrl-C or for --count frames.
 A model with depth input reads the depth of an image a/rgb/b.jpg from a/depth/b.png (16 bits, millimetres; shown in
 predictions/b_depth.png), that of a bag by the stamps of its colour images, and that of a RealSense camera with the
-source `realsense`. Without depth it falls back to RGB only. Folders depth/ and gt/ beside rgb/ are not segmented.
+source `realsense`. Without depth it falls back to RGB only. Folders depth/ and gt/ next to rgb/ are not segmented.
 Inputs with existing results are skipped, so an interrupted run resumes with the same command. predictions.jsonl in the
 output folder records which model, options and source produced them: results from others are refused; --overwrite
 replaces them."""
@@ -151,7 +151,7 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
                         "a killed one is replaced (default: one, with all cores)")  # fmt: skip
     add_beam_options(parser, "segment bags")
     parser.add_argument("--summary", action="store_true", help="per bag: class shares over time, uncertain "
-                        "spans, thumbnails, as JSON, CSV and HTML beside its result")  # fmt: skip
+                        "spans, thumbnails, as JSON, CSV and HTML next to its result")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="overwrite existing results")
     old_spelling(parser, "--frames", "--count")
     options = parser.parse_args(arguments)
