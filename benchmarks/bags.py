@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Bags segmented by one process and by several, each with a network of one thread: images a second, and the same bytes.
+"""Segments bags with one process and with several, each with a single-threaded network: images per second, and
+whether the bytes are equal.
 
-The first bag of each process is not counted: with it come its start and the loading of the network.
+The first bag of each process is not counted: it includes process start and loading of the network.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ EXAMPLE = """example:
   rosrun rt_seg make_recording simulated --seed 3 --count 120 /tmp/drive.bag
   benchmarks/bags.py models/tabletop /tmp/drive.bag --copies 8 --turns 3
 
-Run it while nothing else runs: with two workers it wants two free cores."""
+Run it on an otherwise idle machine: two workers need two free cores."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,10 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("bundle", type=Path, help="model bundle")
     parser.add_argument("bag", type=Path, help="recording")
-    parser.add_argument("--copies", type=int, default=8, help="bags of one turn (default: %(default)s)")
-    parser.add_argument("--turns", type=int, default=3, help="of each number of workers, alternately (default: 3)")
-    parser.add_argument("--workers", type=int, default=2, help="against one (default: %(default)s)")
-    parser.add_argument("--folder", type=Path, help="for the copies and results (default: one that is removed)")
+    parser.add_argument("--copies", type=int, default=8, help="bags per turn (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=3, help="turns per number of workers, alternating (default: 3)")
+    parser.add_argument("--workers", type=int, default=2, help="workers to compare with one (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, help="folder for the copies and results (default: a temporary one)")
     options = parser.parse_args(arguments)
     if options.copies < 2 * options.workers:
         parser.error(f"--copies: needs {2 * options.workers} or more for {options.workers} workers")

@@ -3,9 +3,9 @@
     python benchmarks/clicks.py custom:~/polehole nyu_depth_v2:~/nyuv2_train:13 --regions 100
     python benchmarks/clicks.py d435:~/realsense_d435 --network runs/click_model
 
-Baseline, in the same run and from the same kind of clicks: GrabCut with a disc of certain pixels around each click and
-all of the image for its box. Clicks are simulated for each way by its own mistakes (simulated_clicks). Regions are of
-the split `validation` (of any split where there is none), drawn by a random seed. `d435` is the recording of an
+Baseline, in the same run and with the same kind of clicks: GrabCut with a disc of certain pixels around each click and
+the whole image as its box. Clicks are simulated for each method from its own errors (simulated_clicks). Regions are
+from the split `validation` (any split if there is none), drawn by a random seed. `d435` is the recording of an
 aeroplane, whose outlines are in the tests.
 """
 
@@ -101,9 +101,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("sets", nargs="+", metavar="LAYOUT:PATH[:CLASSES]")
     parser.add_argument("--regions", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--network", type=Path, help="folder of a click network (default: that among the models)")
+    parser.add_argument("--network", type=Path, help="folder of a click network (default: the shipped one)")
     parser.add_argument("--baseline", action=argparse.BooleanOptionalAction, default=True, help="measure GrabCut")
-    parser.add_argument("--segmenter", type=Path, help="folder of a model of the SAM kind, measured, too")
+    parser.add_argument("--segmenter", type=Path, help="folder of a SAM-like model to measure, too")
     options = parser.parse_args(arguments)
     ways: list = [GrabCutClicks()] if options.baseline else []
     try:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What depth costs: the segment call of a bundle that takes depth against one of RGB only, in turns.
+"""Cost of depth: the segment call of a bundle with depth input against an RGB only bundle, alternating.
 
-Both sides are the live node's segmenter, one camera frame of 480x640 at a time.
+Both use the live node's segmenter, one camera frame of 480x640 at a time.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ EXAMPLE = """example:
   benchmarks/depth.py models/indoor models/tabletop --repeats 40
 
 Rows: the median and 95th percentile of the time of one frame, and the ratio of the medians against the first row, the
-bundle of RGB only. Choose two of one input size and one precision: others compare those. `without depth` is what a
-camera costs whose depth has stalled; millimetres and metres are the two forms of depth on ROS topics."""
+RGB only bundle. Choose two of the same input size and precision: otherwise those are compared. `without depth` is the
+cost of a camera whose depth has stalled; millimetres and metres are the two depth encodings on ROS topics."""
 HEIGHT, WIDTH = 480, 640
 
 
@@ -30,14 +30,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("bundle", type=Path, help="bundle that takes depth")
+    parser.add_argument("bundle", type=Path, help="bundle with depth input")
     parser.add_argument(
         "baseline", type=Path, nargs="?", default=ROOT / "models" / "tabletop",
-        help="bundle of RGB only (default: tabletop)",
+        help="RGB only bundle (default: tabletop)",
     )  # fmt: skip
-    parser.add_argument("--repeats", type=int, default=40, help="timed frames of each way (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=40, help="timed frames per case (default: %(default)s)")
     parser.add_argument("--precision", default="auto", choices=("auto", "f32", "bf16"), help="default: %(default)s")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads of each engine; 0 takes all cores")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads of each engine; 0 uses all cores")
     options = parser.parse_args(arguments)
 
     import numpy as np

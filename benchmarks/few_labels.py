@@ -1,14 +1,14 @@
-"""How good a model gets with few labelled frames: IoU of a class on frames that are held out, mean and range of seeds.
+"""Accuracy with few labelled frames: IoU of a class on held-out frames, mean and range over seeds.
 
     python benchmarks/few_labels.py my_images --class hole                                # the curve
-    python benchmarks/few_labels.py my_images --class hole --labels 20 --unlabeled        # the rest teaches itself, too
+    python benchmarks/few_labels.py my_images --class hole --labels 20 --unlabeled        # the rest unlabelled
     python benchmarks/few_labels.py my_images --class hole --labels 20 --start models/things
 
-`my_images` is a labelled folder. Of its training split so many frames are drawn at random, by the seed: those of 10
-labels are among those of 20. The settings are those of `learn`, but for --steps, --width and --crop. With
-`--unlabeled` a second network is trained, by the same labels and, without their labels, by the remaining frames, on
-which the first one is its teacher. With `--start` one begins with the weights of a bundle, not with ImageNet's. What is
-done is kept in --work, so the curve can be measured in parts, and --plot draws what is there.
+`my_images` is a labelled folder. From its training split that many frames are drawn at random, by the seed: those of 10
+labels are among those of 20. The settings are those of `learn`, except --steps, --width and --crop. With `--unlabeled`
+a second network is trained on the same labels and on the remaining frames without their labels, with the first one as
+its teacher. With `--start` training starts from the weights of a bundle instead of ImageNet's. Results are kept in
+--work, so the curve can be measured in parts, and --plot draws the existing ones.
 """
 
 from __future__ import annotations
@@ -168,9 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--of", type=int, nargs="+", default=[5, 10, 20, 50, 135], help="numbers that share a data set")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=120)
-    parser.add_argument("--width", type=int, help="of the network's input (default: as learn chooses)")
+    parser.add_argument("--width", type=int, help="width of the network's input (default: that of learn)")
     parser.add_argument("--crop", type=int, nargs=2, default=[256, 320], metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--every", type=int, default=1, help="every so many of the held-out frames are scored")
+    parser.add_argument("--every", type=int, default=1, help="score every n-th held-out frame")
     parser.add_argument("--unlabeled", action="store_true")
     parser.add_argument("--start", type=Path, metavar="BUNDLE")
     parser.add_argument("--work", type=Path, default=Path("few_labels"))

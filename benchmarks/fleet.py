@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Robots that send their images to one inference server on this machine: ages of their masks, fairness, and faults.
+"""Robots that send their images to one inference server on this machine: latency of their masks, fairness, and faults.
 
-The server is MLServer with the runtime of this package, a process of its own. Each robot is a thread that sends images
-at its rate, and leaves out those that come while one is under way. A further robot has a local engine behind the
-remote one, while the server is killed, and stopped. Needs requirements-remote.txt here, and requirements-server.txt in
+The server is MLServer with the runtime of this package, in a separate process. Each robot is a thread that sends images
+at its rate, and drops those that arrive while one is in flight. A further robot has a local engine as a fallback, while
+the server is killed, and stopped. Needs requirements-remote.txt here, and requirements-server.txt in
 the environment of `mlserver` (--mlserver, $RT_SEG_MLSERVER, or the PATH).
 """
 
@@ -26,7 +26,7 @@ from isolated_graph import processor_seconds, resident_megabytes  # noqa: E402
 EXAMPLE = """example:
   benchmarks/fleet.py models/tabletop --robots 8 --rate 10 --seconds 20 --mlserver server/bin/mlserver
 
-Each row: images that the robot took, those answered within the deadline, and the time from an image to its mask."""
+Each row: images that the robot sent, those answered within the deadline, and the time from an image to its mask."""
 
 
 class Robot:
@@ -142,13 +142,13 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
-    parser.add_argument("--robots", type=int, nargs="+", default=[1, 4, 8], help="how many (default: 1 4 8)")
-    parser.add_argument("--rate", type=float, default=10.0, help="images a second of each (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=15.0, help="of each row (default: %(default)s)")
+    parser.add_argument("--robots", type=int, nargs="+", default=[1, 4, 8], help="numbers of robots (default: 1 4 8)")
+    parser.add_argument("--rate", type=float, default=10.0, help="images per second per robot (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=15.0, help="seconds per row (default: %(default)s)")
     parser.add_argument("--encoding", choices=("raw", "jpeg"), default="raw", help="(default: %(default)s)")
     parser.add_argument("--deadline", type=float, default=1.0, help="seconds for an answer (default: %(default)s)")
     parser.add_argument("--mlserver", help="the program")
-    parser.add_argument("--no-faults", action="store_true", help="leave the second table out")
+    parser.add_argument("--no-faults", action="store_true", help="skip the second table")
     options = parser.parse_args(arguments)
     if options.mlserver:
         os.environ["RT_SEG_MLSERVER"] = options.mlserver

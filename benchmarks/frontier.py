@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Speed against accuracy: every shipped bundle at each of its input sizes on one chart, timed in turns.
+"""Speed against accuracy: every shipped bundle at each of its input sizes on one chart, timed alternately.
 
-The time is that of the segment call on a 640x480 image (with depth where the model takes it), the mean IoU what the
-bundle records. Networks of the registry have random weights, in int8 as shipped ones are: they have a time and no
-accuracy, and stand on the axis.
+The time is that of the segment call on a 640x480 image (with depth if the model uses it), the mean IoU is that recorded
+in the bundle. Networks of the registry have random weights, in int8 like the shipped ones: they have a time but no
+accuracy, and are drawn on the axis.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ EXAMPLE = """examples:
   benchmarks/frontier.py --output frontier.png
   benchmarks/frontier.py models/tabletop --nets ddrnet_23_slim ddrnet_23_slim_lean --repeats 50
 
-Columns: median and 95th percentile of the segment call; its ratio to the first row; the mean IoU that the bundle
-records and on what. Scores on different data cannot be compared. On a machine that does other things, too, the ratios
-of --processor-time --threads 1 hold: the processor's time does not count what others take."""
+Columns: median and 95th percentile of the segment call; its ratio to the first row; the mean IoU recorded in the bundle
+and its data. Scores on different data cannot be compared. On a machine under other load the ratios of --processor-time
+--threads 1 hold: CPU time excludes other processes."""
 FRAME = (480, 640)
 NET_SIZE = (480, 640)
 NET_CLASSES = 6
@@ -173,10 +173,10 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("bundles", type=Path, nargs="*", metavar="BUNDLE", help="model bundles (default: shipped ones)")
-    parser.add_argument("--nets", nargs="*", metavar="NET", help="of the registry, random weights (default: all)")
-    parser.add_argument("--repeats", type=int, default=40, help="timed frames of each (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=0, help="of the engine (default: the node's own choice)")
-    parser.add_argument("--processor-time", action="store_true", help="time of the processor, not of the clock")
+    parser.add_argument("--nets", nargs="*", metavar="NET", help="nets of the registry, random weights (default: all)")
+    parser.add_argument("--repeats", type=int, default=40, help="timed frames per row (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=0, help="threads of the engine (default: as in the node)")
+    parser.add_argument("--processor-time", action="store_true", help="CPU time instead of wall time")
     parser.add_argument("--output", type=Path, metavar="PNG", help="chart (default: none)")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Processor time of one image from message to messages, by its size: all that the node does with it but the sockets.
+"""CPU time of one image from message to messages, by its size: everything that the node does with it except sockets.
 
-Colour and depth are read from the bytes that rospy receives, segmented; mask and overlay are written into the buffers
-that it sends. Sizes take turns in one process. Beside it the way that converts the whole image first, and lets genpy's
-classes copy. Processor time, of all threads, says the same on a machine that does other things, too; what a robot
-waits for is the matter of node_latency.py.
+Colour and depth are read from the bytes that rospy receives, and segmented; mask and overlay are written into the
+buffers that it sends. Sizes alternate in one process. The comparison converts the whole image first, and lets genpy's
+classes copy. CPU time, of all threads, is valid on a machine under other load, too; node_latency.py measures latency.
 """
 
 from __future__ import annotations
@@ -106,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
     parser.add_argument("--sizes", nargs="+", default=["640x480", "1280x720", "1920x1080"], metavar="WIDTHxHEIGHT")
     parser.add_argument("--encoding", choices=("rgb8", "bgr8"), default="rgb8", help="(default: %(default)s)")
-    parser.add_argument("--repeats", type=int, default=30, help="images of each size and way (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=30, help="images per size and method (default: %(default)s)")
     options = parser.parse_args(arguments)
     import numpy as np
 

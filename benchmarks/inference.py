@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Time from a camera frame to the class of every pixel: all engines against Keras, alternately, in one process.
 
-The baseline is the way of the program that this package replaces: a float frame resized to the network's input,
-`model.predict`, arg-max, and the ids enlarged to the frame's size. All sides run the weights of the same bundle. The
-forms for the sizes are made of them by the code of `export`, and kept for the next time.
+The baseline is the method of the predecessor program: a float frame resized to the network's input, `model.predict`,
+arg-max, and the ids upscaled to the frame's size. All sides use the weights of the same bundle. The exported files for
+the sizes are made by the code of `export`, and kept for the next run.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "training"), str(ROOT / "benchmark
 SIZES = ((240, 320), (360, 480), (480, 640), (720, 1280))
 QUICK = {"sizes": [(480, 640)], "repeats": 10, "frames": 8}
 EXAMPLE = """examples:
-  benchmarks/inference.py --quick                              # 480x640 alone, a few repeats
+  benchmarks/inference.py --quick                              # only 480x640, few repeats
   benchmarks/inference.py models/tabletop_ddrnet --sizes 480x640 --engines openvino onnxruntime
 
-Columns: median and 95th percentile of the time of one frame; how many times faster than model.predict and than a
-tf.function that is; the share of pixels with the class that Keras gives when its logits are resized before the arg-max,
-the exact way; seconds from the start of a process of its own to the first mask, and the peak memory of that process;
-and the mean IoU on frames of CamVid's validation set, for a bundle of its classes, where RT_SEG_DATA names the folder
-that holds it as camvid/val and camvid/valannot."""
+Columns: median and 95th percentile of the time of one frame; the speed-up over model.predict and over a
+tf.function; the share of pixels with the class that Keras gives when its logits are resized before the arg-max, the
+exact method; seconds from the start of a separate process to the first mask, and the peak memory of that process; and
+the mean IoU on frames of CamVid's validation set, for a bundle of its classes, if RT_SEG_DATA names the folder that
+contains it as camvid/val and camvid/valannot."""
 
 CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8")
 CAMVID_CLASSES = 11
@@ -209,20 +209,22 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop_ddrnet",
-                        help="model bundle that holds weights.safetensors (default: tabletop_ddrnet)")  # fmt: skip
-    parser.add_argument("--sizes", type=_size, nargs="+", metavar="HxW", help="of frame and network (default: four)")
-    parser.add_argument("--engines", nargs="+", metavar="RUNTIME", help="these alone (default: all)")
+                        help="model bundle with weights.safetensors (default: tabletop_ddrnet)")  # fmt: skip
+    parser.add_argument(
+        "--sizes", type=_size, nargs="+", metavar="HxW", help="sizes of frame and network (default: four)"
+    )
+    parser.add_argument("--engines", nargs="+", metavar="RUNTIME", help="only these engines (default: all)")
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "cuda", "tensorrt"),
         default="auto",
-        help="of ONNX Runtime, by onnxruntime-gpu; its logits are compared with the CPU's first",
+        help="device of ONNX Runtime, with onnxruntime-gpu; its logits are first compared with the CPU's",
     )
-    parser.add_argument("--repeats", type=int, help="timed frames of each way (default: 30)")
+    parser.add_argument("--repeats", type=int, help="timed frames per engine (default: 30)")
     parser.add_argument("--frames", type=int, help="frames to score on (default: 20)")
-    parser.add_argument("--quick", action="store_true", help="480x640, few repeats and frames: a minute or two")
+    parser.add_argument("--quick", action="store_true", help="480x640, few repeats and frames: 1 to 2 minutes")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "rt_seg" / "benchmarks", metavar="DIR",
-                        help="keeps the forms (default: %(default)s)")  # fmt: skip
+                        help="folder for the exported files (default: %(default)s)")  # fmt: skip
     parser.add_argument("--first-mask", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A ROS graph for measurements: roscore, camera and segmentation node, each a process of its own on this machine alone.
+"""A ROS graph for measurements: roscore, camera and segmentation node, each in a separate process on this machine only.
 
-Run by itself this file is the camera: one simulated scene, colour and aligned depth, until told to end. It is
-rendered at 640×480; other sizes are enlarged from that.
+Run directly this file is the camera: one simulated scene, colour and aligned depth, until it is stopped. It is rendered
+at 640×480; other sizes are resized from that.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""How many planted label errors `lint_dataset` lists first: the frames of a data set with errors put into 20 of them.
+"""How many planted label errors `lint_dataset` lists first: a data set with errors in 20 of its frames.
 
     python benchmarks/label_errors.py camvid ~/CamVid --seeds 0 1 2
     python benchmarks/label_errors.py camvid ~/CamVid --seeds 0 1 2 3 4 5 --judge camvid
 
-By default the judges learn out of fold, from the labels with their errors; a model that is there (`--judge`) may have
-learned from these very frames with right labels, which flatters it.
+By default the judges are trained out of fold, on the labels with errors; an existing model (`--judge`) may have been
+trained on these frames with correct labels, which makes its result too good.
 
 Baseline: the same number of frames drawn at random. Kinds of errors, drawn at random: an object gets the class of
-another, is painted over by what is around it, a rectangle of another class, a mask that slipped.
+another, is painted over with its surroundings, a rectangle of another class, a shifted mask.
 """
 
 from __future__ import annotations

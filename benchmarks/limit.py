@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""How far the engine is from the floor: the network's multiply-adds over the rate that this machine reaches.
+"""How far the engine is from the lower bound: the network's multiply-adds over the rate that this machine reaches.
 
-The rate is that of a 3×3 convolution of 256 channels in the same runtime, measured in turns with the network, in the
-arithmetic of the network and in f32: int8 where the network is quantised, else that which the engine takes here. Above
-the floor lie memory traffic, thin layers and the large resolutions.
-The second table says for each group of layers what its convolutions take beside their floor, and what all else takes.
+The rate is that of a 3×3 convolution of 256 channels in the same runtime, measured alternately with the network, in the
+network's numeric precision and in f32: int8 if the network is quantised, else the precision that the engine uses here.
+The rest is memory traffic, thin layers and the large resolutions.
+The second table gives for each group of layers the time of its convolutions against their bound, and of all else.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = ROOT / "models" / "tabletop_ddrnet"
     parser.add_argument("bundle", type=Path, nargs="?", default=default, help="model bundle")
-    parser.add_argument("--repeats", type=int, default=30, help="timed runs of each (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=30, help="timed runs per row (default: %(default)s)")
     options = parser.parse_args(arguments)
 
     import numpy as np

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Age of the node's masks at a subscriber in another process, at a camera's rate, and what the node takes for it.
+"""Age of the node's masks at a subscriber in another process, at a camera's rate, and the node's CPU and memory.
 
-Camera, node and subscriber are processes of their own under a roscore of their own, on this machine alone. The camera
-sends one simulated scene, colour and aligned depth. The sets of subscribed topics follow each other with one node; the
-last row gives the camera a rate that no node can hold. With several sizes, cameras of these take turns with one node,
-and the ratio of their ages is printed.
+Camera, node and subscriber are separate processes under a separate roscore, on this machine only. The camera sends one
+simulated scene, colour and aligned depth. One node serves the sets of subscribed topics one after the other; in the
+last row the camera's rate is higher than any node can hold. With several sizes, cameras of these alternate with one
+node, and the ratio of their ages is printed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EXAMPLE = """example:
   benchmarks/node_latency.py --seconds 60
   benchmarks/node_latency.py --sizes 640x480 1280x720
 
-Each row: masks per second; the age of the masks at the subscriber, from the image's stamp; the images sent that got no
+Each row: masks per second; the age of the masks at the subscriber, from the image's stamp; the images sent without a
 mask; the node's share of one core and its resident memory."""
 
 SETS = (("mask",), ("mask", "overlay"), ("mask", "overlay", "points"), ("mask", "overlay", "points", "objects"))
@@ -80,10 +80,10 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each row (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="seconds per row (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=30.0, help="images per second (default: %(default)s)")
     parser.add_argument("--sizes", nargs="+", metavar="WIDTHxHEIGHT", help="compare cameras of these sizes")
-    parser.add_argument("--threads", type=int, default=0, help="of the engine (default: the node's own choice)")
+    parser.add_argument("--threads", type=int, default=0, help="threads of the engine (default: as in the node)")
     options = parser.parse_args(arguments)
     with IsolatedGraph() as graph:
         try:

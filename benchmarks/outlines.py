@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""How well outlines become masks and masks outlines: IoU with exact coverage, and what COCO's own reader gives back.
+"""Accuracy of outlines to masks and masks to outlines: IoU with exact coverage, and the result of COCO's own reader.
 
-Readers are this package's, pycocotools, OpenCV's fillPoly and Pillow's polygon (with which labelme draws), on small
-discs; exact coverage is that of 16 x 16 samples in each pixel. Then masks are exported as COCO and read by pycocotools,
-object by object.
+Readers are this package's, pycocotools, OpenCV's fillPoly and Pillow's polygon (used by labelme), on small discs; exact
+coverage is that of 16 x 16 samples per pixel. Then masks are exported as COCO and read by pycocotools, one object
+at a time.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "training")]
 EXAMPLE = """example:
   RT_SEG_DATA=../shared/data benchmarks/outlines.py
 
-The first table: mean and least IoU of a disc, area as a share of the exact one, and time of a disc as a ratio to
-pycocotools. The second: objects, how many of them are single pixels, least IoU of one, and objects below 0.98; without
-RT_SEG_DATA of made-up masks alone. `coco` exports an object for each class, `coco-polygons` one for each piece."""
+The first table: mean and minimum IoU of a disc, area as a share of the exact one, and time of a disc as a ratio to
+pycocotools. The second: objects, how many of them are single pixels, minimum IoU of one, and objects below 0.98;
+without RT_SEG_DATA only of synthetic masks. `coco` exports one object per class, `coco-polygons` one per piece."""
 CASE = ROOT / "test" / "training" / "public_cases" / "small_discs_half_pixel" / "c.json"
 SAMPLES = 16
 
@@ -172,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--masks", type=int, default=20, help="masks of each kind (default: %(default)s)")
+    parser.add_argument("--masks", type=int, default=20, help="masks per kind (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         import pycocotools  # noqa: F401

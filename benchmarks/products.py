@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "benchmarks")]
 EXAMPLE = """example:
   benchmarks/products.py --repeats 100
 
-The products take turns. `share` is the part of the time that the network takes for the same image, in the same run."""
+The products alternate. `share` is relative to the network's time for the same image, in the same run."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
-    parser.add_argument("--repeats", type=int, default=50, help="timed runs of each (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=50, help="timed runs per product (default: %(default)s)")
     options = parser.parse_args(arguments)
 
     import cv2

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Two cameras: one process for both against a node for each, in one run; then overload, and a camera that dies.
+"""Two cameras: one process for both against one node each, in one run; then overload, and a camera that dies.
 
-Cameras, nodes and subscriber are processes of their own under a roscore of their own, on this machine alone. A camera
-sends a simulated scene of 640×480, colour and aligned depth. Somebody subscribes to mask and overlay of both.
+Cameras, nodes and subscriber are separate processes under a separate roscore, on this machine only. A camera sends a
+simulated scene of 640×480, colour and aligned depth. Mask and overlay of both have a subscriber.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each row (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="seconds per row (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=30.0, help="images per second (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=0, help="of the engine (default: the node's own choice)")
+    parser.add_argument("--threads", type=int, default=0, help="threads of the engine (default: as in the node)")
     options = parser.parse_args(arguments)
     with IsolatedGraph() as graph:
         try:

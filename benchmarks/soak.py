@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the live node on a simulated camera for minutes: does it hold its rate, its latency and its memory?
 
-Camera, node and subscriber are processes of their own under a roscore of their own, on this machine alone. The camera
-sends one simulated scene, colour and aligned depth; mask, overlay and points are subscribed to.
+Camera, node and subscriber are separate processes under a separate roscore, on this machine only. The camera sends one
+simulated scene, colour and aligned depth; mask, overlay and points have a subscriber.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ EXAMPLE = """example:
   source .workspace/devel/setup.bash
   benchmarks/soak.py --minutes 10 --rate 30
 
-Each row is one interval: masks per second, the share of the images that got a mask, the age of the masks at the
-subscriber (from the image's stamp), resident memory of the node and its share of one core. The memory grows from the
-first interval, at whose end everything is loaded, to the last."""
+Each row is one interval: masks per second, the share of the images with a mask, the age of the masks at the
+subscriber (from the image's stamp), resident memory of the node and its share of one core. Memory growth is
+measured from the first interval, at whose end everything is loaded, to the last."""
 
 TOPICS = ("mask", "overlay", "points")
 
@@ -76,9 +76,9 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="duration (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=30.0, help="images per second (default: %(default)s)")
-    parser.add_argument("--interval", type=float, default=60.0, help="seconds of a row (default: %(default)s)")
+    parser.add_argument("--interval", type=float, default=60.0, help="seconds per row (default: %(default)s)")
     options = parser.parse_args(arguments)
     with IsolatedGraph() as graph:
         node = graph.start_node(options.bundle, "_cloud_stride:=2")

@@ -1,12 +1,12 @@
-"""Which frames to label next: the choice of `suggest` against random choice, at equal numbers of labels.
+"""Which frames to label next: the selection of `suggest` against random selection, at equal numbers of labels.
 
     python benchmarks/suggestion.py custom:~/polehole --seeds 3
     python benchmarks/suggestion.py camvid:~/CamVid --train train_other_drives --validation validation --seeds 3
 
-For each seed some frames of the training split are labelled at random; then, round by round, so many more by each way:
-random choice, the most unsure, the most different, and both as `suggest` does. So that many rounds are affordable,
-what learns is a linear classifier on the frozen ImageNet features of EfficientNet-Lite0 at 1/8 (strides 8, 16 and 32),
-scored at the centre of each cell: a stand-in for a network, not one. Features are kept in --cache.
+For each seed some frames of the training split are labelled at random; then each round adds frames by each method:
+random, most uncertain, most diverse, and both as in `suggest`. To make many rounds affordable, the learner is a linear
+classifier on the frozen ImageNet features of EfficientNet-Lite0 at 1/8 (strides 8, 16 and 32), scored at the centre of
+each cell: a stand-in for a network, not one. Features are cached in --cache.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--train", default="train")
     parser.add_argument("--validation", default="validation")
     parser.add_argument("--begin", type=int, default=5, help="frames labelled at random (default: %(default)s)")
-    parser.add_argument("--step", type=int, default=5, help="frames of a round (default: %(default)s)")
+    parser.add_argument("--step", type=int, default=5, help="frames per round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--most", type=int, default=250, help="frames of each split, evenly spaced")

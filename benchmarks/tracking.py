@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Tracks of the objects of simulated scenes with a moving camera, against the true pieces that the renderer knows.
+"""Tracks of the objects of simulated scenes with a moving camera, against the renderer's ground truth.
 
-Scored by motmetrics: a track belongs to a piece while it is within DISTANCE of the piece's visible middle.
+Scored with motmetrics: a track belongs to a piece while it is within DISTANCE of the piece's visible centre.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ EXAMPLE = """example:
   benchmarks/tracking.py --seconds 10 --scenes 3
   benchmarks/tracking.py --outline 0 0.2
 
-Rows: masks of the model, or the true ones (what tracking does to perfect detections). `switches` are changes of a
-piece's number, a minute of one scene; `hidden` takes pieces out of the mask for 0.9 s, one after the other. `jitter` is
-the distance of a resting piece's place from its mean of a second, root mean square over pieces, measured and
-filtered."""
+Rows: masks of the model, or of the ground truth (tracking of perfect detections). `switches` are id switches of a piece
+per minute of one scene; `hidden` removes pieces from the mask for 0.9 s, one after the other. `jitter` is the distance
+of a static piece's position from its mean over a second, root mean square over pieces, measured and filtered."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,13 +35,15 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each scene (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=30.0, help="images a second (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="seconds per scene (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=30.0, help="images per second (default: %(default)s)")
     parser.add_argument("--scenes", type=int, default=3, help="scenes (default: %(default)s)")
     parser.add_argument("--first-seed", type=int, default=20, help="random seed of the first (default: %(default)s)")
-    parser.add_argument("--acceleration", type=float, help="of the filter, m/s² (default: that of the node)")
+    parser.add_argument(
+        "--acceleration", type=float, help="acceleration of the filter, m/s² (default: that of the node)"
+    )
     parser.add_argument("--outline", type=float, nargs="+", help="of the filter, a share of an object's size; several: "
-                        "each in rows of its own, of the same images (default: that of the node)")  # fmt: skip
+                        "each in separate rows, on the same images (default: that of the node)")  # fmt: skip
     options = parser.parse_args(arguments)
 
     from inference import cpu

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Images a second of a training step: this package against plain Keras `fit`, taking turns in one run.
+"""Images per second of a training step: this package against plain Keras `fit`, alternating in one run.
 
-The baseline is the same network with its logits enlarged to the size of the labels, sparse cross-entropy, AdamW and
-`fit` on images that are ready in memory, in float32, with the settings that TensorFlow and Keras come with. This
-package runs the step that `train` runs, and crops, scales, colours and mirrors its images in that time. Each way is a
-process of its own, that waits while another is timed.
+The baseline is the same network with its logits upscaled to the size of the labels, sparse cross-entropy, AdamW and
+`fit` on images in memory, in float32, with the default settings of TensorFlow and Keras. This package runs the step of
+`train`, including the cropping, scaling, colour jitter and mirroring of its images. Each method is a separate process
+that waits while another is timed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "training")]
 EXAMPLE = """example:
   benchmarks/training.py --net ddrnet_23_slim --size 192x256 --batch-size 4 --rounds 3 --steps 8
 
-A row gives the images per second that the training learns from (median of the rounds, and the slowest and fastest), how
-many times the baseline that is, and how many the input pipeline alone delivers. It takes some minutes."""
+A row gives the training images per second (median of the rounds, and the slowest and fastest), the ratio to the
+baseline, and the rate of the input pipeline alone. It takes some minutes."""
 
 WAYS = ("Keras fit", "Keras fit with oneDNN", "this package float32", "this package bfloat16")
 CLASSES, IGNORE = 11, 255
@@ -157,10 +157,12 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--net", choices=NETS, default="ddrnet_23_slim", help="network (default: %(default)s)")
-    parser.add_argument("--size", type=_size, default=(192, 256), metavar="HxW", help="of the crops, multiples of 64")
+    parser.add_argument(
+        "--size", type=_size, default=(192, 256), metavar="HxW", help="size of the crops, multiples of 64"
+    )
     parser.add_argument("--batch-size", type=int, default=4, help="images per step (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=8, help="timed steps of each way and round (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each way (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=8, help="timed steps per method and round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns per method (default: %(default)s)")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     height, width = options.size

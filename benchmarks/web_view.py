@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What the live view in the browser takes: its own process, and the node beside it, as shares of one core.
+"""CPU cost of the live view in the browser: its own process, and the node, as shares of one core.
 
-Camera, node, live view and the one who looks are processes of their own under a roscore of their own. The camera sends
-one simulated scene, and somebody subscribes to the mask throughout. A viewer here takes the pictures as a page does,
-but shows none: what a browser takes is not in the table.
+Camera, node, live view and viewers are separate processes under a separate roscore. The camera sends one simulated
+scene, and the mask has a subscriber throughout. A viewer here receives the images like a page, but shows none: the cost
+of a browser is not in the table.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ EXAMPLE = """example:
   source .workspace/devel/setup.bash
   benchmarks/web_view.py --seconds 20
 
-Each row: pictures per second that a viewer got, of its slowest stream and in all; the live view's share of one core,
-and the node's; the masks per second. Processor time, so that a machine that does other things changes little but the
-rate."""
+Each row: images per second received by a viewer, of its slowest stream and in total; the live view's share of one core,
+and the node's; the masks per second. CPU time is used, so other load changes little except the rate."""
 
 STREAMS = ("overlay", "camera", "mask", "confidence", "depth")
 ROWS = ((0, ()), (1, STREAMS[:1]), (1, STREAMS[:2]), (1, STREAMS), (4, STREAMS[:2]))
@@ -122,8 +121,10 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("bundle", type=Path, nargs="?", default=ROOT / "models" / "tabletop", help="model bundle")
-    parser.add_argument("--seconds", type=float, default=15.0, help="of each row (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=10.0, help="images and pictures a second (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=15.0, help="seconds per row (default: %(default)s)")
+    parser.add_argument(
+        "--rate", type=float, default=10.0, help="rate of camera and streams, images per second (default: %(default)s)"
+    )
     parser.add_argument("--look", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.look:

@@ -42,31 +42,31 @@ class TrainingConfiguration:
     """All settings of `train`. Sizes are in pixels of the network's input; shares and weights have no unit."""
 
     dataset: str = _setting("name of the built data set (build_dataset lists it)")
-    train_split: str = _setting("TFDS split expression to learn from, such as train or a+b")
+    train_split: str = _setting("TFDS split expression to train on, such as train or a+b")
     validation_split: str = _setting("TFDS split expression to score on")
     height: int = _setting("input height of the network", minimum=64)
     width: int = _setting("input width of the network", minimum=64)
-    crop_height: int = _setting("height of the crops to learn from", minimum=64)
-    crop_width: int = _setting("width of the crops to learn from", minimum=64)
-    steps: int = _setting("optimizer steps in all", minimum=1)
+    crop_height: int = _setting("height of the training crops", minimum=64)
+    crop_width: int = _setting("width of the training crops", minimum=64)
+    steps: int = _setting("total optimizer steps", minimum=1)
     net: str = _setting("network", "ddrnet_23_slim", choices=NETS)
-    head: str = _setting("softmax over the classes, or one sigmoid channel for a set of two", "semantic", choices=HEADS)
-    scale_min: float = _setting("smallest random scale of a training image", 0.75, minimum=0.1)
-    scale_max: float = _setting("largest random scale of a training image", 1.5, minimum=0.1)
+    head: str = _setting("softmax over the classes, or one sigmoid channel for two classes", "semantic", choices=HEADS)
+    scale_min: float = _setting("minimum random scale of a training image", 0.75, minimum=0.1)
+    scale_max: float = _setting("maximum random scale of a training image", 1.5, minimum=0.1)
     color_jitter: float = _setting("random brightness, contrast and saturation, 0 = none", 0.3, minimum=0)
-    blur: float = _setting("share of the training images that are blurred", 0.0, minimum=0, maximum=1)
+    blur: float = _setting("share of blurred training images", 0.0, minimum=0, maximum=1)
     noise: float = _setting("share of the training images with sensor noise", 0.0, minimum=0, maximum=1)
-    jpeg: float = _setting("share of the training images with faults of JPEG", 0.0, minimum=0, maximum=1)
+    jpeg: float = _setting("share of the training images with JPEG artefacts", 0.0, minimum=0, maximum=1)
     sunlight: float = _setting(
         "share of the training images with a hard shadow or a patch of sun", 0.25, minimum=0, maximum=1
     )
-    glints: float = _setting("share of the training images with white spots of lamps", 0.1, minimum=0, maximum=1)
+    glints: float = _setting("share of the training images with white lamp reflections", 0.1, minimum=0, maximum=1)
     gamma: float = _setting("random gamma, up to e to the power of this or its inverse, 0 = none", 0.2, minimum=0)
     color_temperature: float = _setting(
-        "random warmth of the light: red by up to e to the power of this, blue by its inverse, 0 = none", 0.1, minimum=0
+        "random colour temperature: red by up to e to the power of this, blue by its inverse, 0 = none", 0.1, minimum=0
     )
     camera_rotation: float = _setting(
-        "share of the training images as a camera that leans, or looks up or down, would see them",
+        "share of the training images seen as by a camera that leans, or looks up or down",
         0.0,
         minimum=0,
         maximum=1,
@@ -78,22 +78,22 @@ class TrainingConfiguration:
     depth_dropout: float = _setting("share of the training images without any depth", 0.15, minimum=0, maximum=1)
     batch_size: int = _setting("images per step", 8, minimum=1)
     mixed_precision: str = _setting(
-        "numeric precision of the layers; auto is float16 on a GPU, bfloat16 on a CPU with AMX, float32 on any other",
+        "numeric precision of the layers; auto: float16 on a GPU, bfloat16 on a CPU with AMX, else float32",
         "auto",
         choices=("auto", "float32", "bfloat16", "float16"),
     )
     optimizer: str = _setting("optimizer", "adamw", choices=("adamw", "adam", "radam", "sgd"))
     learning_rate: float = _setting("peak learning rate", 0.002, minimum=0)
     encoder_learning_rate_share: float = _setting(
-        "learning rate of a pre-trained encoder, as a share of learning_rate; other networks have none", 0.25, minimum=0
+        "learning rate of a pre-trained encoder, as a share of learning_rate; unused by other networks", 0.25, minimum=0
     )
     freeze_statistics: bool = _setting(
-        "batch normalisation of a pre-trained encoder keeps the means and variances that it came with", True
+        "batch normalisation of a pre-trained encoder keeps its original means and variances", True
     )
     weight_decay: float = _setting("decoupled weight decay of convolution kernels", 0.01, minimum=0)
     warmup_steps: int = _setting("steps over which the learning rate rises to its peak", 100, minimum=0)
-    schedule: str = _setting("curve by which the learning rate falls", "poly", choices=("poly", "cosine"))
-    gradient_clip_norm: float = _setting("largest norm of the gradient, 0 = any", 0.0, minimum=0)
+    schedule: str = _setting("decay curve of the learning rate", "poly", choices=("poly", "cosine"))
+    gradient_clip_norm: float = _setting("maximum norm of the gradient, 0 = unlimited", 0.0, minimum=0)
     ema: float = _setting(
         "share of the old value in the moving average of the weights that is scored and saved, 0 = no average",
         0.0,
@@ -101,24 +101,24 @@ class TrainingConfiguration:
         maximum=0.99999,
     )
     loss: str = _setting("loss of each head", "cross_entropy", choices=("cross_entropy", "focal", "dice", "ohem"))
-    focal_gamma: float = _setting("how strongly focal turns from pixels that are right already", 2.0, minimum=0)
+    focal_gamma: float = _setting("how strongly focal down-weights correct pixels", 2.0, minimum=0)
     ohem_threshold: float = _setting(
-        "ohem learns from pixels whose class has a lower probability", 0.9, minimum=0.0001, maximum=1
+        "ohem trains on pixels whose class has a lower probability", 0.9, minimum=0.0001, maximum=1
     )
     class_weights: str = _setting(
         "weights of the classes in the loss", "none", choices=("none", "inverse_log", "median_frequency")
     )
     auxiliary_weight: float = _setting("weight of the auxiliary head's loss, 0 = no such head", 0.4, minimum=0)
     initial_weights: str = _setting(
-        "model bundle, run folder or weights file to start from; imagenet (the encoder's, what '' is for networks that "
-        "have a pre-trained one); random (what '' is for the others)",
+        "model bundle, run folder or weights file to start from; imagenet (the encoder's, the meaning of '' for "
+        "networks with a pre-trained one); random (the meaning of '' for others)",
         "",
     )
     teacher: str = _setting(
-        "run folder or bundle of a trained network of the same classes, whose logits are learnt from too, '' = none", ""
+        "run folder or bundle of a trained network with the same classes, whose logits are learnt, too, '' = none", ""
     )
     teacher_loss: str = _setting(
-        "how the logits of the teacher are compared: where each class stands out, or class by class at each pixel",
+        "how logits are compared with the teacher's: where each class stands out, or class by class at each pixel",
         "channel",
         choices=("channel", "pixel"),
     )
@@ -130,11 +130,13 @@ class TrainingConfiguration:
     unlabeled_share: float = _setting(
         "share of the training images that come from unlabeled", 0.5, minimum=0.01, maximum=0.99
     )
-    validate_every: int = _setting("steps between two scores on the validation split", 400, minimum=1)
-    patience: int = _setting("scores without a better mIoU after which the run ends, 0 = never", 0, minimum=0)
-    checkpoint_minutes: float = _setting("longest time between two checkpoints, beside those at scores", 5.0, minimum=0)
+    validate_every: int = _setting("steps between two validations", 400, minimum=1)
+    patience: int = _setting("validations without a better mIoU before early stopping, 0 = never", 0, minimum=0)
+    checkpoint_minutes: float = _setting(
+        "maximum time between two checkpoints, besides those at validations", 5.0, minimum=0
+    )
     distribution: str = _setting(
-        "one device, all of this machine, or several machines by TF_CONFIG; batch_size is that of all together",
+        "one device, all of this machine, or several machines by TF_CONFIG; batch_size is the total",
         "single",
         choices=("single", "mirrored", "multi_worker"),
     )

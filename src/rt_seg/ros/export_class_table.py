@@ -1,4 +1,4 @@
-"""Write the classes of a model bundle in the format that another package reads."""
+"""Write the classes of a model bundle in the format of another package."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ It writes NAME_kimera.csv; NAME_label_space.yaml and NAME_colors.csv; or NAME_el
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("export_class_table", description=__doc__, example=EXAMPLE)
     parser.add_argument("bundle", metavar="BUNDLE", help="the model bundle: a folder or a name")
-    parser.add_argument("--for", dest="consumer", required=True, choices=CONSUMERS, help="who reads it")
-    parser.add_argument("--output", type=Path, default=Path(), help="folder (default: this one)")
+    parser.add_argument("--for", dest="consumer", required=True, choices=CONSUMERS, help="format of this consumer")
+    parser.add_argument("--output", type=Path, default=Path(), help="folder (default: the current one)")
     parser.add_argument("--node", default="/segmentation", help="elevation_mapping: the node (default: %(default)s)")
     parser.add_argument("--objects", default="", help="hydra: classes that become objects, comma-separated; "
                         "the others become places (default: all but background)")  # fmt: skip

@@ -47,7 +47,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """Print the caller's folder; returns 2 after saying on stderr what is wrong."""
     parser = command_parser(
         "check_arguments",
-        description="Check arguments of live.launch: whether the files are there that they name.",
+        description="Check arguments of live.launch: whether the named files exist.",
         example="rosrun rt_seg check_arguments camera:=video video:=clip.mp4",
     )
     parser.add_argument("arguments", nargs="*", metavar="NAME:=VALUE")

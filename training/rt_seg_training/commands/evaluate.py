@@ -35,11 +35,11 @@ EXAMPLE = """
   rosrun rt_seg evaluate --run runs/mine --output scores/mine
   rosrun rt_seg evaluate indoor --recording standing_still.bag
 
-A bundle is run by the code and the engine of the live node: the masks are bit-identical. A training run is run by
+A bundle is run with the code and the engine of the live node: the masks are bit-identical. A training run is run in
 Keras, before any export; without --dataset and --split it is scored on its own validation split. The output folder gets
-scores.json and report.html, one file with the tables, the confusion matrix, the reliability curve, the curves of the
-training and the worst frames. No test-time augmentation: the node does none either. A model that takes depth is given
-that of the data set."""
+scores.json and report.html, one file with the tables, the confusion matrix, the reliability curve, the training
+curves and the worst frames. There is no test-time augmentation, as in the node. A model with depth input gets the depth
+of the data set."""
 
 
 def _flicker(model: EvaluatedModel, recording: Path) -> Flicker:
@@ -75,13 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE", help="a model bundle: a folder, or its name")
     model.add_argument("--bundle", type=Path, dest="bundle_option", help=argparse.SUPPRESS)
-    model.add_argument("--run", type=Path, metavar="DIR", help="a run folder of train, not exported yet")
+    model.add_argument("--run", type=Path, metavar="DIR", help="a run folder of train, before export")
     parser.add_argument("--dataset", metavar="NAME", help="set of build_dataset, or its folder (default: of training)")
     parser.add_argument(
         "--split", help="such as validation, test, a+b or a[:10%%] (default: the run's own, or validation, or test)"
     )
     parser.add_argument(
-        "--without-depth", action="store_true", help="score a model that takes depth as if its camera had none"
+        "--without-depth", action="store_true", help="score a model with depth input as if its camera had none"
     )
     parser.add_argument(
         "--depth-fault", choices=tuple(FAULTS),
@@ -89,15 +89,15 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--recording", type=Path, metavar="PATH",
-        help="a bag, or a folder with color/ (and depth/), of a camera that stands still: prints the flicker of the "
-        "masks there, without and with smoothing, in the place of a score",
+        help="a bag, or a folder with color/ (and depth/), of a static camera: prints the flicker of the masks, "
+        "without and with smoothing, instead of a score",
     )  # fmt: skip
     parser.add_argument("--data-dir", type=Path, help="folder of built data sets (default: ~/tensorflow_datasets)")
     parser.add_argument(
         "--precision", default="auto", choices=("auto", "f32", "bf16"),
-        help="of a bundle's layers that are not int8 (%(default)s)",
+        help="numeric precision of a bundle's layers that are not int8 (%(default)s)",
     )  # fmt: skip
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads of a bundle's engine; 0 takes all cores")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads of a bundle's engine; 0 uses all cores")
     parser.add_argument("--output", type=Path, metavar="DIR", help=f"write {SCORES} and {REPORT} there")
     parser.add_argument(
         "--save-predictions", action="store_true", help="write each mask to predictions/<name>.png in the output folder"

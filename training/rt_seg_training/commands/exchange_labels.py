@@ -21,8 +21,8 @@ def main_import(arguments: list[str] | None = None) -> int:
     """Command line of import_labels; returns the exit status."""
     parser = _parser(
         "import_labels",
-        "Make a data set (rgb/, gt/, labels.yaml) of the labels of another program. What is clipped, guessed or left "
-        "out is counted and printed; what cannot be right is refused, and then nothing is written.",
+        "Make a data set (rgb/, gt/, labels.yaml) from the labels of another program. What is clipped, guessed "
+        "or left out is counted and printed; invalid labels are refused, and nothing is written.",
         FORMATS | READ_ONLY,
         "rosrun rt_seg import_labels coco train.json valid.json --images photos --output my_images",
     )
@@ -36,7 +36,7 @@ def main_import(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the data set")
     parser.add_argument("--labels", type=Path, metavar="YAML", help="classes (default: background and those found)")
     parser.add_argument("--boxes", action="store_true", help="paint the box of a region that has no outline")
-    parser.add_argument("--skip", action="store_true", help="leave out regions without an area: lines, points, …")
+    parser.add_argument("--skip", action="store_true", help="skip regions without an area: lines, points, …")
     options = parser.parse_args(arguments)
     try:
         found = import_labels(

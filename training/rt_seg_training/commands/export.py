@@ -14,12 +14,12 @@ EXAMPLE = """
   rosrun rt_seg evaluate mine --dataset mine --split validation
   roslaunch rt_seg live.launch bundle:=mine
 
-Without --output the bundle becomes one of your own models, in ~/.local/share/rt_seg/models (or $RT_SEG_MODELS): all
-tools and the live node find it there by its name.
+Without --output the bundle is written to your own models, ~/.local/share/rt_seg/models (or $RT_SEG_MODELS): all tools
+and the live node find it there by name.
 
-Images of the data set that the run learnt from calibrate the int8 form and show that each form computes what Keras
-computes; without that, nothing is written. Frames of the validation split that did not calibrate measure what int8
-loses: more than 0.3 points of mean IoU is refused, or by auto falls back to f16."""
+Images of the run's training set calibrate int8 and verify that each export format agrees with Keras; otherwise nothing
+is written. Validation frames not used for calibration measure the loss of int8: more than 0.3 points of mean IoU is
+refused, or with auto falls back to f16."""
 
 
 def _sizes(texts: list[str]) -> list[tuple[int, int]] | None:
@@ -57,14 +57,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--name", help="name of the model (default: that of the output folder, else of the run)")
     parser.add_argument("--model-version", default="1.0.0", help="version of the model (default: %(default)s)")
-    parser.add_argument("--license", required=True, help="terms under which the weights may be used")
+    parser.add_argument("--license", required=True, help="licence of the weights")
     parser.add_argument("--notes", default="", help="limits and remarks for the model card, Markdown")
     parser.add_argument(
         "--precision",
         choices=("auto", "int8", "f16", "f32"),
         default="auto",
-        help="int8: a quarter of the size, fastest on CPUs with VNNI or AMX; f16: half the size and as good as exact; "
-        "f32: exact; auto: int8 if it loses at most 0.3 points of mean IoU, else f16 (default: %(default)s)",
+        help="int8: a quarter of the size, fastest on CPUs with VNNI or AMX; f16: half the size and nearly "
+        "exact; f32: exact; auto: int8 if it loses at most 0.3 points of mean IoU, else f16 (default: %(default)s)",
     )
     parser.add_argument("--height", type=int, default=0, help="input height in pixels (default: as trained)")
     parser.add_argument("--width", type=int, default=0, help="input width in pixels (default: as trained)")
@@ -73,25 +73,28 @@ def main(arguments: list[str] | None = None) -> int:
         nargs="+",
         default=["auto"],
         metavar="WxH",
-        help="smaller inputs at which the model can run too, to keep the camera's rate on a slower computer, such as "
+        help="smaller input sizes of the bundle, to keep the camera's rate on a slower computer, such as "
         "480x360 320x240; none; or auto for three quarters and half of the width (default: auto)",
     )
-    parser.add_argument("--split", help="split whose images calibrate and compare (default: the training split)")
-    parser.add_argument("--count", type=int, default=64, help="how many of them (default: %(default)s)")
+    parser.add_argument("--split", help="split for calibration and comparison (default: the training split)")
+    parser.add_argument("--count", type=int, default=64, help="number of its images (default: %(default)s)")
     parser.add_argument(
-        "--guard-count", type=int, default=200, help="validation frames that score the forms (default: %(default)s)"
+        "--guard-count",
+        type=int,
+        default=200,
+        help="validation frames to score the export formats on (default: %(default)s)",
     )
     parser.add_argument(
         "--also",
         nargs="+",
         choices=("onnxruntime", "litert", "saved_model", "keras"),
         default=[],
-        help="forms that the bundle shall hold beside that of OpenVINO, in f32, for 'runtime' of the node",
+        help="export formats to add to OpenVINO's, in f32, for 'runtime' of the node",
     )
     parser.add_argument(
         "--no-training-weights",
         action="store_true",
-        help="leave out weights.safetensors, from which a training can start, for a bundle that shall only run",
+        help="leave out weights.safetensors, the start for a training, for a bundle that is only run",
     )
     add_server_option(parser, required=False)
     parser.add_argument("--data-dir", help="folder of built data sets (default: that of build_dataset)")

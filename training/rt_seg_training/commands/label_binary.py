@@ -43,11 +43,11 @@ def add_click_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of labelling by clicks, which label_semantic has, too."""
     parser.add_argument(
         "--clicks", type=Path, metavar="FILE",
-        help="no window: the masks that the clicks of a YAML file mean; docs/labelling.md shows one",
+        help="no window: masks from the clicks of a YAML file; docs/labelling.md shows one",
     )  # fmt: skip
     parser.add_argument(
         "--segmenter", type=Path, metavar="DIR",
-        help="clicks: a model of the SAM kind instead of the package's own, encoder.onnx and decoder.onnx",
+        help="clicks: a SAM-like model instead of the package's own, encoder.onnx and decoder.onnx",
     )  # fmt: skip
 
 
@@ -73,11 +73,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "label_binary",
         description="Make the foreground mask of an object in each image of rgb/ (or color/): in a window, with "
-        "clicks, GrabCut, contours, outline, brush and colour tolerance; from a file of clicks, by --clicks; or "
-        "automatically, by --auto: what stands out from the dominant plane of depth/, what differs from an image of "
-        "the empty scene, what a model finds, or the mask of the frame before, moved by optical flow (label some by "
-        "hand, then the rest of the clip). The window begins with the first image that has no mask, writes by itself, "
-        "and shows its keys; --auto and --clicks leave a contact sheet to look at before you train.",
+        "clicks, GrabCut, contours, outline, brush and colour tolerance; from a file of clicks, with --clicks; "
+        "or automatically, with --auto: what stands out from the dominant plane of depth/, what differs from an image "
+        "of the empty scene, what a model predicts, or the mask of the previous frame, moved by optical flow (label "
+        "some by hand, then the rest of the clip). The window starts at the first image without a mask, saves "
+        "automatically, and shows its keys; --auto and --clicks write a contact sheet to check before you train.",
         example="rosrun rt_seg label_binary captures --output my_images --name cup --propagate\n"
         "rosrun rt_seg label_binary captures --output my_images --name cup --auto depth",
     )
@@ -88,15 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="name of the class (default: that of labels.yaml, or object)")
     parser.add_argument(
         "--propagate", action="store_true",
-        help="window: a frame without a mask begins with that of the frame before, moved by optical flow; with "
-        "--bundle corrected by that model, say one trained on the first few frames",
+        help="window: a frame without a mask starts from that of the previous frame, moved by optical flow; "
+        "with --bundle corrected by that model, for instance one trained on the first few frames",
     )  # fmt: skip
     parser.add_argument("--auto", choices=METHODS, help="no window: how the object is found")
     add_click_arguments(parser)
     parser.add_argument("--overwrite", action="store_true", help="auto: overwrite existing results")
     parser.add_argument(
         "--refine", type=int, default=10, metavar="PIXELS",
-        help="auto: let colour (GrabCut) decide the edge, this far from where it is; 0 = no (default: %(default)s)",
+        help="auto: refine the edge by colour (GrabCut), within this many pixels; 0 = off (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--empty", type=Path, metavar="IMAGE", help="background: image of the empty scene")
     parser.add_argument(
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--bundle", type=Path, metavar="DIR",
-        help="bundle: the model bundle; propagate: a model, be it half-trained, that corrects what is carried over",
+        help="bundle: the model bundle; propagate: a model, even half-trained, that corrects propagated masks",
     )  # fmt: skip
     defaults = StandingOutSettings()
     parser.add_argument(
@@ -115,14 +115,14 @@ def _parser() -> argparse.ArgumentParser:
         "--objects", type=int, default=defaults.objects,
         help="auto: maximum number of regions to keep, the largest first; 0 = all (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--at-border", action="store_true", help="auto: keep regions that the image border cuts off")
+    parser.add_argument("--at-border", action="store_true", help="auto: keep regions that touch the image border")
     parser.add_argument(
         "--min-area", type=float, default=defaults.min_area, metavar="SHARE",
-        help="auto: smallest region, as share of the image (default: %(default)s)",
+        help="auto: minimum region, as share of the image (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--max-area", type=float, default=defaults.max_area, metavar="SHARE",
-        help="auto: largest region, as share of the image (default: %(default)s)",
+        help="auto: maximum region, as share of the image (default: %(default)s)",
     )  # fmt: skip
     old_spelling(parser, "--height", "--min-height")
     old_spelling(parser, "--least-area", "--min-area")

@@ -17,26 +17,27 @@ from rt_seg_training.labelling.label_lists import labels_in, with_classes
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "label_semantic",
-        description="Give classes to the images of a folder in a window: pick contours inside the object (the hole "
-        "of a part), paint what has a colour, or use clicks, brush, outline and GrabCut, each with any class of "
+        description="Label classes in the images of a folder in a window: pick contours inside the object (the "
+        "hole of a part), paint by colour, or use clicks, brush, outline and GrabCut, each with any class of "
         "labels.yaml. "
-        "Begins with the masks that are there, say those of label_binary, and at first changes pixels of the object "
-        "only.",
+        "Starts from the existing masks, such as those of label_binary, and at first changes only pixels of the "
+        "object.",
         example="rosrun rt_seg label_semantic my_images --add-class hole screw",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with rgb/ or color/, gt/ and labels.yaml")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="folder to write to (default: the same, over its masks)"
     )
-    parser.add_argument(
-        "--add-class", nargs="+", default=[], metavar="NAME", help="classes that labels.yaml does not have yet"
-    )
+    parser.add_argument("--add-class", nargs="+", default=[], metavar="NAME", help="classes to append to labels.yaml")
     parser.add_argument(
         "--propagate", action="store_true",
-        help="a frame without a mask begins with that of the frame before, moved by optical flow",
+        help="a frame without a mask starts from that of the previous frame, moved by optical flow",
     )  # fmt: skip
     parser.add_argument(
-        "--bundle", type=Path, metavar="DIR", help="propagate: a model, be it half-trained, that corrects what is moved"
+        "--bundle",
+        type=Path,
+        metavar="DIR",
+        help="propagate: a model, even half-trained, that corrects propagated masks",
     )
     add_click_arguments(parser)
     return parser

@@ -15,13 +15,13 @@ from rt_seg.command_line import BAD_INPUT, DONE, FOUND, INTERRUPTED, command_par
 from rt_seg.labelled_folder import LABELS, LabelledFolder
 
 EXAMPLE = """
-  rosrun rt_seg learn my_images --name cup                      # rgb/, gt/, labels.yaml: masks that are there
+  rosrun rt_seg learn my_images --name cup                      # rgb/, gt/, labels.yaml: existing masks
   rosrun rt_seg learn recordings/cup.bag --name cup --auto depth   # what stands out from the table
-  rosrun rt_seg learn realsense --name cup --count 40           # films, then opens the labelling window
+  rosrun rt_seg learn realsense --name cup --count 40           # captures, then opens the labelling window
   rosrun rt_seg learn my_scenes.yaml --name part --count 600    # no images: scenes are rendered from your CAD file
-  rosrun rt_seg learn --from-node --name cup2     # what the running node saved: corrected, learned, and swapped in
+  rosrun rt_seg learn --from-node --name cup2     # frames saved by the running node: correct, train, load
 
-It says first what it will do and how long that takes on this machine. Ctrl-C stops it at any point; the same command
+It first prints what it will do and how long that takes on this machine. Ctrl-C stops it at any point; the same command
 resumes. The folder learn_NAME keeps images, masks, the configuration (which `train` accepts), run and report."""
 
 IMAGES, SCENES = 60, 600
@@ -62,8 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "learn",
-        description="Capture, label, check, train, export and score, with choices that follow from the data and the "
-        "machine, each with its reason. Ends with a report, and the line that starts the model live.",
+        description="Capture, label, check, train, export and score, with settings chosen for the data and the "
+        "machine, each with its reason. Ends with a report, and the command that runs the model live.",
         example=EXAMPLE,
     )
     parser.add_argument(
@@ -73,34 +73,31 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--from-node", metavar="NODE", nargs="?", const="/segmentation",
-        help="instead of SOURCE: the frames that this running node saved (default: %(const)s); the new model is "
-        "loaded into it if it is no worse on frames held out, and the old one stays where it is",
+        help="instead of SOURCE: the frames saved by this running node (default: %(const)s); the new model is "
+        "loaded into it if it is no worse on held-out frames, and the old one stays in its folder",
     )  # fmt: skip
     parser.add_argument(
         "--as-saved", action="store_true",
-        help="from-node: take the masks as they are in the folder, without the window; correct them before",
+        help="from-node: use the masks in the folder as they are, without the window; correct them before",
     )  # fmt: skip
-    parser.add_argument("--name", required=True, help="name of the model, and of the class where there are no labels")
+    parser.add_argument("--name", required=True, help="name of the model, and of the class if there are no labels")
     parser.add_argument("--auto", choices=AUTO, help="label without a window; see `label_binary --auto`")
     parser.add_argument("--empty", metavar="IMAGE", help="auto background: image of the empty scene")
-    parser.add_argument("--bundle", metavar="BUNDLE", help="auto bundle: the model that labels")
+    parser.add_argument("--bundle", metavar="BUNDLE", help="auto bundle: the labelling model")
     parser.add_argument(
         "--count",
         type=int,
         help=f"images to capture from a camera or recording (default: {IMAGES}), or to render (default: {SCENES})",
     )
-    parser.add_argument(
-        "--minutes", type=float, default=10.0, help="time for the training alone (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--settings", type=Path, metavar="YAML", help="settings of training that take the place of those chosen"
-    )
+    parser.add_argument("--minutes", type=float, default=10.0, help="time for the training only (default: %(default)s)")
+    parser.add_argument("--settings", type=Path, metavar="YAML", help="training settings that override the chosen ones")
     parser.add_argument(
         "--precision", choices=("auto", "int8", "f16", "f32"), default="auto",
-        help="of the model, see `export`; auto takes minutes to find out what int8 loses (default: %(default)s)",
+        help="precision of the model, see `export`; auto takes minutes to measure the loss of int8 (default: "
+        "%(default)s)",
     )  # fmt: skip
-    parser.add_argument("--license", default="not stated", help="terms of the weights (default: %(default)s)")
-    parser.add_argument("--work", type=Path, metavar="DIR", help="folder for all that is made (default: learn_NAME)")
+    parser.add_argument("--license", default="not stated", help="licence of the weights (default: %(default)s)")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="folder for all results (default: learn_NAME)")
     parser.add_argument("--no-browser", action="store_true", help="do not open the report")
     return parser
 

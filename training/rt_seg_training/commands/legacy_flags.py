@@ -17,14 +17,14 @@ _NETS = {"ddrnet": "ddrnet_23_slim", "unet": "unet_mobilenet_v3"}
 _DISTRIBUTIONS = {"single": "single", "mirrored": "mirrored", "multi": "mirrored", "multi_worker": "multi_worker"}
 DEFAULT_CHECKPOINT_DIR = "runs"
 
-DESCRIPTION = """legacy flags, which are understood too:
+DESCRIPTION = """legacy flags, also accepted:
   --lr, --epoch, --dataset_dir, --load_weight   learning-rate, epochs, data-dir, initial-weights
-  --model_prefix NAME, --checkpoint_dir DIR     run DIR/NAME (DIR is runs if not given)
+  --model_prefix NAME, --checkpoint_dir DIR     run DIR/NAME (default of DIR: runs)
   --model_name NAME                             net; ddrnet is ddrnet_23_slim
   --use_weightDecay true|false                  false: weight-decay 0
   --mixed_precision true|false                  auto or float32
   --distribution_mode single|mirrored|multi     distribution; multi is mirrored
-Underscores may stand for hyphens in all flags."""
+All flags accept underscores instead of hyphens."""
 
 
 def translate(arguments: list[str]) -> list[str]:

@@ -32,36 +32,34 @@ DOUBTS = 30
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "lint_dataset",
-        description="Look for what corrupts a labelled data set: unreadable files, images without masks, label values "
+        description="Find problems in a labelled data set: unreadable files, images without masks, label values "
         "outside the class list, empty masks, absent and rare classes, depth that is not in millimetres, validation "
-        "images that training has seen, and labels that a model contradicts. Exit code 0: it can be built (warnings "
-        "are for you to judge), 1: it cannot, 2: it cannot be read.",
+        "images that training has seen, and labels that a model contradicts. Exit code 0: it can be built "
+        "(check the warnings), 1: it cannot, 2: it cannot be read.",
         example="rosrun rt_seg lint_dataset custom my_images --html lint.html",
     )
     parser.add_argument("layout", choices=LAYOUTS, help="as for build_dataset")
     parser.add_argument("source", metavar="PATH", type=Path, help="folder or file of the data set")
     parser.add_argument("--classes", type=int, choices=(40, 13), default=40, help="of nyu_depth_v2 (default: 40)")
+    parser.add_argument("--foreground", type=int, metavar="VALUE", help="custom, two classes: mask value of class 1")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with images")
     parser.add_argument(
-        "--foreground", type=int, metavar="VALUE", help="custom, two classes: value of the masks that means class 1"
-    )
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures, too")
-    parser.add_argument(
-        "--judge", metavar="MODEL", default="auto", help="who looks for likely label errors: a model bundle; auto, a "
-        f"known one that has the classes of the set; {OUT_OF_FOLD}, networks trained now, each on other frames than "
-        "it judges, which takes minutes; none (default: %(default)s)"
+        "--judge", metavar="MODEL", default="auto", help="what finds likely label errors: a model bundle; auto, a "
+        f"known one with the classes of the set; {OUT_OF_FOLD}, networks trained now, each on frames that it "
+        f"does not check, which takes minutes; none (default: %(default)s)"
     )  # fmt: skip
     parser.add_argument(
         "--doubts", type=int, default=DOUBTS, help="likely label errors to show, the worst first (default: %(default)s)"
     )
     group = parser.add_argument_group(f"--judge {OUT_OF_FOLD}")
     group.add_argument(
-        "--folds", type=int, default=Folds.count, help="parts of the set; each is judged by a network that learned "
-        "from the others (default: %(default)s)"
+        "--folds", type=int, default=Folds.count, help="parts of the set; each is checked by a network trained "
+        "on the others (default: %(default)s)"
     )  # fmt: skip
-    group.add_argument("--steps", type=int, default=Folds.steps, help="of each training (default: %(default)s)")
+    group.add_argument("--steps", type=int, default=Folds.steps, help="steps of each training (default: %(default)s)")
     group.add_argument(
-        "--initial-weights", metavar="PATH", default=Folds.initial_weights, help="what each training starts from, a "
-        "bundle or run folder that has not learned from this set (default: %(default)s)"
+        "--initial-weights", metavar="PATH", default=Folds.initial_weights, help="start of each training, a "
+        "bundle or run folder not trained on this set (default: %(default)s)"
     )  # fmt: skip
     return parser
 

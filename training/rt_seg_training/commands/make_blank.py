@@ -71,13 +71,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(
         "make_blank",
         description="Make an empty mask for each image of rgb/ (or color/) that has none: images without the "
-        "object, which teach a network what it is not. Masks that are there stay.",
+        "object, as negative examples. Existing masks are kept.",
         example="rosrun rt_seg make_blank empty_scenes --output my_images",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with rgb/ or color/")
     parser.add_argument("--output", type=Path, metavar="DIR", help="set to add them to (default: that of the images)")
     parser.add_argument(
-        "--name", default="object", help="name of the class, where there is no labels.yaml yet (default: %(default)s)"
+        "--name", default="object", help="name of the class, if there is no labels.yaml yet (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
     from rt_seg_training.labelling.label_lists import binary_labels, labels_in

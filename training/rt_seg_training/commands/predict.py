@@ -36,14 +36,14 @@ EXAMPLE = """
 An image a/b.jpg gives predictions/b_mask.png (class ids, one byte per pixel) and predictions/b_overlay.jpg; a video
 c.mp4 gives predictions/c_overlay.mp4 and, with --video-masks, predictions/c_masks/000000.png and so on. A rosbag d.bag
 gives predictions/d_segmented.bag: all its messages, and /segmentation/mask and /segmentation/overlay with the stamps
-and frame ids of its colour images. A rosbag2 (its folder, a .db3 or .mcap) and an MCAP of ROS 1 give one of their
-kind. A number is a camera, which gives a video until Ctrl-C or for --count frames.
-A model that takes depth finds that of an image a/rgb/b.jpg in a/depth/b.png (16 bits, millimetres; it is shown in
-predictions/b_depth.png), that of a bag under the stamps of its colour images, and that of a RealSense camera with the
-source `realsense`. Without depth it falls back to RGB only. Folders depth/ and gt/ beside rgb/ are not segmented.
-What has its results already is left out, so an interrupted run resumes with the same command. predictions.jsonl in the
-output folder says which model, options and source made them: results of others are never taken for these, but refused;
---overwrite replaces them."""
+and frame ids of its colour images. A rosbag2 (its folder, a .db3 or .mcap) and an MCAP of ROS 1 give the same
+format. A number is a camera, which gives a video until Ctrl-C or for --count frames.
+A model with depth input reads the depth of an image a/rgb/b.jpg from a/depth/b.png (16 bits, millimetres; shown in
+predictions/b_depth.png), that of a bag by the stamps of its colour images, and that of a RealSense camera with the
+source `realsense`. Without depth it falls back to RGB only. Folders depth/ and gt/ next to rgb/ are not segmented.
+Inputs with existing results are skipped, so an interrupted run resumes with the same command. predictions.jsonl in the
+output folder records which model, options and source produced them: results from others are refused; --overwrite
+replaces them."""
 
 
 def predict_all(
@@ -142,14 +142,16 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
         "--output", type=Path, default=Path("predictions"), help="folder of results (default: %(default)s)"
     )
     parser.add_argument("--alpha", type=_share, default=0.5, help="overlay opacity, 0 to 1")
-    parser.add_argument("--video-masks", action="store_true", help="write the mask of each frame of a video too")
-    parser.add_argument("--topic", help="colour images of a bag (default: that of a RealSense camera, or the only one)")
+    parser.add_argument("--video-masks", action="store_true", help="also write the mask of each frame of a video")
+    parser.add_argument(
+        "--topic", help="topic of a bag's colour images (default: that of a RealSense camera, or the only one)"
+    )
     parser.add_argument("--count", type=int, default=0, help="frames to take from a camera (default: until Ctrl-C)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes for bags, each of one thread; "
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes for bags, each with one thread; "
                         "a killed one is replaced (default: one, with all cores)")  # fmt: skip
     add_beam_options(parser, "segment bags")
-    parser.add_argument("--summary", action="store_true", help="of each bag: shares of the classes over time, spans of "
-                        "doubt, thumbnails, as JSON, CSV and HTML beside its result")  # fmt: skip
+    parser.add_argument("--summary", action="store_true", help="per bag: class shares over time, uncertain "
+                        "spans, thumbnails, as JSON, CSV and HTML next to its result")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="overwrite existing results")
     old_spelling(parser, "--frames", "--count")
     options = parser.parse_args(arguments)

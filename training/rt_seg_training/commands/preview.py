@@ -14,16 +14,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(
         "preview",
         description="Show a labelled data set (rgb/, gt/, labels.yaml; folder or zip): a contact sheet and an HTML "
-        "page with overlays, depth if there is any, and the share of each class.",
+        "page with overlays, depth if available, and the share of each class.",
         example="rosrun rt_seg preview my_images --output preview",
     )
     parser.add_argument("source", type=Path, metavar="PATH", help="folder or zip file of the data set")
     parser.add_argument("--output", type=Path, default=Path("preview"), help="folder to write (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=60, help="frames to show at most, evenly spaced (default: 60)")
-    parser.add_argument("--columns", type=int, default=6, help="frames in a row of the sheet (default: 6)")
-    parser.add_argument("--width", type=int, default=240, help="pixels of each frame's width (default: 240)")
+    parser.add_argument("--count", type=int, default=60, help="maximum number of frames, evenly spaced (default: 60)")
+    parser.add_argument("--columns", type=int, default=6, help="frames per row of the sheet (default: 6)")
+    parser.add_argument("--width", type=int, default=240, help="width of each frame in pixels (default: 240)")
     parser.add_argument("--alpha", type=float, default=0.5, help="overlay opacity, 0 to 1 (default: 0.5)")
-    parser.add_argument("--foreground", type=int, metavar="VALUE", help="of two classes: value that means class 1")
+    parser.add_argument("--foreground", type=int, metavar="VALUE", help="two classes: value of class 1")
     options = parser.parse_args(arguments)
     try:
         sheet, page = preview(

@@ -11,7 +11,7 @@ from rt_seg.command_line import BAD_INPUT, DONE, FOUND, INTERRUPTED, command_par
 
 EXAMPLE = """
   rosrun rt_seg suggest cup recordings/kitchen.bag --count 20 --output next --labelled my_images
-  rosrun rt_seg suggest cup ~/rt_seg_frames --output next      # frames that the node saved, being unsure
+  rosrun rt_seg suggest cup ~/rt_seg_frames --output next      # uncertain frames that the node saved
   rosrun rt_seg label_binary next                              # correct the masks; then add the frames to your set"""
 
 
@@ -19,15 +19,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0; 1 when images could not be read; 2 for bad input; 130."""
     parser = command_parser(
         "suggest",
-        description="Rank the frames of a recording by how unsure the model is of them and how much they differ from "
-        "each other and from what is labelled; write the first ones to a folder, with the model's masks, ready for "
+        description="Rank the frames of a recording by the model's uncertainty and by how much they differ from "
+        "each other and from the labelled frames; write the first ones to a folder, with the model's masks, ready for "
         "label_binary and label_semantic.",
         example=EXAMPLE,
     )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="the model bundle: a folder or a name")
     parser.add_argument(
         "recording", type=Path, metavar="RECORDING",
-        help="a bag, a video, a folder of images, or one with rgb/ or color/ and depth/, as capture and the node write",
+        help="a bag, a video, a folder of images, or one with rgb/ or color/ and depth/, as written by capture "
+        "and the node",
     )  # fmt: skip
     parser.add_argument("--count", type=int, default=20, help="frames to suggest (default: %(default)s)")
     parser.add_argument(
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--labelled", type=Path, action="append", default=[], metavar="DIR",
-        help="a labelled folder: no frame like those there is suggested; several times for several",
+        help="a labelled folder: frames similar to those in it are not suggested; can be repeated",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     from rt_seg.bundle import BundleError

@@ -20,19 +20,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "synthesize",
         description="Make a data set of simulated scenes: rgb/, gt/ (class ids), labels.yaml, splits.yaml. A "
-        "recipe puts your own parts into them. A run that was interrupted resumes where it stopped.",
+        "recipe adds your own parts. An interrupted run resumes where it stopped.",
         example="  rosrun rt_seg synthesize --count 1500 --seed 0 --output data/tabletop --with-depth\n"
         "  rosrun rt_seg synthesize --scene things --count 3000 --with-depth --output data/things\n"
         "  rosrun rt_seg synthesize --recipe bracket --count 600 --output bracket.zip",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--scene", choices=KINDS, default="tabletop", help="tabletop: plates, pegs and blocks; things: things of any "
-        "shape on tables, floors and shelves (default: %(default)s)"
+        "--scene", choices=KINDS, default="tabletop", help="tabletop: plates, pegs and blocks; things: objects "
+        "of any shape on tables, floors and shelves (default: %(default)s)"
     )  # fmt: skip
     what.add_argument(
         "--recipe", type=Path, metavar="YAML", help="objects (STL, OBJ, shapes) and how they are rendered; "
-        "a file, or the name of a shipped one (bracket, part_alone); config/scenes/bracket.yaml explains itself"
+        "a file, or the name of a shipped one (bracket, part_alone); see config/scenes/bracket.yaml"
     )  # fmt: skip
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--output", required=True, type=Path, metavar="PATH", help="folder of the data set, or X.zip")
@@ -43,14 +43,17 @@ def _parser() -> argparse.ArgumentParser:
         "--with-depth", action="store_true", help="also write depth/ (16-bit PNG, millimetres, 0 = unknown)"
     )
     parser.add_argument(
-        "--image-format", choices=IMAGE_FORMATS, default="jpg", help="of the colour images (default: %(default)s)"
+        "--image-format",
+        choices=IMAGE_FORMATS,
+        default="jpg",
+        help="format of the colour images (default: %(default)s)",
     )
     parser.add_argument(
         "--validation-share",
         type=float,
         default=0.1,
         metavar="SHARE",
-        help="share of the frames, the last ones, that splits.yaml lists for validation; 0 writes no splits.yaml "
+        help="share of the frames, the last ones, for validation in splits.yaml; 0 writes no splits.yaml "
         "(default: %(default)s)",
     )
     old_spelling(parser, "--depth", "--with-depth")

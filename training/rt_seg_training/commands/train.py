@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 EXAMPLE = """
   rosrun rt_seg train camvid --batch-size 4        # after: rosrun rt_seg build_dataset camvid ~/CamVid
 
-The run folder (runs/<name of the configuration>) gets the weights, the settings in force, the labels, history.csv,
-curves.png, and the scalars and images for `tensorboard --logdir runs`. A run that was interrupted or killed continues
-from its last checkpoint when the same command is given again, and ends with the weights that it would have had.
-model.weights.h5 has the best mIoU on validation, beside it lie best_loss.weights.h5 and last.weights.h5.
+The run folder (runs/<name of the configuration>) gets the weights, the effective settings, the labels, history.csv,
+curves.png, and the scalars and images for `tensorboard --logdir runs`. After an interruption or kill the same
+command continues from the last checkpoint and ends with bit-identical weights. model.weights.h5 has the best mIoU on
+validation; best_loss.weights.h5 and last.weights.h5 are next to it.
 
-On several machines give the same command on each, with --distribution multi_worker, a run folder that all of them see,
-and TF_CONFIG, which names the machines and which of them this is.
+On several machines run the same command on each, with --distribution multi_worker, a shared run folder, and TF_CONFIG,
+which names the machines and this machine's index.
 
 """
 
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
         **preset,
     )
     parser.add_argument("--data-dir", help="folder of built data sets (default: that of build_dataset)")
-    parser.add_argument("--epochs", type=int, help="passes over the training split, in place of steps")
+    parser.add_argument("--epochs", type=int, help="number of epochs, instead of steps")
     add_overrides(parser)
     try:
         translated = original_flags.translate(sys.argv[1:] if arguments is None else arguments)

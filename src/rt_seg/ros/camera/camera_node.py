@@ -44,15 +44,17 @@ class CameraSettings:
     height: int = setting(480, "pixels of colour and depth", 1, 16384)
     fps: int = setting(30, "frames per second of colour and depth", 1, 1000)
     initial_reset: bool = setting(False, "realsense_sdk: reset the camera first")
-    filters: str = setting("", "realsense_sdk: of decimation,spatial,temporal,hole_filling")
+    filters: str = setting("", "realsense_sdk: any of decimation,spatial,temporal,hole_filling")
     clip_distance: float = setting(-2.0, "realsense_sdk: metres beyond which depth is 0; negative: none", -100.0, 100.0)
-    options: str = setting("", "realsense_sdk: as in color.exposure=150,depth.laser_power=100")
+    options: str = setting("", "realsense_sdk: such as color.exposure=150,depth.laser_power=100")
     json_file: str = setting("", "realsense_sdk: settings saved by the RealSense viewer")
     device: str = setting("0", "webcam: number, path, or address of a network camera")
     video: str = setting("", "video: the file")
-    speed: float = setting(1.0, "video: seconds of it per second", 0.01, 100.0)
-    calibration: str = setting("", "webcam, video: file of camera_calibration; without it there is no camera info")
-    loop: bool = setting(False, "video, sdk_recording: begin again at the end")
+    speed: float = setting(1.0, "video: playback speed, seconds per second", 0.01, 100.0)
+    calibration: str = setting(
+        "", "webcam, video: calibration file of camera_calibration; without it there is no camera info"
+    )
+    loop: bool = setting(False, "video, sdk_recording: restart at the end")
     seed: int = setting(3, "simulated: random seed of scene and path", 0, 2**31)
     recipe: str = setting("", "simulated: scene recipe, a file or the name of a shipped one")
 

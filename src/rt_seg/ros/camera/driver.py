@@ -23,11 +23,11 @@ def main() -> int:
     """Print the folder of the ROS package; without it, say on stderr how to install it and return 1."""
     parser = command_parser(
         "check_driver",
-        description="Check that the ROS package of a camera driver is there.",
+        description="Check that the ROS package of a camera driver is installed.",
         example="rosrun rt_seg check_driver realsense2_camera ros-noetic-realsense2-camera",
     )
     parser.add_argument("package", help="ROS package of the driver")
-    parser.add_argument("apt_package", help="Debian package that holds it")
+    parser.add_argument("apt_package", help="Debian package that contains it")
     arguments = parser.parse_args()
     try:
         print(rospkg.RosPack().get_path(arguments.package))

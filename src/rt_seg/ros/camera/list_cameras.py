@@ -1,4 +1,4 @@
-"""Lists the cameras that are plugged in here, with what live.launch wants to know of them."""
+"""Lists the connected cameras, with the values that live.launch needs."""
 
 from __future__ import annotations
 

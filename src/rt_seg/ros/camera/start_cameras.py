@@ -29,9 +29,9 @@ SHARED_NODE = "/segment_cameras"
 class StartSettings:
     """Private parameters: the file of the cameras, and what all their nodes share."""
 
-    cameras: str = setting(help_text="file of the cameras, as config/cameras.yaml")
-    config: str = setting(help_text="settings of the segmentation nodes, as config/segmentation.yaml")
-    mode: str = setting("live", "of the segmentation nodes")
+    cameras: str = setting(help_text="camera file, like config/cameras.yaml")
+    config: str = setting(help_text="settings of the segmentation nodes, like config/segmentation.yaml")
+    mode: str = setting("live", "mode of the segmentation nodes")
 
 
 def launch_files(

@@ -1,4 +1,4 @@
-"""Looks at an installation and at a running graph, and says what is wrong and what to do about it."""
+"""Checks an installation and a running graph, and says what is wrong and what to do about it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""An OctoMap of point clouds, for where octomap_server is not installed: the occupied cells as sensor_msgs/PointCloud2
-on octomap_point_cloud_centers, and at the end as a file.
+"""An OctoMap of point clouds, without octomap_server: the occupied cells as sensor_msgs/PointCloud2 on
+octomap_point_cloud_centers, and at the end as a file.
 
-Reads `cloud_in`, such as ~points_kept of the segmentation node. With a map_frame clouds are put together there by tf2;
-without one the map is of the latest cloud alone, in the frame of the camera.
+Reads `cloud_in`, such as ~points_kept of the segmentation node. With a map_frame clouds are accumulated there by tf2;
+without one the map holds the latest cloud only, in the camera's frame.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ CELL = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4")])
 class BuildOctomapSettings:
     """Private parameters of the node."""
 
-    map_frame: str = setting("", "frame of the map, such as odom; empty: the camera's, of the latest cloud alone")
-    resolution: float = setting(0.02, "metres, side of a cell", 0.002, 1.0)
-    max_range: float = setting(5.0, "metres at which rays are cut", 0.1, 100.0)
-    period: float = setting(0.5, "seconds from one cloud that is taken in to the next, at least", 0.0, 60.0)
-    output: str = setting("", "file that the map is written to at the end, in OctoMap's format .bt; it is replaced")
+    map_frame: str = setting("", "frame of the map, such as odom; empty: the camera's, with the latest cloud only")
+    resolution: float = setting(0.02, "cell size, metres", 0.002, 1.0)
+    max_range: float = setting(5.0, "maximum ray length, metres", 0.1, 100.0)
+    period: float = setting(0.5, "minimum seconds between two clouds that are used", 0.0, 60.0)
+    output: str = setting("", "file for the map at the end, in OctoMap's format .bt; it is overwritten")
 
 
 def places(cloud: PointCloud2) -> np.ndarray:

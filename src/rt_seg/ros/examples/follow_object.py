@@ -1,7 +1,7 @@
 """Follows the nearest object of a class at a distance: geometry_msgs/Twist on cmd_vel, zero when it is out of sight.
 
-Reads ~objects of the segmentation node, in the frame of a camera that looks ahead (no ~target_frame). It stays with the
-object that it chose, by its track, as long as that is seen.
+Reads ~objects of the segmentation node, in the frame of a camera that looks ahead (no ~target_frame). It keeps
+following the selected object, by its track, while that is visible.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class FollowObjectSettings:
     """Private parameters of the node."""
 
     class_name: str = setting("person", "class to follow")
-    distance: float = setting(1.5, "metres to keep", 0.2, 20.0)
-    fastest: float = setting(0.5, "m/s forwards", 0.0, 3.0)
-    fastest_turn: float = setting(0.8, "rad/s", 0.0, 6.0)
-    timeout: float = setting(0.5, "seconds unseen, then stand", 0.05, 10.0)
+    distance: float = setting(1.5, "distance to keep, metres", 0.2, 20.0)
+    fastest: float = setting(0.5, "maximum forward speed, m/s", 0.0, 3.0)
+    fastest_turn: float = setting(0.8, "maximum turn rate, rad/s", 0.0, 6.0)
+    timeout: float = setting(0.5, "seconds without the object before stopping", 0.05, 10.0)
 
 
 class Follower:

@@ -1,7 +1,7 @@
-"""Poses to come to objects of a class: geometry_msgs/PoseArray on ~candidates, nearest first.
+"""Approach poses for objects of a class: geometry_msgs/PoseArray on ~candidates, nearest first.
 
-Reads ~objects of the segmentation node. The z axis of a pose is the direction of approach, its place the middle of the
-object's visible surface (of a hole: of its outline); on ~starts are the same poses `standoff` metres before it.
+Reads ~objects of the segmentation node. The z axis of a pose is the approach direction, its position the centre of
+the object's visible surface (of a hole: of its outline); ~starts has the same poses `standoff` metres in front of it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ EXAMPLE = """
 class GraspCandidatesSettings:
     """Private parameters of the node."""
 
-    class_name: str = setting("hole", "class to come to")
-    standoff: float = setting(0.10, "metres before the object", 0.0, 2.0)
-    min_depth_share: float = setting(0.0, "of the object's pixels that must have a depth", 0.0, 1.0)
+    class_name: str = setting("hole", "class to approach")
+    standoff: float = setting(0.10, "metres in front of the object", 0.0, 2.0)
+    min_depth_share: float = setting(0.0, "minimum share of the object's pixels with depth", 0.0, 1.0)
 
 
 def candidates(message: SegmentedObjects, settings: GraspCandidatesSettings) -> "tuple[PoseArray, PoseArray]":

@@ -1,6 +1,6 @@
-"""Says stop while something of a class is too near, or nothing is known: std_msgs/Bool on ~stop, also for a relay.
+"""Publishes stop while a class is too close, or without a result: std_msgs/Bool on ~stop, also for a relay.
 
-Reads ~statistics of the segmentation node. No message for `timeout` seconds counts as too near.
+Reads ~statistics of the segmentation node. No message for `timeout` seconds counts as too close.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class StopZoneSettings:
     """Private parameters of the node."""
 
     classes: str = setting("", "names that stop the robot, comma-separated; empty: all")
-    stop_at: float = setting(0.8, "metres; nearer is too near", 0.05, 50.0)
-    go_at: float = setting(1.0, "metres from which it clears", 0.05, 50.0)
-    min_share: float = setting(0.001, "of the pixels that a class must have", 0.0, 1.0)
-    timeout: float = setting(0.5, "seconds without a result: stop", 0.05, 60.0)
+    stop_at: float = setting(0.8, "stop below this distance, metres", 0.05, 50.0)
+    go_at: float = setting(1.0, "clear from this distance on, metres", 0.05, 50.0)
+    min_share: float = setting(0.001, "minimum share of the pixels for a class to count", 0.0, 1.0)
+    timeout: float = setting(0.5, "seconds without a result before stopping", 0.05, 60.0)
 
 
 class StopZone:

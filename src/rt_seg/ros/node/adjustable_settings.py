@@ -19,12 +19,12 @@ class AdjustableSettings:
     overlay_contours: bool = setting(False, "draw the borders of the regions in ~overlay in full colour")
     overlay_names: bool = setting(False, "write the names of the classes into ~overlay")
     threshold: float = setting(
-        0.0, "probability below which a pixel is 255, unlabelled; 0 keeps all and spares the computation", 0.0, 1.0
+        0.0, "probability below which a pixel is 255, unlabelled; 0 keeps all and skips the computation", 0.0, 1.0
     )
     classes: str = setting("", "names of the classes to keep, comma-separated, others become 255; empty keeps all")
-    remap: str = setting("", "classes to count as others, as in: hole=peg, mug=background")
+    remap: str = setting("", "classes to merge into others, such as hole=peg, mug=background")
     smoothing: int = setting(
-        0, "images in a row that must agree on a pixel's new class; against flicker, at the price of delay", 0, 30
+        0, "consecutive images that must agree on a pixel's new class; reduces flicker, adds delay", 0, 30
     )
     maximum_rate: float = setting(0.0, "maximum images per second in live mode; 0 for all", 0.0, 1000.0)
     minimum_depth: float = setting(
@@ -32,23 +32,24 @@ class AdjustableSettings:
     )
     maximum_depth: float = setting(0.0, "metres; farther depth counts as unknown; 0 for no limit", 0.0, 100.0)
     cloud_stride: int = setting(
-        2, "~points and ~points_kept take every n-th row and column; 1 takes all: 6 MB a message at 640x480", 1, 64
+        2, "~points and ~points_kept use every n-th row and column; 1 uses all: 6 MB per message at 640x480", 1, 64
     )
     float_labels: bool = setting(
-        False, "label of ~points and ~points_kept as FLOAT32, for who reads floats only (elevation_mapping_cupy)"
+        False,
+        "label of ~points and ~points_kept as FLOAT32, for consumers that read only floats (elevation_mapping_cupy)",
     )
-    keep: str = setting("", "classes that stay in ~depth_kept and ~points_kept, comma-separated; empty keeps all")
+    keep: str = setting("", "classes to keep in ~depth_kept and ~points_kept, comma-separated; empty keeps all")
     drop: str = setting(
         "",
-        "classes that do not stay in ~depth_kept and ~points_kept, comma-separated: person, for a map without people",
+        "classes to remove from ~depth_kept and ~points_kept, comma-separated: person, for a map without people",
     )
     margin: int = setting(
-        2, "pixels around what does not stay that do not stay either: depth at an edge mixes both sides", 0, 50
+        2, "pixels around removed regions that are removed, too: depth at an edge mixes both sides", 0, 50
     )
-    channels: str = setting("", "classes of ~probabilities, comma-separated, in this order; empty takes all")
-    min_area: int = setting(150, "pixels of the smallest region that ~objects names", 1, 10**8)
+    channels: str = setting("", "classes of ~probabilities, comma-separated, in this order; empty: all")
+    min_area: int = setting(150, "minimum size in pixels of a region in ~objects", 1, 10**8)
     openings: str = setting(
-        "hole", "classes that are holes, comma-separated: they lie in the plane around them, not behind it"
+        "hole", "classes that are holes, comma-separated: placed in the plane around them, not behind it"
     )
     object_frames: bool = setting(False, "send a frame object_<track id> to /tf for each tracked object")
     save_below_confidence: float = setting(

@@ -1,4 +1,4 @@
-"""Several cameras in one process: for each what segmentation_node does, with one engine and one set of weights."""
+"""Several cameras in one process: like segmentation_node for each, with one engine and one set of weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rt_seg.shared_engines import EnginePool
 
 EXAMPLE = """rosrun rt_seg segment_cameras _cameras:='{left: tabletop, right: tabletop}'
 
-Usually started by: roslaunch rt_seg live.launch camera:=several cameras:=FILE, where the file says `processes: one`.
+Usually started by: roslaunch rt_seg live.launch camera:=several cameras:=FILE, if the file has `processes: one`.
 Its other parameters are those of segmentation_node; topics and services of each camera are below /NAME/segmentation."""
 
 

@@ -26,21 +26,21 @@ class SegmentationSettings:
     bundle: str = setting(help_text="folder or name of the model bundle")
     runtime: str = setting(
         "auto",
-        "engine of the bundle: auto takes the fastest that this machine can run; or openvino, onnxruntime, litert, "
+        "engine of the bundle: auto selects the fastest that this machine can run; or openvino, onnxruntime, litert, "
         "saved_model, keras; or remote, a server",
     )
-    server: str = setting("", "HOST:PORT of gRPC of an inference server (docs/fleet.md), for runtime remote")
+    server: str = setting("", "HOST:PORT of an inference server's gRPC (docs/fleet.md), for runtime remote")
     server_encoding: str = setting(
-        RAW, "what the server is sent: raw gives the masks of the local engine; jpeg takes a tenth of the bytes",
+        RAW, "image encoding for the server: raw gives the masks of the local engine; jpeg takes a tenth of the bytes",
         accepted=ENCODINGS,
     )  # fmt: skip
     server_deadline: float = setting(
-        0.25, "s for the server's answer; after that the local engine answers, until the server does again", 0.01, 1.0
+        0.25, "s to wait for the server; then the local engine is used until the server answers again", 0.01, 1.0
     )
     precision: str = setting(
-        "auto", "numeric precision of what is not quantised: auto takes the faster one", accepted=PRECISIONS
+        "auto", "numeric precision of layers that are not quantised: auto selects the faster one", accepted=PRECISIONS
     )
-    threads: int = setting(0, "CPU threads of the engine; 0 takes all cores", 0, 1024)
+    threads: int = setting(0, "CPU threads of the engine; 0 uses all cores", 0, 1024)
     input_size: str = setting(
         AUTO, "auto: the largest of the bundle's sizes that keeps the camera's rate (mode live); full; or WIDTHxHEIGHT"
     )
@@ -57,16 +57,16 @@ class SegmentationSettings:
     )
     use_depth: bool = setting(True, "pair colour with aligned depth; false: RGB only, without waiting for depth")
     slop: float = setting(
-        0.01, "s; colour and depth belong together up to this difference of stamps (RealSense: equal ones)", 0.0, 1.0
+        0.01, "s; maximum stamp difference to pair colour with depth (RealSense: stamps are equal)", 0.0, 1.0
     )
     depth_timeout: float = setting(1.0, "s without depth after which the node falls back to RGB only", 0.05, 60.0)
     target_frame: str = setting(
-        "", "frame of ~objects, by tf2: map or odom for a robot that moves; empty: that of the camera"
+        "", "frame of ~objects, by tf2: map or odom for a moving robot; empty: that of the camera"
     )
-    save_folder: str = setting("~/rt_seg_frames", "where ~save_frame keeps frames, in the layout of a custom data set")
-    save_limit: int = setting(2000, "MB that save_folder may hold", 1, 10**7)
+    save_folder: str = setting("~/rt_seg_frames", "where ~save_frame saves frames, in the layout of a custom data set")
+    save_limit: int = setting(2000, "maximum MB in save_folder", 1, 10**7)
     save_interval: float = setting(
-        5.0, "s between two frames that are saved unasked (save_below_confidence)", 0.0, 86400.0
+        5.0, "minimum s between automatically saved frames (save_below_confidence)", 0.0, 86400.0
     )
     diagnostic_period: float = setting(1.0, "s between messages on /diagnostics", 0.1, 60.0)
 

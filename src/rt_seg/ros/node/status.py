@@ -1,4 +1,4 @@
-"""Prints once a second how the segmentation does, and keeps its last image: the view for a terminal."""
+"""Prints the state of the segmentation once per second, and saves its last image: the viewer for a terminal."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ LATENCIES = 100_000
 class StatusSettings:
     """Private parameters."""
 
-    snapshot: str = setting(help_text="file that the last image is written to")
+    snapshot: str = setting(help_text="file for the last image")
     period: float = setting(1.0, "seconds between lines", 0.1, 3600.0)
-    cameras: str = setting("", "file of several cameras, each of which gets a line; empty: the topics as remapped")
+    cameras: str = setting("", "camera file, one line per camera; empty: the topics as remapped")
 
 
 def ids_of(truth: LabelSet, model: LabelSet) -> Optional[np.ndarray]:

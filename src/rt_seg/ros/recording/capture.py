@@ -17,7 +17,7 @@ from rt_seg.command_line import BAD_INPUT, INTERRUPTED, command_parser
 EXAMPLES = """
   rosrun rt_seg capture clip.mp4 --output captures --rate 2
   rosrun rt_seg capture recordings/kitchen.bag --output captures
-  rosrun rt_seg capture topics --output captures --rate 1          # of a running camera: roslaunch rt_seg live.launch …
+  rosrun rt_seg capture topics --output captures --rate 1          # a running camera: roslaunch rt_seg live.launch …
   rosrun rt_seg capture realsense --output captures --on-key       # no ROS needed; space keeps an image, q ends
   rosrun rt_seg capture webcam --output captures --change 8 --count 50
 
@@ -29,27 +29,27 @@ LIVE_SOURCES = ("topics", "realsense", "webcam")
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "capture",
-        description="Take the images worth labelling, with aligned depth and camera where the source has them: at "
-        "most so many a second, only when the view has changed, or on a key.",
+        description="Select the images worth labelling, with aligned depth and camera if the source has them: "
+        "at a maximum rate, only when the view has changed, or on a key.",
         example=EXAMPLES,
     )
     parser.add_argument(
         "source", metavar="SOURCE",
-        help="topics (of a camera that runs in ROS), realsense, webcam; a rosbag, a video, a recording of the "
+        help="topics (of a camera running in ROS), realsense, webcam; a rosbag, a video, a recording of the "
         "RealSense SDK (.db3); a folder of colour images, or one with color/ (or rgb/) and depth/",
     )  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder to write rgb/ and depth/ to")
-    parser.add_argument("--prefix", help="start of the names (default: the name of SOURCE)")
+    parser.add_argument("--prefix", help="prefix of the names (default: the name of SOURCE)")
     what = parser.add_argument_group("what is kept")
     what.add_argument("--rate", type=float, default=0.0, help="maximum images per second; 0 = all (default: 0)")
     what.add_argument(
         "--change", type=float, default=2.0,
         help="minimum change of the view, in levels of 255; 0 keeps near-duplicates (default: %(default)s)",
     )  # fmt: skip
-    what.add_argument("--on-key", action="store_true", help="keep an image when space or Enter is pressed; q ends")
-    what.add_argument("--count", type=int, default=0, help="end after so many images (default: with the source)")
+    what.add_argument("--on-key", action="store_true", help="save an image when space or Enter is pressed; q ends")
+    what.add_argument("--count", type=int, default=0, help="stop after this many images (default: end of the source)")
     what.add_argument(
-        "--roi", type=int, nargs=4, metavar=("LEFT", "TOP", "WIDTH", "HEIGHT"), help="keep this part, in pixels"
+        "--roi", type=int, nargs=4, metavar=("LEFT", "TOP", "WIDTH", "HEIGHT"), help="crop to this part, in pixels"
     )
     source = parser.add_argument_group("the source")
     source.add_argument("--camera", default="camera", help="topics, rosbag: namespace of the camera (default: camera)")
@@ -59,9 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--height", type=int, default=480, help="realsense, webcam (default: 480)")
     source.add_argument("--fps", type=int, default=30, help="realsense, webcam (default: 30)")
     source.add_argument("--device", default="0", help="webcam: number, path, or rtsp:// address (default: 0)")
-    source.add_argument("--calibration", type=Path, metavar="YAML", help="webcam: file of camera_calibration")
+    source.add_argument(
+        "--calibration", type=Path, metavar="YAML", help="webcam: calibration file of camera_calibration"
+    )
     source.add_argument("--depth", type=Path, metavar="DIR", help="folder: depth images (16-bit PNG, mm), by name")
-    source.add_argument("--intrinsics", type=Path, metavar="JSON", help="folder: its camera, as Open3D writes it")
+    source.add_argument("--intrinsics", type=Path, metavar="JSON", help="folder: its camera, in Open3D's format")
     source.add_argument("--source-rate", type=float, default=30.0, help="folder: images per second (default: 30)")
     return parser
 

@@ -35,13 +35,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "make_recording",
         description="Make a rosbag with the topics of realsense2_camera: colour, aligned depth, their camera infos, "
-        "and ground truth where there is one.",
+        "and ground truth if available.",
         example=_EPILOG,
     )
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
 
     simulated = sources.add_parser("simulated", help="render a simulated tabletop scene")
-    simulated.add_argument("--recipe", type=Path, metavar="FILE.yaml", help="what is on the table, as for synthesize")
+    simulated.add_argument("--recipe", type=Path, metavar="FILE.yaml", help="scene recipe, as for synthesize")
     simulated.add_argument("--seed", type=int, default=1, help="scene and camera path (default: %(default)s)")
     simulated.add_argument("--count", type=_count, default=240, help="number of frames (default: %(default)s)")
     old_spelling(simulated, "--frames", "--count")
@@ -49,12 +49,12 @@ def _parser() -> argparse.ArgumentParser:
     folder = sources.add_parser("folder", help="read folders of images, paired by file name")
     folder.add_argument("--color", type=Path, required=True, metavar="DIR", help="colour images, PNG or JPEG")
     folder.add_argument("--depth", type=Path, metavar="DIR", help="aligned depth, 16-bit PNG in millimetres")
-    folder.add_argument("--ground-truth", type=Path, metavar="DIR", help="class ids, 8-bit PNG of one channel")
+    folder.add_argument("--ground-truth", type=Path, metavar="DIR", help="class ids, single-channel 8-bit PNG")
     folder.add_argument(
         "--intrinsics",
         type=Path,
         metavar="FILE.json",
-        help="pinhole camera in Open3D's JSON form; without it, those of a nominal D435 are written",
+        help="pinhole camera in Open3D's JSON format; default: a nominal D435",
     )
 
     for source in (simulated, folder):

@@ -1,4 +1,4 @@
-"""Records a camera into bags that `live.launch` plays: the right topics, split by size, with a guard for the disk."""
+"""Records a camera into bags that `live.launch` plays: the required topics, split by size, with a disk space limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLE = """
   rosrun rt_seg record recordings/kitchen --format mcap      # for viewers of MCAP
   rosrun rt_seg record recordings/long --compressed         # JPEG and PNG: a tenth of the space
 
-Play it, all its parts, with: roslaunch rt_seg live.launch recording:=$PWD/recordings/kitchen"""
+Play all parts with: roslaunch rt_seg live.launch recording:=$PWD/recordings/kitchen"""
 
 SPLIT_SIZE = 2000
 """Megabytes of a bag."""
@@ -49,17 +49,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "record", description=__doc__, example=EXAMPLE,
     )  # fmt: skip
-    parser.add_argument("output", type=Path, help="bags to write, without ending: OUTPUT_0.bag, OUTPUT_1.bag …, "
+    parser.add_argument("output", type=Path, help="bags to write, without extension: OUTPUT_0.bag, OUTPUT_1.bag …, "
                         "or with --seconds OUTPUT.bag")  # fmt: skip
     parser.add_argument("--camera", default="camera", help="namespace of the camera's topics (default: camera)")
     parser.add_argument("--seconds", type=int, default=0, help="one bag that ends after this time (default: Ctrl-C)")
     parser.add_argument("--split-size", type=int, help=f"megabytes of a bag (default: {SPLIT_SIZE})")
-    parser.add_argument("--free", type=int, default=1000, help="end when fewer MB are free (default: %(default)s)")
+    parser.add_argument("--free", type=int, default=1000, help="stop when fewer MB are free (default: %(default)s)")
     parser.add_argument("--compression", choices=("none", "lz4", "bz2"), default="none",
-                        help="of the bag; lz4 takes little time (default: none)")  # fmt: skip
+                        help="compression of the bag; lz4 is fast (default: none)")  # fmt: skip
     parser.add_argument("--format", choices=("bag", "mcap"), default="bag",
                         help="mcap: OUTPUT.mcap, of ROS 1 messages, not split (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--compressed", action="store_true", help="record the compressed topics, not the raw ones")
+    parser.add_argument(
+        "--compressed", action="store_true", help="record the compressed topics instead of the raw ones"
+    )
     old_spelling(parser, "--split", "--split-size")
     return parser
 

@@ -1,4 +1,4 @@
-"""Plays a recording of the RealSense topics as if the camera were there: now, at the recorded pace."""
+"""Plays a recording of the RealSense topics like a live camera: with current stamps, at the recorded pace."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ PREFETCH = 16
 class ReplaySettings:
     """Private parameters of the node."""
 
-    recording: str = setting(help_text="bag or folder to play; demo: a simulated one, rendered where it is missing")
-    camera: str = setting(CAMERA, "namespace to publish in; that of the recording may be another")
+    recording: str = setting(help_text="bag or folder to play; demo: a simulated one, rendered if missing")
+    camera: str = setting(CAMERA, "namespace to publish in; may differ from the recording's")
     rate: float = setting(30.0, "frames per second of a folder of images; a bag has stamps", 0.1, 1000.0)
-    loop: bool = setting(False, "begin again at the end")
+    loop: bool = setting(False, "restart at the end")
     clock: bool = setting(False, "publish /clock and keep the recorded stamps, for nodes in simulated time")
     duration: float = setting(0.0, "seconds of the recording to play; 0: all", 0.0, 1e9)
     speed: float = setting(1.0, "recorded seconds per second", 0.01, 100.0)
@@ -60,7 +60,7 @@ class ReplaySettings:
     )
     consumer: str = setting("", "node that must have subscribed before the start; empty: any subscriber of colour")
     result: str = setting("", "every_frame: topic with a result for each image; the end waits for the last")
-    wait: float = setting(120.0, "seconds to wait for the consumer at most", 0.0, 1e6)
+    wait: float = setting(120.0, "maximum seconds to wait for the consumer", 0.0, 1e6)
     linger: float = setting(3.0, "seconds between the last frameset, or the last result, and the end", 0.0, 1e6)
 
 

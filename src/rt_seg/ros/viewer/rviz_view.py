@@ -1,4 +1,4 @@
-"""Starts RViz on the topics and in the frame of the cameras: a configuration file of RViz knows only one."""
+"""Starts RViz with the topics and frame of the cameras: an RViz configuration file has only one."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ DEPTH_PATIENCE = 2.0
 class RvizSettings:
     """Private parameters."""
 
-    template: str = setting(help_text="configuration of RViz to begin with")
+    template: str = setting(help_text="RViz configuration to start from")
     node: str = setting("/segmentation", "the segmentation node")
-    color_topic: str = setting(TEMPLATE_COLOR, "images that it segments")
+    color_topic: str = setting(TEMPLATE_COLOR, "its input images")
     depth_topic: str = setting(f"/camera/{DEPTH}", "depth aligned to them")
-    cameras: str = setting("", "file of several cameras; empty: one")
+    cameras: str = setting("", "camera file; empty: one camera")
 
 
 def frame_of(topic: str, patience: float) -> Optional[str]:

@@ -1,4 +1,4 @@
-"""The live view in a browser: images, numbers and settings of a segmentation node, on a page of this computer."""
+"""The live view in a browser: images, statistics and settings of a segmentation node, on a page of this computer."""
 
 from __future__ import annotations
 
