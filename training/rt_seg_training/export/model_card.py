@@ -49,12 +49,12 @@ def model_card(
         )
     return f"""# {name} {version}
 
-Network: {net}. It takes {takes}. Classes: {classes}.
+Network: {net}. Input: {takes}. Classes: {classes}.
 
 - **Licence of the weights**: {license_text}{of_encoder}
 - **Data**: `{dataset.name}` (examples: {counts})
 - **Score of the run** (Keras, fp32, validation split): mIoU {result["validation_mean_iou"]:.4f}
-  after {result["steps"]} steps. Scores of this bundle itself, as the live node runs it, stand in `bundle.yaml`.
+  after {result["steps"]} steps. Scores of this bundle itself, as the live node runs it, are in `bundle.yaml`.
 
 {notes.strip()}
 
@@ -68,9 +68,9 @@ Network: {net}. It takes {takes}. Classes: {classes}.
 then `rosrun rt_seg export`.
 
 ## Agreement with Keras
-The last form is the one shipped here. int8 is quantised after training, on images of the training split.
+The last format is the one shipped here. int8 is quantised after training, on images of the training split.
 
-| form | largest logit difference, relative | equal class ids at 1/8 |
+| format | largest logit difference, relative | equal class ids at 1/8 |
 |---|---|---|
 {rows}
 
