@@ -142,13 +142,15 @@ def draw(rows: Sequence[Timed], clock: str, path: Path) -> None:
 
     figure = Figure(figsize=(11, 8), layout="constrained")
     axes = figure.add_subplot()
+    # Ten colours repeat themselves after ten lines; then with another marker.
+    styles = (style for style in ("o-", "s--", "^:") for _ in range(10))
     lines: dict[tuple[str, str], list[tuple[float, float, str]]] = {}
     for way, median, _ in rows:
         for data, score in way.scores.items():
             lines.setdefault((way.name, data), []).append((median, score, f"{way.size[1]}x{way.size[0]}"))
     for (name, data), points in lines.items():
         medians, scores, sizes = zip(*sorted(points))
-        axes.plot(medians, scores, "o-", label=f"{name}: {data}")
+        axes.plot(medians, scores, next(styles), label=f"{name}: {data}")
         for median, score, size in zip(medians, scores, sizes):
             axes.annotate(size, (median, score), textcoords="offset points", xytext=(5, -11), fontsize=8)
     for way, median, _ in rows:
