@@ -164,7 +164,7 @@ def main() -> int:
         end_launch(failed=True)
         return BAD_INPUT
     except rospy.ROSException:
-        if not rospy.is_shutdown():  # publishing on a topic closed by the shutdown is no failure
+        if not rospy.core.is_shutdown_requested():  # publishing on a topic closed by the shutdown is no failure
             raise
     if not rospy.is_shutdown():
         end_launch()

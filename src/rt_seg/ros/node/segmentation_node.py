@@ -282,7 +282,7 @@ class SegmentationNode:
 
     def _fail(self, color: Union[Image, CompressedImage], error: Exception) -> None:
         """Leave out an image: one bad message must not end the node."""
-        if rospy.is_shutdown():
+        if rospy.core.is_shutdown_requested():
             return  # publishing on a topic closed by the shutdown is no failure
         self._failed += 1
         reason = str(error) if isinstance(error, ConversionError) else f"{type(error).__name__}: {error}"

@@ -249,7 +249,7 @@ def main() -> int:
         end_launch(failed=True)
         return BAD_INPUT
     except rospy.ROSException:
-        if not rospy.is_shutdown():
+        if not rospy.core.is_shutdown_requested():
             raise
         return int(master.lost)
     rospy.loginfo(f"{settings.recording}: {count} framesets played")
