@@ -230,7 +230,7 @@ def test_binary_0_255(tmp_path, capsys):
     (tmp_path / "labels.yaml").write_text(f"ignore_id: 255\nclasses: {classes}\n")
     assert lint_dataset(["custom", str(tmp_path)]) == 1
     printed = capsys.readouterr().out
-    assert "255, which means ignore" in printed and "If that is cup, say --foreground 255" in printed
+    assert "255, which means ignore" in printed and "If that is cup, set --foreground 255" in printed
     assert lint_dataset(["custom", str(tmp_path), "--foreground", "255", "--judge", "none"]) == 0
     pixels = sum(check_source(read_custom(tmp_path, foreground=255)).pixels.values())
     assert (pixels[1], pixels[255]) == (6 * 20 * 30, 0)

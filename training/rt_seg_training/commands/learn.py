@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _learn(options)
     except KeyboardInterrupt:
-        print("learn: interrupted; the same command resumes", file=sys.stderr)
+        print("learn: interrupted; run the same command again to resume", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -33,7 +33,7 @@ class Calibration:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """(BINS,) share of right pixels; NaN for a bin without any."""
+        """(BINS,) share of correct pixels; NaN for a bin without any."""
         return np.divide(self.right, self.pixels, out=np.full(BINS, np.nan), where=self.pixels > 0)
 
     @property

@@ -45,7 +45,7 @@ def read_text(file: Path) -> str:
     try:
         return decoded(file.read_bytes())
     except UnicodeDecodeError as error:
-        raise ExchangeError(f"{file}: is not a text in UTF-8 (byte {error.start}); save it as UTF-8") from error
+        raise ExchangeError(f"{file}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except OSError as error:
         raise ExchangeError(f"{file}: cannot be read ({error.strerror})") from error
 
