@@ -19,7 +19,7 @@ def test_soak_prints_a_row_for_each_interval_and_what_became_of_rate_age_and_mem
     assert len(rows) == 2, result.stdout
     # Even a busy machine segments a few of five images per second.
     assert all(float(rate) > 1.0 and 20.0 < float(share) <= 120.0 and int(size) > 50 for rate, share, size in rows)
-    assert re.search(r"masks, [\d.]+ a second at 5 Hz; .* memory \d+ -> \d+ MB", result.stdout)
+    assert re.search(r"masks, [\d.]+ per second at 5 Hz; .* memory \d+ -> \d+ MB", result.stdout)
 
 
 @pytest.mark.slow
