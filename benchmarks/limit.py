@@ -23,8 +23,8 @@ PROBE_CHANNELS, PROBE_HEIGHT, PROBE_WIDTH = 256, 30, 40
 GROUPS = {
     "stem": "1/2, and the first of 1/4",
     "layer 1": "1/4, the rest",
-    "layer 2": "1/8, before the branches part",
-    "high-resolution branch": "1/8, beside layers 3 to 5",
+    "layer 2": "1/8, before the branches split",
+    "high-resolution branch": "1/8, parallel to layers 3 to 5",
     "layer 3": "1/16",
     "layer 4": "1/32",
     "layer 5 and pyramid": "1/64 and coarser",

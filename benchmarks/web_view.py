@@ -110,7 +110,7 @@ def print_row(viewers: int, streams: tuple[str, ...], url: str, view: subprocess
     if looking:
         slowest, every = (f"{(now - at) / (viewers * elapsed):.1f}" for now, at in zip(looking.pictures(), seen))
         looking.end()
-    what = "no live view" if view is None else f"{viewers} of {', '.join(streams)}" if viewers else "nobody looks"
+    what = "no live view" if view is None else f"{viewers} of {', '.join(streams)}" if viewers else "no viewer"
     own = "-" if view is None else f"{shares[0]:.1%}"
     print(f"{what:52} {slowest:>10} {every:>7} {own:>9} {shares[-1]:>6.0%} {rate:8.1f}", flush=True)
 

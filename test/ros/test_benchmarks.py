@@ -65,6 +65,6 @@ def test_web_view_prints_the_shares_of_a_core_for_each_number_of_viewers():
     result = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert result.returncode == 0, result.stdout + result.stderr
     rows = re.findall(r"^(\S.+?)  +(-|[\d.]+) +(?:-|[\d.]+) +(-|[\d.]+%) +\d+% +([\d.]+)$", result.stdout, re.MULTILINE)
-    assert [row[0] for row in rows[:2]] == ["no live view", "nobody looks"] and len(rows) == 6, result.stdout
+    assert [row[0] for row in rows[:2]] == ["no live view", "no viewer"] and len(rows) == 6, result.stdout
     assert all(float(rate) > 0.0 for *_, rate in rows)
     assert all(0.0 < float(pictures) < 10.0 for _, pictures, _, _ in rows[2:]), result.stdout

@@ -178,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
-    print(f"{'form':<28}{'largest logit difference':>28}{'equal ids at 1/8':>20}")
+    print(f"{'format':<28}{'largest logit difference':>28}{'equal ids at 1/8':>20}")
     for parity in result.parities:
         print(f"{parity.form:<28}{parity.logit_difference:>28.2e}{parity.pixel_agreement:>20.4%}")
     for score in result.scores:

@@ -127,7 +127,7 @@ def _learn(options: argparse.Namespace) -> int:
 
 
 def _from_node(options: argparse.Namespace, work: Path, stage_error, stages) -> int:
-    """Learn from what a running node saved, and give it the new model."""
+    """Train on frames saved by a running node, and load the new model into it."""
     import json
 
     from rt_seg.bundle import BundleError, load_bundle
@@ -290,7 +290,7 @@ def _say_how_many(wanted: int, folder: Path) -> None:
 
 
 def _conclude(options: argparse.Namespace, folder: Path, report: Path, split: str, facts) -> float:
-    """Say how good the model is and how sure that is, and how to start it; returns its mean IoU."""
+    """Print the score, its confidence interval and the command to start the model; returns its mean IoU."""
     import numpy as np
 
     from rt_seg.confusion import class_iou

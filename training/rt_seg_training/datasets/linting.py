@@ -33,7 +33,7 @@ DEPTH_RANGE = (100, 20000)
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong (`error`: the set cannot be built) or doubtful (`warning`), and the images it is about."""
+    """A problem (`error`: the set cannot be built, or `warning`) and the images it concerns."""
 
     level: str
     text: str

@@ -1,4 +1,4 @@
-"""Calibration: is a segmenter right as often as its confidence says?
+"""Calibration: does the confidence of a segmenter match its accuracy?
 
 Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017, arXiv:1706.04599): pixels are sorted into bins by
 their confidence; in each the share of right ones is compared with the mean confidence.

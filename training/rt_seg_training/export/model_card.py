@@ -40,21 +40,18 @@ def model_card(
     guard = "\n".join(f"| {score.form} | {100 * score.mean_iou:.2f} % |" for score in export.scores)
     note = f"\n\nf16 instead of int8: {export.note}." if export.note else ""
     of_encoder = f"\n- **{WEIGHTS_LICENSE}**" if net in PRETRAINED_NETS else ""
-    takes = "colour"
+    takes = "RGB"
     if net in DEPTH_NETS:
         near, far = DEPTH_RANGE
-        takes = (
-            f"colour and, aligned to it, depth of {near:g} to {far:g} m. Where there is no reading, or no depth, "
-            "it falls back to RGB only"
-        )
+        takes = f"RGB and, aligned to it, depth of {near:g} to {far:g} m. Without valid depth it falls back to RGB only"
     return f"""# {name} {version}
 
-Network: {net}. It takes {takes}. Classes: {classes}.
+Network: {net}. Input: {takes}. Classes: {classes}.
 
 - **Licence of the weights**: {license_text}{of_encoder}
 - **Data**: `{dataset.name}` (examples: {counts})
 - **Score of the run** (Keras, fp32, validation split): mIoU {result["validation_mean_iou"]:.4f}
-  after {result["steps"]} steps. Scores of this bundle itself, as the live node runs it, stand in `bundle.yaml`.
+  after {result["steps"]} steps. Scores of this bundle itself, as run by the live node, are in `bundle.yaml`.
 
 {notes.strip()}
 
@@ -68,16 +65,16 @@ Network: {net}. It takes {takes}. Classes: {classes}.
 then `rosrun rt_seg export`.
 
 ## Agreement with Keras
-The last form is the one shipped here. int8 is quantised after training, on images of the training split.
+The last format is the one shipped here. int8 is quantised after training, on images of the training split.
 
-| form | largest logit difference, relative | equal class ids at 1/8 |
+| format | largest logit difference, relative | equal class ids at 1/8 |
 |---|---|---|
 {rows}
 
-## What the precision costs
-Mean IoU on frames of `{settings["validation_split"]}` that calibration did not see; shipped: {export.precision}.{note}
+## Accuracy by numeric precision
+Mean IoU on frames of `{settings["validation_split"]}` not used for calibration; shipped: {export.precision}.{note}
 
-| form | mean IoU |
+| format | mean IoU |
 |---|---|
 {guard}
 """

@@ -1,4 +1,4 @@
-"""Zip files of labels: unpacked for as long as they are read, without what the Finder adds and folders on top."""
+"""Zip files of labels: unpacked temporarily, without macOS Finder files and top-level folders."""
 
 from __future__ import annotations
 

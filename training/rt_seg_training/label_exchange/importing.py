@@ -62,7 +62,7 @@ def _labels(files: list[LabelFile], output: Path, labels_file: Path | None) -> L
 
 
 def _compare_names(names: list[str], remarks: Remarks) -> None:
-    """Count the classes that have the name of another but for spaces and capitals: mostly a slip of the keyboard."""
+    """Count class names that differ only in spaces or capitals: mostly typos."""
     alike: dict[str, str] = {}
     for name in names:
         other = alike.setdefault("".join(name.split()).casefold(), name)

@@ -1,4 +1,4 @@
-"""Finds an OpenCV that can open windows, and tells what to do where there is none.
+"""Find an OpenCV that can open windows, with an instruction if there is none.
 
 The one that the requirements pin has no windows (headless). The distribution's, which ROS's cv_bridge brings, has; both
 get along in one process, so that one computes and the other shows.
