@@ -57,11 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
                 shutil.rmtree(output, ignore_errors=True)
                 rates[workers].append(bags_per_second(options.bundle, bags, output, workers))
                 results[workers] = [path.read_bytes() for path in sorted(output.glob("*_segmented*"))]
-                print(f"turn {turn + 1}, workers {workers}: {rates[workers][-1]:.3f} bags/s", flush=True)
+                print(f"round {turn + 1}, workers {workers}: {rates[workers][-1]:.3f} bags/s", flush=True)
     one, several = (sorted(found)[len(found) // 2] for found in rates.values())
     same = results[1] == results[options.workers] and len(results[1]) == options.copies
     print(f"{cpu()}\nmedians: 1 worker {one:.3f} bags/s, {options.workers} workers {several:.3f}: "
-          f"{several / one:.2f} times as many; results: {'the same bytes' if same else 'DIFFERENT'}")  # fmt: skip
+          f"speed-up {several / one:.2f}; results: {'the same bytes' if same else 'DIFFERENT'}")  # fmt: skip
     return 0 if same else 1
 
 

@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"clicks: {error}", file=sys.stderr)
         return 2
     heads = " ".join(f"{f'{count} clicks':>9}" for count in SHOWN)
-    print(f"{'set':32} {'way':36} {heads}   ms a click: median, 95 %")
+    print(f"{'set':32} {'method':36} {heads}   ms per click: median, 95 %")
     for argument in options.sets:
         examples = list(regions(argument, options.regions, options.seed))
         for way in ways:

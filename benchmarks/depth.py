@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         bundles = [load_bundle(folder) for folder in (options.bundle, options.baseline)]
         for bundle, wanted in zip(bundles, (True, False)):
             if bundle.input.with_depth != wanted:
-                words = "no depth; name one that takes it" if wanted else "depth; name one of RGB only"
+                words = "no depth; name a bundle that takes it" if wanted else "depth; name an RGB only bundle"
                 raise BundleError(f"{bundle.folder}: takes {words}")
         deep, flat = (load_segmenter(bundle, "auto", options.threads, options.precision) for bundle in bundles)
     except BundleError as error:

@@ -130,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{count} labels, {way}: {time.monotonic() - started:.0f} s", flush=True)
     held_out = draws[options.seeds[0]].dataset.count("validation")
     print(f"IoU on {held_out} held-out frames, mean and range of {len(options.seeds)} seeds")
-    print(f"{'labels':>6}  {'way':12}{options.wanted:>8}  {'range':>16}  mean of all classes")
+    print(f"{'labels':>6}  {'method':12}{options.wanted:>8}  {'range':>16}  mean of all classes")
     for count, way, found in rows:
         values = [scores[options.wanted] for scores in found]
         everything = np.mean([np.mean(list(scores.values())) for scores in found])

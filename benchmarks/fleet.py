@@ -91,7 +91,7 @@ def compare_loads(
     for number, robot in enumerate(robots):
         p50, p95 = np.percentile(robot.times or [np.nan], (50, 95)) * 1e3
         print(f"  robot {number}: {robot.images} images, {len(robot.times)} masks, p50 {p50:.1f}, p95 {p95:.1f} ms")
-    print("fairness: fewest masks of a robot, in those of the one with the most")
+    print("fairness: masks of the slowest robot relative to the fastest")
 
 
 def show_faults(bundle, server, image) -> None:

@@ -83,8 +83,8 @@ def precision_rule() -> str:
     from rt_seg.engines.openvino import matrix_units
 
     if matrix_units():
-        return "CPU with amx_bf16: what is not int8 is computed in bf16"
-    return "CPU without amx_bf16: what is not int8 is computed in f32, for bf16 would be emulated, and slower"
+        return "CPU with amx_bf16: layers other than int8 run in bf16"
+    return "CPU without amx_bf16: layers other than int8 run in f32, because emulated bf16 is slower"
 
 
 def first_mask(folder: Path, runtime: str, precision: str) -> None:

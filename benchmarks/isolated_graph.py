@@ -35,7 +35,7 @@ def resident_megabytes(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
-    raise RuntimeError(f"process {pid} has no resident memory: it has ended")
+    raise RuntimeError(f"process {pid} has no resident memory: it has exited")
 
 
 def processor_seconds(pid: int) -> float:

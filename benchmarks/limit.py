@@ -23,8 +23,8 @@ PROBE_CHANNELS, PROBE_HEIGHT, PROBE_WIDTH = 256, 30, 40
 GROUPS = {
     "stem": "1/2, and the first of 1/4",
     "layer 1": "1/4, the rest",
-    "layer 2": "1/8, before the branches part",
-    "high-resolution branch": "1/8, beside layers 3 to 5",
+    "layer 2": "1/8, before the branches split",
+    "high-resolution branch": "1/8, parallel to layers 3 to 5",
     "layer 3": "1/16",
     "layer 4": "1/32",
     "layer 5 and pyramid": "1/64 and coarser",
@@ -138,7 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
         if files is None:
             raise BundleError(f"{bundle.folder}: holds no OpenVINO model; export it again")
         if bundle.input.with_depth:
-            raise BundleError(f"{bundle.folder}: takes depth; the groups are those of networks of RGB only")
+            raise BundleError(f"{bundle.folder}: takes depth; only RGB only networks have these groups")
         engine = OpenVINOEngine(bundle, files)
     except BundleError as error:
         print(f"limit: {error}", file=sys.stderr)
@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{core.get_property('CPU', 'FULL_DEVICE_NAME')}, {bundle.name} {bundle.version}, {engine.description}")
     print(f"network  {total / 1e9:7.2f} G multiply-adds")
     for name, value in rates.items():
-        print(f"floor    {total / value * 1e3:7.1f} ms in {name}, at {value / 1e9:.1f} G multiply-adds a second")
+        print(f"floor    {total / value * 1e3:7.1f} ms in {name}, at {value / 1e9:.1f} G multiply-adds per second")
     print(f"engine   {median * 1e3:7.1f} ms (median), {median * rate / total:.2f} times the floor in {arithmetic}\n")
     print(f"{'layers':24} {'where':32} {'G':>6} {'share':>7} {'floor':>9} {'measured':>11} {'times':>6}")
     for group, count in by_group.items():
@@ -182,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
             floor, seconds = count / rate, measured[group]
             print(f"{group:24} {GROUPS[group]:32} {count / 1e9:6.3f} {count / total:7.1%} {floor * 1e3:6.1f} ms "
                   f"{seconds * 1e3:8.1f} ms {seconds / floor:6.2f}")  # fmt: skip
-    print(f"{'all else':24} {'adding, resizing, quantising':32} {'':24} {measured[''] * 1e3:8.1f} ms")
+    print(f"{'other':24} {'adding, resizing, quantising':32} {'':24} {measured[''] * 1e3:8.1f} ms")
     return 0
 
 

@@ -65,7 +65,7 @@ def wait_for_masks(watches: Sequence[MaskWatch], nodes: Sequence[subprocess.Pope
     deadline = time.monotonic() + patience
     while not all(watch.ages for watch in watches):
         if any(node.poll() is not None for node in nodes):
-            raise RuntimeError("the node has ended")
+            raise RuntimeError("the node has exited")
         if time.monotonic() > deadline:
             raise RuntimeError(f"no mask within {patience:.0f} s")
         time.sleep(0.005)

@@ -180,7 +180,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("outlines: pycocotools is not installed: pip install -r requirements-test.txt", file=sys.stderr)
         return 2
     discs()
-    print(f"\n{'masks':18}{'format':15}{'objects':>8}{'single pixels':>15}{'least IoU':>11}{'below 0.98':>12}")
+    print(f"\n{'masks':18}{'format':15}{'objects':>8}{'single pixels':>15}{'min. IoU':>11}{'below 0.98':>12}")
     sets = {"made up": made_up(options.masks), "camvid/val": camvid(options.masks)}
     for name, masks in sets.items():
         for polygons in (False, True) if masks else ():

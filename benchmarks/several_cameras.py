@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
                     for node in nodes:
                         graph.end(node)
             graph.end(cameras.pop("left"))
-            measure("one process, left has died", nodes, options.seconds, ("right",))
+            measure("one process, left camera stopped", nodes, options.seconds, ("right",))
             graph.end(cameras.pop("right"))
             for name in NAMES:
                 graph.start_camera(FLOOD, name=name)

@@ -64,7 +64,7 @@ def watch_node(options: argparse.Namespace, node: subprocess.Popen) -> int:
     watch.close()
     growth = memory[-1] / memory[0] - 1.0
     p50, p95 = percentiles(all_ages, (50, 95))
-    print(f"\n{len(all_ages)} masks, {len(all_ages) / (last - began):.1f} a second at {options.rate:g} Hz; "
+    print(f"\n{len(all_ages)} masks, {len(all_ages) / (last - began):.1f} per second at {options.rate:g} Hz; "
           f"slowest interval {min(rates):.1f}; age p50 {p50:.0f} ms, p95 {p95:.0f} ms; "
           f"memory {memory[0]:.0f} -> {memory[-1]:.0f} MB ({growth:+.1%})")  # fmt: skip
     return 0

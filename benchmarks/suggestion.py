@@ -176,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
             gain = 100 * (values - scores["random", count])
             cells.append(f"{values.mean():.3f} ({gain.mean():+.1f}; {gain.min():+.1f} to {gain.max():+.1f})".rjust(24))
         print(f"{count:6d} " + " ".join(cells), flush=True)
-    print("in brackets: points of mean IoU more than by random choice, mean and range over the seeds")
+    print("in brackets: gain in points of mean IoU over random choice, mean and range over the seeds")
     return 0
 
 

@@ -186,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         for contestant in contestants.values():
             contestant.end()
-    print(f"{'way':24} {'training':>14} {'from':>7} {'to':>7} {'ratio':>8} {'input alone':>16}")
+    print(f"{'method':24} {'training':>14} {'from':>7} {'to':>7} {'ratio':>8} {'input alone':>16}")
     baseline = statistics.median(contestants[WAYS[0]].rates)
     for way, contestant in contestants.items():
         median = statistics.median(contestant.rates)

@@ -78,7 +78,7 @@ class Viewers:
             self._process.stdin.flush()
             counts = json.loads(self._process.stdout.readline())
         except (OSError, ValueError):
-            raise RuntimeError("the live view turned its viewers away") from None
+            raise RuntimeError("the live view refused the viewers") from None
         return min(counts.get(name, 0) for name in self._streams), sum(counts.values())
 
     def end(self) -> None:
@@ -95,7 +95,7 @@ def print_row(viewers: int, streams: tuple[str, ...], url: str, view: subprocess
     deadline = time.monotonic() + PATIENCE
     while looking is not None and looking.pictures()[0] < 2 * viewers:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"no pictures of {', '.join(streams)} within {PATIENCE:.0f} s")
+            raise RuntimeError(f"no images of {', '.join(streams)} within {PATIENCE:.0f} s")
         time.sleep(0.2)
     time.sleep(1.0)
     processes = [process for process in (view, node) if process is not None]
@@ -110,7 +110,7 @@ def print_row(viewers: int, streams: tuple[str, ...], url: str, view: subprocess
     if looking:
         slowest, every = (f"{(now - at) / (viewers * elapsed):.1f}" for now, at in zip(looking.pictures(), seen))
         looking.end()
-    what = "no live view" if view is None else f"{viewers} of {', '.join(streams)}" if viewers else "nobody looks"
+    what = "no live view" if view is None else f"{viewers} of {', '.join(streams)}" if viewers else "no viewer"
     own = "-" if view is None else f"{shares[0]:.1%}"
     print(f"{what:52} {slowest:>10} {every:>7} {own:>9} {shares[-1]:>6.0%} {rate:8.1f}", flush=True)
 
@@ -139,8 +139,8 @@ def main(arguments: list[str] | None = None) -> int:
             node = graph.start_node(options.bundle)
             watch = MaskWatch()
             wait_for_masks([watch], [node])
-            print(f"{cpu()}\n{options.bundle.name}, {options.rate:g} images a second\n")
-            print(f"{'who looks at what':52} {'pictures/s':>10} {'in all':>7} {'live view':>9} {'node':>6} "
+            print(f"{cpu()}\n{options.bundle.name}, {options.rate:g} images per second\n")
+            print(f"{'viewers and streams':52} {'images/s':>10} {'in all':>7} {'live view':>9} {'node':>6} "
                   f"{'masks/s':>8}")  # fmt: skip
             print_row(0, (), "", None, node, watch, options.seconds)
             port = free_port()

@@ -125,4 +125,4 @@ def test_benchmark_of_depth_prints_a_row_for_each_form_with_its_ratio(bundle, tm
     rows = [line for line in printed if line.rstrip().endswith("x") and "ms" in line]
     assert len(rows) == 4 and rows[0].endswith("1.00x")
     assert _benchmark()([str(color), str(color)]) == 2
-    assert "takes no depth; name one that takes it" in capsys.readouterr().err
+    assert "takes no depth; name a bundle that takes it" in capsys.readouterr().err

@@ -54,7 +54,7 @@ class TutorialTest(unittest.TestCase):
         self.addCleanup(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
         output = process.communicate(timeout=800)[0].decode()
         self.assertEqual(process.returncode, 0, output)
-        self.assertRegex(output, r"mean IoU 0\.\d+, 95 % between 0\.\d+ and 0\.\d+, on \d+ frames of validation")
+        self.assertRegex(output, r"mean IoU 0\.\d+, 95 % CI 0\.\d+ to 0\.\d+, on \d+ frames of validation")
         live = output.split("== live")[1]
         self.assertRegex(live, r"mIoU 0\.\d+ over \d+ frames \(background 0\.\d+, ")
         self.assertGreater(int(re.search(r"(\d+) masks, ", live).group(1)), 5)

@@ -61,7 +61,7 @@ def test_coco_category_number(given, imported):
     """Before: AttributeError."""
     found = imported("coco", given / "c.json")
     np.testing.assert_array_equal(found.pixels("1"), box(10, 10, 20, 20))
-    assert found.count("names of classes are numbers") == 1
+    assert found.count("class names are numbers") == 1
 
 
 def test_coco_duplicate_image_id(given, imported):
@@ -74,7 +74,7 @@ def test_coco_empty_part(given, imported):
     imported("coco", given / "c.json").refused("c.json", "annotations[0]", "[[]]", "--boxes")
     found = imported("coco", given / "c.json", ["a.png"], "--boxes")
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
-    assert found.count("regions have no outline: their box is painted") == 1
+    assert found.count("regions without outline: their box is painted") == 1
 
 
 def test_coco_empty_segmentation(given, imported):
@@ -82,9 +82,9 @@ def test_coco_empty_segmentation(given, imported):
     imported("coco", given / "c.json").refused("c.json", "annotations[0]", "segmentation is []", "--boxes")
     found = imported("coco", given / "c.json", ["a.png"], "--boxes")
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
-    assert found.count("regions have no outline: their box is painted") == 1
+    assert found.count("regions without outline: their box is painted") == 1
     found = imported("coco", given / "c.json", ["a.png"], "--skip", output="skipped")
-    assert not found.mask().any() and found.count("regions without an area are left out") == 1
+    assert not found.mask().any() and found.count("regions without an area are skipped") == 1
 
 
 def test_coco_no_area(given, imported):
@@ -92,7 +92,7 @@ def test_coco_no_area(given, imported):
     found = imported("coco", given / "c.json")
     np.testing.assert_array_equal(found.pixels("y"), box(12, 12, 15, 15))
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20) & ~box(12, 12, 15, 15))
-    assert found.count("annotations have the id of another") == 1
+    assert found.count("annotations share an id") == 1
 
 
 def test_coco_same_stem(given, imported):
@@ -175,7 +175,7 @@ def test_labelme_empty_points(given, imported):
     """Before: cv2.error."""
     imported("labelme", given / "j").refused("a.json", "shapes[0] 'x'", "a polygon without points", "--skip")
     found = imported("labelme", given / "j", ["a.png"], "--skip")
-    assert not found.mask().any() and found.count("regions without an area are left out") == 1
+    assert not found.mask().any() and found.count("regions without an area are skipped") == 1
 
 
 def test_labelme_int_label(given, imported):
@@ -187,14 +187,14 @@ def test_labelme_mask_neg(given, imported):
     """Before: a mask that begins outside the image was "no labelme file"."""
     found = imported("labelme", given / "j")
     assert found.mask().any() and not (found.pixels("x") & ~box(0, 0, 8, 8)).any()
-    assert found.count("regions reach outside their image and are clipped") == 1
+    assert found.count("regions extend beyond their image and are clipped") == 1
 
 
 def test_labelme_outside_far2(given, imported):
     """Before: a corner at 1e10 gave a wrong area."""
     found = imported("labelme", given / "j")
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 64, 20))
-    assert found.count("regions reach outside their image and are clipped") == 1
+    assert found.count("regions extend beyond their image and are clipped") == 1
 
 
 def test_labelme_rect4pts(given, imported):
@@ -230,7 +230,7 @@ def test_binary_0_255(tmp_path, capsys):
     (tmp_path / "labels.yaml").write_text(f"ignore_id: 255\nclasses: {classes}\n")
     assert lint_dataset(["custom", str(tmp_path)]) == 1
     printed = capsys.readouterr().out
-    assert "255, which means ignore" in printed and "If that is cup, say --foreground 255" in printed
+    assert "255, which means ignore" in printed and "If that is cup, set --foreground 255" in printed
     assert lint_dataset(["custom", str(tmp_path), "--foreground", "255", "--judge", "none"]) == 0
     pixels = sum(check_source(read_custom(tmp_path, foreground=255)).pixels.values())
     assert (pixels[1], pixels[255]) == (6 * 20 * 30, 0)

@@ -1,4 +1,4 @@
-"""HTML pages that hold all they show, from templates that lie beside the modules which fill them."""
+"""Self-contained HTML pages from templates next to the modules that fill them."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def test_benchmark_of_the_limit_counts_the_multiply_adds_of_the_net_and_prints_i
     assert set(floors) >= {"f32", "int8"} and min(floors.values()) > 0.0
     assert any(line.startswith("engine ") and "times the floor in int8" in line for line in lines)
     header = next(number for number, line in enumerate(lines) if line.startswith("layers "))
-    groups = [line[57:].replace(" ms", "").split() for line in lines[header + 1 :] if not line.startswith("all else")]
+    groups = [line[57:].replace(" ms", "").split() for line in lines[header + 1 :] if not line.startswith("other ")]
     assert len(groups) == 8
     for _, share, floor, measured, times in groups:
         assert float(share.rstrip("%")) > 0.0 and min(float(floor), float(measured), float(times)) > 0.0

@@ -51,7 +51,7 @@ def test_the_class_is_the_first_one_unless_it_is_named_and_regions_lie_over_earl
         ("[1, 2]", "accepted is"),
         ("a: 3", "a: accepted is a list of regions"),
         ("a: [{class: cat, add: [[1, 2]]}]", "class 'cat': accepted are background, pole, hole"),
-        ("a: [{remove: [[1, 2]]}]", "no click that adds"),
+        ("a: [{remove: [[1, 2]]}]", "no add click"),
         ("a: [{add: [[1, .nan]]}]", r"accepted is \[x, y\]"),
         ("a: [{add: [[1]]}]", r"accepted is \[x, y\]"),
         ("a: [{where: [[1, 2]]}]", "accepted are the keys class, add and remove"),

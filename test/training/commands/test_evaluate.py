@@ -148,7 +148,7 @@ def test_command_scores_a_bundle_with_the_masks_of_the_live_segmenter(tmp_path, 
     printed = capsys.readouterr().out
     assert "protocol: custom/lamps validation, 2 frames of 48x40; bundle 'lamps' 1 at 32x32, OpenVINO" in printed
     assert "no test-time augmentation" in printed
-    assert "What this model was trained on is not recorded" in printed
+    assert "The training data of this model is not recorded" in printed
 
     segmenter = load_segmenter(load_bundle(bundle), precision="f32")
     matrix = np.zeros((2, 3), int)
@@ -186,7 +186,7 @@ def test_bundle_and_data_set_of_other_labels_are_refused_with_the_difference(tmp
     build_lamps(tmp_path, LabelSet((LABELS.labels[0], Label(1, "lit", (250, 250, 250))), 255))
     assert main(["--bundle", str(bundle), "--dataset", "lamps", "--data-dir", str(tmp_path / "built")]) == 2
     *others, error = capsys.readouterr().err.strip().splitlines()
-    assert any(line.startswith("note: --bundle DIR is BUNDLE now") for line in others)
+    assert any(line.startswith("note: --bundle DIR is now the positional BUNDLE") for line in others)
     assert "name of class 1 is 'bright' in bundle 'lamps' 1, but 'lit' in data set 'custom/lamps'" in error
 
 
@@ -267,11 +267,11 @@ def test_a_model_that_takes_depth_is_given_that_of_the_set_and_without_it_on_dem
     assert spoilt["protocol"]["depth_fault"] == "holes" and "--depth-fault holes" in spoilt["protocol"]["command"]
     assert scores["mean_iou"] < spoilt["mean_iou"] < 1.0
     assert main([*arguments, "--without-depth", "--depth-fault", "holes"]) == 2
-    assert "is given no depth; leave the option out" in capsys.readouterr().err
+    assert "gets no depth; omit the option" in capsys.readouterr().err
     shutil.rmtree(source / "depth")
     build_dataset("custom", source, data_dir=tmp_path / "flat")
     assert main([*arguments[:-1], str(tmp_path / "flat")]) == 2
-    assert "takes depth, and data set 'custom/deep' has none" in capsys.readouterr().err
+    assert "takes depth, but data set 'custom/deep' has none" in capsys.readouterr().err
 
 
 def test_missing_bundle_and_bad_options_end_with_one_line_and_code_2(tmp_path, capsys):

@@ -126,7 +126,7 @@ def test_the_result_is_a_custom_set_with_depth_and_a_contact_sheet(captures, tmp
     for mask in _masks(output):
         assert _iou(mask > 0, _scene()[1]) > 0.95, "refined to the colour's edge"
     assert cv2.imread(str(output / "contact_sheet.png")) is not None
-    assert "2 masks made, 0 were there" in capsys.readouterr().out
+    assert "2 masks made, 0 already there" in capsys.readouterr().out
 
 
 def test_masks_that_are_there_stay(captures, tmp_path, capsys):
@@ -137,7 +137,7 @@ def test_masks_that_are_there_stay(captures, tmp_path, capsys):
     (output / "gt" / "000.png").write_bytes(corrected)
     (output / "gt" / "001.png").unlink()
     assert main(command) == 0
-    assert "1 masks made, 1 were there" in capsys.readouterr().out
+    assert "1 masks made, 1 already there" in capsys.readouterr().out
     assert (output / "gt" / "000.png").read_bytes() == corrected
     assert main([*command, "--overwrite"]) == 0
     assert (output / "gt" / "000.png").read_bytes() != corrected
@@ -191,7 +191,7 @@ def test_a_picture_without_object_or_depth_is_named_and_gets_no_mask(captures, t
     output = tmp_path / "set"
     assert main([str(captures), "--auto", "depth", "--output", str(output)]) == 1
     printed = capsys.readouterr()
-    assert "depth/000.png is not there" in printed.err and "001.png: nothing was found" in printed.err
+    assert "depth/000.png not found" in printed.err and "001.png: no object found" in printed.err
     assert "2 images without" in printed.out
     assert not (output / "gt").exists()
 
@@ -236,8 +236,8 @@ def test_masks_made_by_hand_are_carried_on_to_the_frames_after_them(captures, tm
     assert _iou(_masks(captures)[1] > 0, _scene()[1]) > 0.97
     assert main([str(captures), "--output", str(tmp_path / "set"), "--auto", "propagate"]) == 1
     said = capsys.readouterr().err
-    assert "000.png: no mask to carry over, for it is the first frame" in said
-    assert "001.png: no mask to carry over, for 000, the frame before, has none" in said
+    assert "000.png: no mask to propagate, because it is the first frame" in said
+    assert "001.png: no mask to propagate, because the previous frame, 000, has none" in said
 
 
 @pytest.mark.skipif(not AEROPLANE.is_dir(), reason=f"real data: {AEROPLANE} is not there; set RT_SEG_DATA")

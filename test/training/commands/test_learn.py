@@ -99,7 +99,7 @@ def test_stopped_by_ctrl_c_in_every_stage_and_begun_again_it_ends_as_if_it_had_n
                 time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
         said = process.communicate()[0]
-        assert process.returncode == 130 and "the same command resumes" in said, f"{stage}: {said}"
+        assert process.returncode == 130 and "run the same command again to resume" in said, f"{stage}: {said}"
     ends = []
     for work in ("stopped", "whole"):
         process = begin(work)

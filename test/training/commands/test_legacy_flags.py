@@ -43,7 +43,7 @@ def test_values_are_kept_and_booleans_parse(given, expected):
     ("given", "expected"),
     [
         ("--use_weightDecay maybe", "'maybe' is neither true nor false"),
-        ("--distribution_mode tpu", "'tpu' is not there; accepted are single, mirrored, multi, multi_worker"),
+        ("--distribution_mode tpu", "'tpu' is not supported; accepted are single, mirrored, multi, multi_worker"),
         ("--model_prefix", "--model_prefix: expected a value"),
     ],
 )

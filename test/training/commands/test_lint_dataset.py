@@ -66,7 +66,7 @@ def test_validation_images_that_training_has_seen_are_named_with_their_twins(peg
     cv2.imwrite(str(pegs / "rgb" / "010.png"), noisy.clip(0, 255).astype(np.uint8))
     code, output = run(pegs, capsys)
     assert code == 0
-    assert "validation image 010 is nearly train image 003" in output
+    assert "validation image 010 is a near-duplicate of train image 003" in output
     assert "1 warnings" in output
 
 
@@ -78,8 +78,8 @@ def test_empty_masks_absent_and_rare_classes_and_much_to_ignore_are_noted(pegs, 
         rewrite(pegs, name, lambda mask: np.full_like(mask, 255))
     rewrite(pegs, "009", lambda mask: np.where(np.arange(mask.size).reshape(mask.shape) == 5, 1, 0).astype(np.uint8))
     output = run(pegs, capsys)[1]
-    for text in ("8 of 12 masks hold class 0 alone (floor)", "train: no pixel of peg:", "no pixel of hole in the whole",
-                 "000.png: nothing is labelled", "validation: 67% of the pixels are to be ignored"):  # fmt: skip
+    for text in ("8 of 12 masks hold only class 0 (floor)", "train: no pixel of peg:", "no pixel of hole in the whole",
+                 "000.png: no labelled pixels", "validation: 67% of the pixels are ignored"):  # fmt: skip
         assert text in output
 
 
@@ -119,7 +119,7 @@ def test_masks_of_one_class_alone_are_an_error_that_says_what_is_missing(pegs, c
         rewrite(pegs, name, np.zeros_like)
     code, output = run(pegs, capsys)
     assert code == 1
-    assert "error: no pixel of peg, hole: the 12 masks hold nothing but floor" in output
+    assert "error: no pixel of peg, hole: the 12 masks hold only floor" in output
     for name in NAMES:
         rewrite(pegs, name, lambda mask: np.full_like(mask, 255))
     code, output = run(pegs, capsys)
@@ -130,7 +130,9 @@ def test_test_images_near_validation_are_named_too(pegs, capsys):
     splits = {"train": NAMES[:6], "validation": NAMES[6:9], "test": NAMES[9:]}
     (pegs / "splits.yaml").write_text(yaml.safe_dump(splits, sort_keys=False))
     cv2.imwrite(str(pegs / "rgb" / "011.png"), cv2.imread(str(pegs / "rgb" / "007.png")))
-    assert "test image 011 is nearly validation image 007, 0.0 of 255" in run(pegs, capsys)[1]
+    assert (
+        "test image 011 is a near-duplicate of validation image 007, mean difference 0.0 of 255" in run(pegs, capsys)[1]
+    )
 
 
 def write_depth(folder, name, depth):
@@ -150,12 +152,12 @@ def test_depth_has_rows_of_its_own_and_is_looked_at(pegs, capsys):
     assert code == 0
     assert ["frames", "with", "depth", "9", "1"] in rows
     assert ["(without", "reading)", "33.33", "%", "25.00", "%"] in rows
-    assert "2 of 12 images have no depth" in output and "depth/003.png: no reading anywhere" in output
+    assert "2 of 12 images have no depth" in output and "depth/003.png: no valid depth reading" in output
     for name in NAMES[:10]:
         write_depth(pegs, name, depth // 1000)
-    assert "depth lies around 1 mm: are the files in millimetres?" in run(pegs, capsys)[1]
+    assert "median depth is 1 mm: are the files in millimetres?" in run(pegs, capsys)[1]
     write_depth(pegs, "001", depth[:40])
     write_depth(pegs, "002", depth.astype(np.uint8))
     code, output = run(pegs, capsys)
     assert code == 1
-    assert "001.png: is 64x40, but its image is 64x48" in output and "002.png: has 8 bits a pixel" in output
+    assert "001.png: is 64x40, but its image is 64x48" in output and "002.png: has 8 bits per pixel" in output

@@ -29,14 +29,14 @@ def test_negatives_join_a_labelled_set_whose_masks_and_classes_stay(empty, tmp_p
     labels = "classes:\n- {id: 0, name: nothing, color: [0, 0, 0]}\n- {id: 1, name: cup, color: [9, 9, 9]}\n"
     (labelled / "labels.yaml").write_text(labels)
     assert main([str(empty), "--output", str(labelled)]) == 0
-    assert "2 empty masks made, 0 were there" in capsys.readouterr().out
+    assert "2 empty masks made, 0 already there" in capsys.readouterr().out
     source = read_custom(labelled)
     assert source.labels.names == ["nothing", "cup"]
     assert sorted(pair.name for members in source.splits.values() for pair in members) == ["a", "e0", "e1"]
     assert (labelled / "gt" / "a.png").read_bytes() == mask
     assert not cv2.imread(str(labelled / "gt" / "e0.png"), cv2.IMREAD_UNCHANGED).any()
     assert main([str(empty), "--output", str(labelled)]) == 0
-    assert "0 empty masks made, 2 were there" in capsys.readouterr().out
+    assert "0 empty masks made, 2 already there" in capsys.readouterr().out
 
 
 def test_an_unreadable_picture_is_named_and_the_others_are_done(empty, tmp_path, capsys):
@@ -50,7 +50,7 @@ def test_another_picture_of_the_same_name_is_not_mixed_up(empty, tmp_path, capsy
     (tmp_path / "set" / "rgb").mkdir(parents=True)
     (tmp_path / "set" / "rgb" / "e0.png").write_bytes(encode(".png", np.full((20, 30, 3), 99, np.uint8)))
     assert main([str(empty), "--output", str(tmp_path / "set")]) == 2
-    assert "e0.png: is another image" in capsys.readouterr().err
+    assert "e0.png: is a different image" in capsys.readouterr().err
 
 
 def test_a_folder_without_pictures_is_an_error(tmp_path, capsys):

@@ -49,7 +49,7 @@ def test_labelled_frames_are_left_out_and_what_is_there_is_not_overwritten(folde
     arguments = ["tabletop", str(folder), "--count", "9", "--output", str(tmp_path / "next"), "--labelled"]
     assert main([*arguments, str(labelled)]) == 0
     assert {capture.name for capture in find_captures(tmp_path / "next")} == set("01234")
-    assert "1 are labelled already" in capsys.readouterr().out
+    assert "1 are already labelled" in capsys.readouterr().out
     assert main([*arguments, str(labelled)]) == 2
     assert "is not empty" in capsys.readouterr().err
 

@@ -93,7 +93,7 @@ def test_coarse_labels_of_the_extra_frames_are_a_split_of_their_own(root):
 
 def test_a_broken_zip_is_named(root):
     (root / "gtFine_trainvaltest.zip").write_bytes(b"PK half of it")
-    with pytest.raises(DatasetError, match="gtFine_trainvaltest.zip: is not a zip file, or not whole"):
+    with pytest.raises(DatasetError, match="gtFine_trainvaltest.zip: is not a complete zip file"):
         read_cityscapes(root)
 
 

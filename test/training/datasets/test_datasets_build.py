@@ -163,13 +163,13 @@ def test_description_shows_counts_and_shares_and_what_lint_dataset_doubts(source
     text = describe(dataset)
     assert "100.00 %" in text
     assert "warning: validation: no pixel of peg" in text
-    assert any("5 of 6 masks hold class 0 alone" in warning for warning in dataset.warnings)
+    assert any("5 of 6 masks hold only class 0" in warning for warning in dataset.warnings)
 
 
 def test_masks_without_any_object_are_refused_by_building(source, data_dir):
     for path in (source / "gt").iterdir():
         Image.fromarray(np.zeros((6, 8), np.uint8)).save(path)
-    with pytest.raises(DatasetError, match="no pixel of peg: the 6 masks hold nothing but background"):
+    with pytest.raises(DatasetError, match="no pixel of peg: the 6 masks hold only background"):
         build_dataset("custom", source, data_dir=data_dir)
 
 

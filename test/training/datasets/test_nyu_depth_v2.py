@@ -130,7 +130,7 @@ def test_a_file_that_is_cut_off_or_another_is_named(official, tmp_path):
     shutil.copytree(official[0], folder)
     path = folder / "nyu_depth_v2_labeled.mat"
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(DatasetError, match="labeled.mat: is not a whole HDF5 file"):
+    with pytest.raises(DatasetError, match="labeled.mat: is not a complete HDF5 file"):
         read_nyu_depth_v2(folder)
     with h5py.File(path, "w") as file:
         file["images"] = np.zeros(3)

@@ -98,14 +98,14 @@ def test_doubled_annotation_ids_are_painted_and_said(coco):
     other = annotation(segmentation=[[30, 30, 40, 30, 40, 40, 30, 40]])
     found = coco(data([annotation(), other]))
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20) | box(30, 30, 40, 40))
-    assert found.count("annotations have the id of another") == 1
+    assert found.count("annotations share an id") == 1
 
 
 def test_two_categories_of_one_name_are_one_class(coco):
     content = data([annotation(category_id=2)], [{"id": 1, "name": "x"}, {"id": 2, "name": "x"}])
     found = coco(content)
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
-    assert "become one class" in found.text and load_labels(found.output / "labels.yaml").names == ["background", "x"]
+    assert "are merged" in found.text and load_labels(found.output / "labels.yaml").names == ["background", "x"]
 
 
 def test_classes_are_in_the_order_of_their_ids_used_or_not(coco):
@@ -124,7 +124,7 @@ def test_the_group_of_roboflow_is_no_class(coco):
     ]  # fmt: skip
     found = coco(data(categories=categories))
     assert load_labels(found.output / "labels.yaml").names == ["background", "cup"]
-    assert "are the group of the others" in found.text
+    assert "are supercategories" in found.text
 
 
 @pytest.mark.parametrize("count, fits", [(254, True), (255, False)])
@@ -174,7 +174,7 @@ def test_an_object_without_an_outline_is_never_silently_background(coco, segment
     else:
         boxes.refused("annotations[0]")
     skipped = coco(content, ["a.png"], "--skip", output="skipped")
-    assert not skipped.mask().any() and skipped.count("regions without an area are left out") == 1
+    assert not skipped.mask().any() and skipped.count("regions without an area are skipped") == 1
 
 
 @pytest.mark.parametrize("bbox", [[1, 2, 3], [1, 2, 0, 4], [1, 2, -3, 4], [1, 2, "3", 4], "box", [1, 2, None, 4]])
@@ -185,7 +185,7 @@ def test_a_wrong_box_is_refused(coco, bbox):
 def test_an_empty_part_beside_others_is_said(coco):
     found = coco(data([annotation(segmentation=[[], SQUARE])]))
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
-    assert found.count("parts of outlines are empty") == 1
+    assert found.count("outline parts are empty") == 1
 
 
 def test_parts_are_added_and_an_outline_without_its_list_is_read(coco):
@@ -207,8 +207,8 @@ def test_regions_over_the_border_are_clipped_and_those_outside_said(coco):
     corner, outside = [[-5, -5, 5, -5, 5, 5, -5, 5]], [[-20, 10, -2, 10, -2, 20]]
     found = coco(data([annotation(segmentation=corner), annotation(id=2, segmentation=outside)]))
     np.testing.assert_array_equal(found.pixels("x"), box(0, 0, 5, 5))
-    assert found.count("regions reach outside their image and are clipped") == 2
-    assert found.count("regions cover the centre of no pixel") == 1
+    assert found.count("regions extend beyond their image and are clipped") == 2
+    assert found.count("regions cover no pixel centre") == 1
 
 
 def runs(mask):
@@ -288,7 +288,7 @@ def test_panoptic_files_and_results_are_named(coco):
 
 def test_images_without_annotations_are_background_and_said(coco):
     found = coco(data([]))
-    assert not found.mask().any() and found.count("images have no annotation and are background") == 1
+    assert not found.mask().any() and found.count("images have no annotation: all background") == 1
 
 
 def test_what_pycocotools_reads_of_exports_is_the_mask_for_each_object(tmp_path):
@@ -320,12 +320,12 @@ def test_outlines_of_two_corners_and_empty_boxes_are_refused_or_left_out_and_cou
     coco(line).refused("annotations[0]", "an outline of 2 corners", "--skip")
     found = coco(line, ["a.png"], "--skip")
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
-    assert found.count("regions without an area are left out") == 2  # the outline, and so the region
+    assert found.count("regions without an area are skipped") == 2  # the outline, and so the region
     empty = data([annotation(segmentation=[], bbox=[5, 5, 0, 10])])
     assert coco(empty, ["a.png"], "--boxes", "--skip", output="other").count("regions without an area") == 1
 
 
 def test_images_without_labels_and_names_that_differ_by_a_space_are_said(coco):
     found = coco(data(categories=[{"id": 1, "name": "x"}, {"id": 2, "name": "x "}]), ["a.png", "b.png"])
-    assert found.count("images have no labels and are left out") == 1
-    assert found.count("classes have the name of another but for spaces or capitals") == 1
+    assert found.count("images without labels are skipped") == 1
+    assert found.count("class names differ only in spaces or capitals") == 1

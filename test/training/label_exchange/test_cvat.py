@@ -61,7 +61,7 @@ def test_masks_over_the_border_are_clipped(cvat, left, top):
     part = np.repeat([False, True, False, True, False], [1, 8, 4, 8, 4]).reshape(5, 5)
     whole[100 + top : 105 + top, 100 + left : 105 + left] = part
     np.testing.assert_array_equal(found.mask() == 1, whole[100:148, 100:164])
-    assert ("regions reach outside" in found.text) == ((left, top) != (10, 10))
+    assert ("regions extend beyond" in found.text) == ((left, top) != (10, 10))
 
 
 @pytest.mark.parametrize(
@@ -105,13 +105,13 @@ def test_what_has_no_area_is_refused_or_left_out_when_asked_for(cvat, shape):
     cvat(content).refused("a.xml", "a.png", "covers no area", "--skip")
     found = cvat(content, ["a.png"], "--skip", output="skipped")
     np.testing.assert_array_equal(found.pixels("y"), box(1, 1, 9, 9))
-    assert found.count("regions without an area are left out") == 1
+    assert found.count("regions without an area are skipped") == 1
 
 
 def test_tags_are_no_regions(cvat):
     found = cvat(IMAGE.format('<tag label="night"/><box label="y" xtl="1" ytl="1" xbr="9" ybr="9"/>'))
     np.testing.assert_array_equal(found.pixels("y"), box(1, 1, 9, 9))
-    assert found.count("tags of whole images are no regions") == 1
+    assert found.count("image tags are not regions: skipped") == 1
 
 
 def test_classes_of_the_task_come_in_its_order_used_or_not(cvat):
@@ -183,11 +183,11 @@ def test_a_track_moves_between_keyframes_and_ends_outside(cvat, suffix):
     found = cvat(VIDEO.format(7) + keyframes((0, 10, 0), (4, 18, 0), (6, 18, 1)), frame_names(7, suffix))
     for frame, left in enumerate([10, 12, 14, 16, 18, 18]):
         np.testing.assert_array_equal(found.pixels("x", f"frame_{frame:06d}"), box(left, 10, left + 8, 20))
-    assert found.count("frames show a track between two keyframes") == 3
-    assert found.count("frames show a track as in the keyframe before") == 1
+    assert found.count("frames show a track interpolated linearly") == 3
+    assert found.count("frames show a track unchanged") == 1
     # It ends where it is outside, and frame 6 shows nothing.
     assert len(list((found.output / "gt").iterdir())) == 6
-    assert found.count("frames of the video show no track and are left out") == 1
+    assert found.count("video frames without a track are skipped") == 1
 
 
 def test_a_track_stays_until_the_end_of_the_video(cvat):
@@ -207,7 +207,7 @@ def test_images_of_other_names_are_taken_in_their_natural_order(cvat):
     found = cvat(content, ["8.png", "9.png", "10.png"])
     np.testing.assert_array_equal(found.pixels("x", "9"), box(20, 10, 28, 20))
     np.testing.assert_array_equal(found.pixels("x", "10"), box(30, 10, 38, 20))
-    assert found.count("frames are numbered: the images are taken in their order") == 3
+    assert found.count("frames are numbered: images are matched in order") == 3
     (found.output.parent / "images" / "10.png").unlink()
     cvat(content, ["8.png", "9.png"], output="few").refused("frame_000000")
 

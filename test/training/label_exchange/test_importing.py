@@ -80,12 +80,12 @@ def test_one_image_under_two_names_is_refused(tmp_path, imported):
 def test_another_suffix_will_do_and_is_said(tmp_path, imported):
     found = imported("coco", coco(tmp_path, "a.tif"), ["a.png"])
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
-    assert found.count("images have another suffix than their labels say") == 1
+    assert found.count("images have a different suffix than in their labels") == 1
 
 
 def test_another_folder_will_do_and_is_said(tmp_path, imported):
     found = imported("coco", coco(tmp_path, "one/a.png"), ["two/a.png"])
-    assert found.status == 0 and found.count("images lie in other folders than their labels say") == 1
+    assert found.status == 0 and found.count("images are in different folders than in their labels") == 1
 
 
 def test_names_that_collide_in_the_data_set_are_refused(tmp_path, imported):
@@ -99,7 +99,7 @@ def test_a_second_import_adds_to_a_set_and_never_replaces_another_image(tmp_path
     np.testing.assert_array_equal(second.pixels("y", "b"), box(10, 10, 20, 20))
     again = imported("coco", coco(tmp_path, "a.png", left=30, categories=("x", "y")), ["a.png"])
     np.testing.assert_array_equal(again.pixels("x"), box(30, 10, 40, 20))
-    assert again.count("masks were there and are replaced") == 1
+    assert again.count("existing masks are replaced") == 1
     cv2.imwrite(str(tmp_path / "images" / "a.png"), np.full((48, 64, 3), 9, np.uint8))
     path = str(coco(tmp_path, "a.png"))
     assert main_import(["coco", path, "--images", str(tmp_path / "images"), "--output", str(again.output)]) == 2
@@ -147,7 +147,7 @@ def test_where_class_0_is_no_background_pixels_without_a_region_are_ignored_and_
     )
     found = imported("coco", coco(tmp_path, "a.png"), ["a.png"], "--labels", str(tmp_path / "l.yaml"))
     np.testing.assert_array_equal(found.mask() == 255, ~box(10, 10, 20, 20))
-    assert "'sky', is no background" in found.text
+    assert "'sky', is not background" in found.text
 
 
 def test_a_damaged_image_is_refused_before_anything_is_written(tmp_path, imported):
@@ -286,7 +286,7 @@ def test_file_names_that_are_no_text_are_printed_all_the_same(tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(source), "PYTHONIOENCODING": "utf-8:strict"}
     done = subprocess.run([sys.executable, str(tool), *arguments], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "names of classes are numbers, taken as text" in done.stdout
+    assert "class names are numbers, read as text" in done.stdout
 
 
 def test_help_names_every_format(capsys):

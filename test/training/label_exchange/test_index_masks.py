@@ -88,4 +88,4 @@ def test_the_folder_of_masks_may_lie_in_another(masks, folder):
     files = {"data.yaml": f"names: {{0: x, 1: y}}\nmasks_dir: {folder}\n", "a/masks/train/a.png": ids(1)}
     found = masks(files, ["a/images/train/a.jpg"])
     np.testing.assert_array_equal(found.pixels("y"), box(10, 10, 20, 20))
-    assert found.count("images have no labels") == 0
+    assert found.count("images without labels") == 0

@@ -132,8 +132,8 @@ def test_tasks_without_annotations_are_left_out_and_said(studio):
     cancelled["annotations"][0]["was_cancelled"] = True
     found = studio([task(result()), empty, cancelled, task(image="d.png")], ["a.png", "b.png", "c.png", "d.png"])
     assert sorted(file.name for file in (found.output / "gt").iterdir()) == ["a.png", "d.png"]
-    assert found.count("images have no annotation and are left out") == 2
-    assert found.count("annotations are cancelled") == 1 and found.count("images have no region") == 1
+    assert found.count("images without annotation are skipped") == 2
+    assert found.count("cancelled annotations are skipped") == 1 and found.count("images have no region") == 1
 
 
 def test_of_several_annotations_the_ground_truth_is_taken(studio):
@@ -189,4 +189,4 @@ def test_key_points_and_choices(studio):
     studio([task(points)]).refused("covers no area", "--skip")
     found = studio([task(points, choice, result())], ["a.png"], "--skip", output="skipped")
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
-    assert found.count("results are no regions") == 1
+    assert found.count("results are not regions: skipped") == 1

@@ -85,7 +85,7 @@ def test_what_has_no_area_is_refused_or_left_out_when_asked_for(labelme, kind, p
     labelme(content).refused("a.json", "shapes[0] 'x'", "covers no area", "--skip")
     found = labelme(content, ["a.png"], "--skip", output="skipped")
     np.testing.assert_array_equal(found.pixels("y"), box(10, 10, 20, 20))
-    assert found.count("regions without an area are left out") == 1
+    assert found.count("regions without an area are skipped") == 1
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_masks_over_the_border_are_clipped(labelme, left, top, mode):
     whole = np.zeros((300, 300), bool)
     whole[100 + top : 106 + top, 100 + left : 108 + left] = part
     np.testing.assert_array_equal(found.mask() == 1, whole[100:148, 100:164])
-    assert ("regions reach outside" in found.text) == ((left, top) != (10, 10))
+    assert ("regions extend beyond" in found.text) == ((left, top) != (10, 10))
 
 
 @pytest.mark.parametrize("mask", [None, "", "!!", "abcd", 5, png(np.ones((20, 20), bool)), png(np.ones((4, 4)))[:40]])

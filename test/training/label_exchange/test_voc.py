@@ -103,4 +103,4 @@ def test_a_mask_of_another_size_is_refused(voc):
 def test_a_class_of_two_colours_is_said(voc):
     found = voc(MAP + "x:7,7,7::\n", {"a.png": mask((10, 20, 30), (7, 7, 7))})
     assert found.pixels("x").sum() == 160
-    assert found.count("classes have several colours and are one class") == 1
+    assert found.count("classes have several colours, which are merged") == 1

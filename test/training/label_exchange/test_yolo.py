@@ -89,7 +89,7 @@ def test_numbers_of_classes_may_have_gaps(yolo):
 
 def test_an_empty_file_is_background_and_said(yolo):
     found = yolo({"data.yaml": NAMES, "labels/a.txt": ""})
-    assert not found.mask().any() and found.count("images have no region and are background") == 1
+    assert not found.mask().any() and found.count("images have no region: all background") == 1
 
 
 def test_boxes_are_refused_unless_asked_for(yolo):
@@ -97,7 +97,7 @@ def test_boxes_are_refused_unless_asked_for(yolo):
     yolo(files).refused("a.txt: line 1", "box", "--boxes")
     found = yolo(files, ["a.png"], "--boxes")
     np.testing.assert_array_equal(found.pixels("y"), box(8, 6, 24, 18))
-    assert found.count("regions have no outline: their box is painted") == 1
+    assert found.count("regions without outline: their box is painted") == 1
 
 
 def test_smaller_polygons_lie_over_larger_ones(yolo):
@@ -108,7 +108,7 @@ def test_smaller_polygons_lie_over_larger_ones(yolo):
 def test_polygons_a_little_outside_are_clipped_and_said(yolo):
     found = yolo({"data.yaml": NAMES, "labels/a.txt": line(1, -10, -10, 20, 20)})
     np.testing.assert_array_equal(found.pixels("y"), box(0, 0, 20, 20))
-    assert found.count("regions reach outside") == 1
+    assert found.count("regions extend beyond") == 1
 
 
 @pytest.mark.parametrize(
@@ -146,4 +146,4 @@ def test_folders_without_labels_or_classes_are_refused(yolo):
 def test_a_count_of_classes_that_is_wrong_is_refused_and_equal_names_are_said(yolo):
     yolo({"data.yaml": "nc: 3\n" + NAMES, "labels/a.txt": SQUARE}).refused("data.yaml", "'nc' is '3'", "2 names")
     found = yolo({"data.yaml": "nc: 2\nnames: [x, x]\n", "labels/a.txt": SQUARE})
-    assert found.count("classes have the name of another and become one class") == 1
+    assert found.count("classes share a name and are merged") == 1

@@ -203,7 +203,7 @@ def test_a_hole_in_the_object_gets_its_class_and_a_terminated_program_has_saved(
     window.wait_for(r"\*$")
     window.process.send_signal(signal.SIGTERM)
     code, _, errors = window.end()
-    assert code == 130 and "the same command resumes" in errors
+    assert code == 130 and "run the same command again to resume" in errors
     hole = np.zeros((480, 640), bool)
     hole[HOLE] = True
     found = _mask(captures, "0")
@@ -220,7 +220,7 @@ def no_display(monkeypatch):
 @pytest.mark.parametrize("command, more", [(label_binary, []), (label_semantic, ["--add-class", "a"])])
 def test_without_a_display_it_is_said_what_to_do_and_nothing_is_written(captures, no_display, capsys, command, more):
     assert command([str(captures), *more]) == 2
-    assert "there is no display" in capsys.readouterr().err
+    assert "no display" in capsys.readouterr().err
     assert [path.name for path in captures.iterdir()] == ["rgb"]
 
 

@@ -36,7 +36,7 @@ def test_without_a_carried_mask_the_model_alone_proposes():
 def test_a_model_of_other_classes_is_refused_unless_one_object_is_wanted():
     names = ("background", "a", "b")
     classes = [{"id": i, "name": name, "color": [i, i, i]} for i, name in enumerate(names)]
-    with pytest.raises(LabellingError, match="knows background, peg"):
+    with pytest.raises(LabellingError, match="has the classes background, peg"):
         ModelProposal("tabletop", labels_from_dict({"classes": classes}, "labels"))
 
 
@@ -50,5 +50,5 @@ def test_propagation_with_a_bundle_labels_the_first_frame_by_the_model_and_goes_
         cv2.imwrite(str(tmp_path / "rgb" / f"{number}.png"), noisy)
     code = main([str(tmp_path), "--auto", "propagate", "--bundle", "things"])
     said = capsys.readouterr()
-    assert "no mask to carry over" not in said.err, "the model has looked at the first frame"
+    assert "no mask to propagate" not in said.err, "the model has looked at the first frame"
     assert code in (0, 1) and "images without" in said.out

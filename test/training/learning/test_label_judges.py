@@ -42,7 +42,7 @@ def test_parts_are_of_one_size_and_keep_neighbours_together(discs):
     assert [len(part) for part in found] == [8, 8, 8]
     assert sorted(pair.name for part in found for pair in part) == sorted(pair.name for pair in all_pairs(discs))
     neighbours = [pair for pair in all_pairs(discs) if pair.name == "0000"] * 2
-    with pytest.raises(DatasetError, match="2 frames form 1 groups of neighbours"):
+    with pytest.raises(DatasetError, match="2 frames form 1 groups of neighbouring frames"):
         parts(neighbours, 2)
 
 
@@ -67,4 +67,4 @@ def test_a_wrong_label_is_found_by_networks_that_have_not_seen_it(discs):
     assert doubts[0].frame.name == f"{WRONG:04d}"
     assert (doubts[0].label, doubts[0].predicted) == (2, 1)
     assert "2 networks" in name
-    assert lines[0] == "fold 1 of 2: learns from 12 frames, judges 12 others" and "left" in lines[1]
+    assert lines[0] == "fold 1 of 2: trained on 12 frames, checks 12 held-out frames" and "left" in lines[1]

@@ -28,7 +28,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
     count = "open('count', 'a').write('x')".replace("count", str(tmp_path / "count"), 1)
     first, second = program("one", count), program("two", count)
     assert run(tmp_path, first, second)[0].startswith("[1/2] one: done in")
-    assert run(tmp_path, first, second) == ["[1/2] one: done before", "[2/2] two: done before"]
+    assert run(tmp_path, first, second) == ["[1/2] one: already done", "[2/2] two: already done"]
     assert (tmp_path / "count").read_text() == "xx"
 
 

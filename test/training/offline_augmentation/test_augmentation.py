@@ -234,7 +234,7 @@ def test_two_recipes_are_not_mixed_and_strange_folders_not_touched(parts, tmp_pa
     output = tmp_path / "grown"
     assert main([str(parts), str(OBJECTS), "--output", str(output)]) == 0
     assert main([str(parts), str(OBJECTS), "--output", str(output), "--seed", "5"]) == 2
-    assert "was begun with another recipe" in capsys.readouterr().err
+    assert "was started with a different recipe" in capsys.readouterr().err
     before = _bytes(parts)
     assert main([str(parts), str(OBJECTS), "--output", str(parts)]) == 2
     assert "was not made by augment" in capsys.readouterr().err
@@ -244,7 +244,7 @@ def test_two_recipes_are_not_mixed_and_strange_folders_not_touched(parts, tmp_pa
 def test_a_broken_picture_is_named(parts, tmp_path, capsys):
     (parts / "depth" / "b.png").write_bytes(encode(".png", np.zeros((80, 120), np.uint8)))
     assert main([str(parts), str(OBJECTS), "--output", str(tmp_path / "grown")]) == 2
-    assert "b.png: has 8 bits a pixel" in capsys.readouterr().err
+    assert "b.png: has 8 bits per pixel" in capsys.readouterr().err
 
 
 def _grow(parts, output, *options):

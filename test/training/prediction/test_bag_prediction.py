@@ -106,7 +106,7 @@ def test_the_command_segments_a_bag_as_the_segmenter_does_and_leaves_it_alone_th
     bundle = Path(__file__).parents[3] / "models" / "tabletop"
     arguments = [str(bundle), str(bag), "--output", str(tmp_path / "out")]
     assert predict_command.main(arguments) == 0
-    assert "1 made, 0 were there" in capsys.readouterr().out
+    assert "1 made, 0 already there" in capsys.readouterr().out
     masks = [e for e in _read(tmp_path / "out" / "drive_segmented.bag") if e[0] == MASK_TOPIC]
     segmenter = load_segmenter(load_bundle(bundle))
     for number, entry in enumerate(masks):
@@ -114,7 +114,7 @@ def test_the_command_segments_a_bag_as_the_segmenter_does_and_leaves_it_alone_th
         np.testing.assert_array_equal(mask, segmenter.segment(_picture(number)).mask)
     assert len(masks) == 3
     assert predict_command.main(arguments) == 0
-    assert "0 made, 1 were there" in capsys.readouterr().out
+    assert "0 made, 1 already there" in capsys.readouterr().out
     assert predict_command.main([*arguments, "--overwrite", "--topic", "/absent"]) == 1
     assert "topic '/absent' holds no images; image topics there: /camera/aligned_depth" in capsys.readouterr().err
 
@@ -123,7 +123,7 @@ def test_the_topic_is_found_where_it_is_clear_and_asked_for_where_not():
     assert color_topic({COLOR: IMAGE, DEPTH: IMAGE, "/other/rgb": IMAGE}, None) == COLOR
     assert color_topic({"/rgb/compressed": COMPRESSED, DEPTH: IMAGE, "/note": TEXT}, None) == "/rgb/compressed"
     assert color_topic({COLOR: IMAGE, "/b": IMAGE}, "/b") == "/b"
-    with pytest.raises(BagError, match="Name it with --topic; image topics there: /a, /b"):
+    with pytest.raises(BagError, match="name one with --topic; image topics there: /a, /b"):
         color_topic({"/a": IMAGE, "/b": IMAGE}, None)
     with pytest.raises(BagError, match="image topics there: none"):
         color_topic({"/note": TEXT}, None)
@@ -136,7 +136,7 @@ def test_a_bag_that_cannot_be_used_is_named_and_leaves_nothing(bag, tmp_path):
     with pytest.raises(BagError, match="broken.bag: is no bag of ROS 1: it begins with"):
         predict_bag(broken, output, _threshold)
     predict_bag(bag, tmp_path / "first.bag", _threshold)
-    with pytest.raises(BagError, match="first.bag: holds /segmentation/mask already"):
+    with pytest.raises(BagError, match="first.bag: already contains /segmentation/mask"):
         predict_bag(tmp_path / "first.bag", output, _threshold)
     assert not output.parent.exists() or list(output.parent.iterdir()) == []
 
@@ -209,7 +209,7 @@ def test_images_without_stamps_get_the_depth_recorded_with_them_and_are_counted(
     _write_bag(tmp_path / "zero.bag", colors, depths)
     seen, notes = _seen(tmp_path / "zero.bag", tmp_path)
     assert seen == [900, 901, None, 903]
-    assert notes["have no stamp (0); the time of recording stands for it"] == 4
+    assert notes["have no stamp (0); the recording time is used"] == 4
     assert sum(count for text, count in notes.items() if text.startswith("without depth")) == 1
 
 
@@ -377,5 +377,5 @@ def test_the_command_takes_a_folder_of_ros_2_and_finds_it_done_the_next_time(bag
     assert predict_command.main(command) == 0
     assert (tmp_path / "out" / "drive_segmented" / "metadata.yaml").is_file()
     assert predict_command.main(command) == 0
-    assert "0 made, 1 were there" in capsys.readouterr().out
+    assert "0 made, 1 already there" in capsys.readouterr().out
     assert predict_command.main([*command, "--overwrite"]) == 0

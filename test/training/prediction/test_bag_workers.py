@@ -76,7 +76,7 @@ def test_two_workers_make_the_bytes_of_one_and_a_killed_one_is_replaced(bags, tm
     output = process.communicate(timeout=240)[0]
     assert killed is not None, output
     assert process.returncode == 0, output
-    assert "4 made, 0 were there, 0 failed" in output
+    assert "4 made, 0 already there, 0 failed" in output
     assert results(tmp_path / "two") == results(tmp_path / "one") and len(results(tmp_path / "one")) == 4
 
 
@@ -91,7 +91,7 @@ def test_a_summary_is_written_beside_each_bag_and_done_bags_are_left_alone(bags,
     assert [int(row["time_ns"]) for row in rows] == [(100 + number) * 10**9 for number in range(4)]
     assert (tmp_path / "out" / "0_summary.html").read_text().count("data:image/jpeg;base64,") == 4
     assert predict_command.main(command) == 0
-    assert "0 made, 1 were there" in capsys.readouterr().out
+    assert "0 made, 1 already there" in capsys.readouterr().out
 
 
 def test_spans_of_doubt_join_what_is_near_and_names_are_escaped(tmp_path):
@@ -117,7 +117,7 @@ def test_bags_on_beam_are_the_bytes_of_one_process_and_a_bad_one_is_named(bags, 
     assert results(tmp_path / "beam") == results(tmp_path / "one")
     assert (tmp_path / "beam" / "0_summary.json").is_file()
     assert predict_command.main(beam) == 1
-    assert "0 made, 5 were there, 1 failed" in capsys.readouterr().out
+    assert "0 made, 5 already there, 1 failed" in capsys.readouterr().out
 
 
 def test_a_runner_that_is_not_there_is_named(bags, tmp_path, capsys):

@@ -38,7 +38,7 @@ def test_the_results_of_another_model_are_refused_and_replaced_when_asked(tmp_pa
     assert _run(tmp_path, "camvid", pictures, "--overwrite") == 0
     assert (tmp_path / "out" / "1_mask.png").read_bytes() != first
     assert _run(tmp_path, "camvid", pictures) == 0
-    assert "0 made, 3 were there" in capsys.readouterr().out
+    assert "0 made, 3 already there" in capsys.readouterr().out
 
 
 def test_a_changed_network_or_other_options_are_another_model(tmp_path, pictures, capsys):
@@ -58,11 +58,11 @@ def test_a_result_of_another_picture_of_the_same_name_is_refused_by_name(tmp_pat
     other.mkdir()
     cv2.imwrite(str(other / "2.png"), np.zeros((48, 64, 3), np.uint8))
     assert _run(tmp_path, "tabletop", other) == 1
-    assert "2_overlay.jpg: was made of" in capsys.readouterr().err
+    assert "2_overlay.jpg: was made from" in capsys.readouterr().err
     assert _run(tmp_path, "tabletop", other, "--overwrite") == 0
     (tmp_path / "out" / "predictions.jsonl").unlink()
     assert _run(tmp_path, "tabletop", pictures) == 1
-    assert "does not say which model made it" in capsys.readouterr().err
+    assert "does not record its model" in capsys.readouterr().err
 
 
 def test_a_record_that_was_broken_off_in_the_middle_of_a_line_resumes(tmp_path, pictures, capsys):
@@ -70,9 +70,9 @@ def test_a_record_that_was_broken_off_in_the_middle_of_a_line_resumes(tmp_path, 
     record = tmp_path / "out" / "predictions.jsonl"
     record.write_text(record.read_text()[:-9])
     assert _run(tmp_path, "tabletop", pictures / "1.png", pictures / "10.png") == 0
-    assert "1 made, 1 were there" in capsys.readouterr().out
+    assert "1 made, 1 already there" in capsys.readouterr().out
     assert _run(tmp_path, "tabletop", pictures / "1.png", pictures / "10.png") == 0
-    assert "0 made, 2 were there" in capsys.readouterr().out
+    assert "0 made, 2 already there" in capsys.readouterr().out
 
 
 def test_pictures_follow_each_other_as_people_count(tmp_path, pictures):

@@ -41,7 +41,7 @@ def test_masks_are_the_segmenters_and_files_keep_their_place_in_the_folder(photo
     mask = cv2.imread(str(output / "a_mask.png"), cv2.IMREAD_UNCHANGED)
     expected = load_segmenter(load_bundle(BUNDLE)).segment(cv2.cvtColor(_picture(1), cv2.COLOR_BGR2RGB)).mask
     np.testing.assert_array_equal(mask, expected)
-    assert "2 made, 0 were there, 0 failed" in capsys.readouterr().out
+    assert "2 made, 0 already there, 0 failed" in capsys.readouterr().out
 
 
 def test_a_second_run_makes_only_what_is_missing(photos, tmp_path, capsys):
@@ -52,15 +52,15 @@ def test_a_second_run_makes_only_what_is_missing(photos, tmp_path, capsys):
     assert _run(photos, "--output", output) == 0
     assert (output / "a_overlay.jpg").exists()
     assert (output / "deep" / "b_overlay.jpg").stat().st_mtime_ns == before
-    assert "1 made, 1 were there, 0 failed" in capsys.readouterr().out
+    assert "1 made, 1 already there, 0 failed" in capsys.readouterr().out
 
 
 def test_one_bad_picture_is_named_and_the_others_are_made(photos, tmp_path, capsys):
     (photos / "broken.jpg").write_bytes(b"not an image")
     assert _run(photos, "--output", tmp_path / "out") == 1
     printed = capsys.readouterr()
-    assert f"{photos / 'broken.jpg'}: cannot be read as an image (of no known kind)" in printed.err
-    assert "2 made, 0 were there, 1 failed" in printed.out
+    assert f"{photos / 'broken.jpg'}: cannot be read as an image (unknown format)" in printed.err
+    assert "2 made, 0 already there, 1 failed" in printed.out
 
 
 def test_a_video_gives_an_overlay_video_of_as_many_frames_and_the_masks_if_asked(tmp_path):
@@ -81,7 +81,7 @@ def test_a_video_gives_an_overlay_video_of_as_many_frames_and_the_masks_if_asked
 def test_a_file_that_is_no_video_is_named_and_leaves_nothing(tmp_path, capsys):
     (tmp_path / "clip.mp4").write_bytes(b"no video")
     assert _run(tmp_path / "clip.mp4", "--output", tmp_path / "out") == 1
-    assert "clip.mp4: no frame of it can be decoded as a video" in capsys.readouterr().err
+    assert "clip.mp4: no frame could be decoded" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions.jsonl"]
 
 
@@ -91,7 +91,7 @@ def test_a_file_that_is_no_video_is_named_and_leaves_nothing(tmp_path, capsys):
         (["missing.png"], "missing.png: no such file or folder"),
         (["notes.txt"], "notes.txt: neither an image nor a video nor a bag; accepted are .png"),
         (["empty"], "empty: holds no images, videos or bags"),
-        (["a.png", "a.jpg"], "would both give"),
+        (["a.png", "a.jpg"], "would both be written to"),
     ],
 )
 def test_sources_that_cannot_be_meant_are_named(tmp_path, capsys, names, message):
@@ -165,7 +165,7 @@ def test_the_depth_of_a_picture_is_that_of_its_name_and_its_folder_is_not_segmen
         "c_mask.png", "c_overlay.jpg",
     }  # fmt: skip
     assert [int(made[f"{name}_mask.png"].max()) for name in ("a_rgb", "b", "c")] == [0, 2, 1]
-    assert "takes depth, and 1 images had none" in capsys.readouterr().out
+    assert "takes depth, but 1 images had none" in capsys.readouterr().out
     assert _run(room / "rgb" / "b.png", "--output", tmp_path / "flat") == 0
     assert not (tmp_path / "flat" / "b_depth.png").exists(), "a model of RGB only looks at no depth"
 

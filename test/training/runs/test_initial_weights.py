@@ -60,5 +60,5 @@ def test_a_net_with_a_pre_trained_encoder_starts_from_imagenet_unless_random_wei
 
 
 def test_imagenet_weights_for_a_net_that_has_none_are_refused():
-    with pytest.raises(ConfigurationError, match="there are none from ImageNet for ddrnet_23_slim, only for lite0"):
+    with pytest.raises(ConfigurationError, match="no ImageNet weights for ddrnet_23_slim, only for lite0"):
         apply_initial_weights(_configuration(initial_weights="imagenet"), None)

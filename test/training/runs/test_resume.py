@@ -133,7 +133,7 @@ def test_a_full_disk_and_ctrl_c_lose_nothing_that_was_saved(data_dir, uninterrup
     subprocess.run(["prlimit", f"--pid={process.pid}", "--fsize=4000"], check=True)
     output = _finish(process, status=1)
     assert "checkpoint.npz: cannot be saved: " in output
-    assert "what was saved there before is kept" in output
+    assert "the previous file is kept" in output
     assert not list(tmp_path.glob(".*.part*"))
 
     settings = (*RECIPE, "checkpoint_minutes=60")
@@ -230,5 +230,5 @@ def test_a_finished_run_continues_when_it_is_asked_for_more_steps_and_only_then(
     history = (run / "history.csv").read_text().splitlines()
     assert history[: len(before)] == before and len(history) == len(before) + 1
     (run / "checkpoint.npz").unlink()
-    with pytest.raises(ConfigurationError, match="cannot be continued; start another from its weights"):
+    with pytest.raises(ConfigurationError, match="cannot be continued; start a new run from its weights"):
         _ask_for_more_steps(run, data_dir, 12)

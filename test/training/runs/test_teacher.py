@@ -83,7 +83,7 @@ def test_the_teacher_gives_the_logits_of_the_run_it_was_loaded_from_in_the_order
 def test_a_teacher_that_lacks_a_class_is_refused_by_its_name(taught, dataset, tmp_path):
     other = dataclasses.replace(dataset.labels.labels[0], name="cup")
     labels = dataclasses.replace(dataset.labels, labels=(other, *dataset.labels.labels[1:]))
-    with pytest.raises(ConfigurationError, match="teacher: .* does not know cup; it knows dark, grey, bright"):
+    with pytest.raises(ConfigurationError, match="teacher: .* lacks cup; it has dark, grey, bright"):
         Teacher(str(taught), _configuration(tmp_path), labels)
 
 

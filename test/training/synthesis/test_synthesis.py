@@ -66,7 +66,7 @@ def test_a_second_run_makes_only_what_is_missing_and_makes_it_the_same(data):
 
 def test_a_folder_begun_with_another_seed_is_not_mixed(data):
     before = content(data)
-    with pytest.raises(SynthesisError, match="was begun with .*'seed': 40.*asks for .*'seed': 41"):
+    with pytest.raises(SynthesisError, match="was started with .*'seed': 40.*this run has .*'seed': 41"):
         synthesize(data, 3, seed=41, image_format="png")
     assert content(data) == before
 
@@ -101,7 +101,7 @@ def test_the_executable_works_on_several_processes_and_gives_the_bytes_of_one(da
     command = [sys.executable, str(EXECUTABLE), "--output", str(tmp_path / "data"), "--jobs", "2", *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    assert "3 frames (3 made now, 0 were there)" in done.stdout
+    assert "3 frames (3 made now, 0 already there)" in done.stdout
     assert content(tmp_path / "data") == content(data)
 
 
@@ -149,7 +149,7 @@ def test_a_zip_grows_and_a_broken_run_goes_on(recipe, capsys, monkeypatch):
     monkeypatch.undo()
     capsys.readouterr()
     assert _zip(recipe, "--count", "4")[1] == 0
-    assert "4 frames (1 made now, 3 were there)" in capsys.readouterr().out
+    assert "4 frames (1 made now, 3 already there)" in capsys.readouterr().out
     assert ZipFile(archive).read("rgb/000001.jpg") == first
     assert {f"gt/{number:06d}.png" for number in range(4)} <= set(ZipFile(archive).namelist())
 
@@ -168,7 +168,7 @@ def test_another_recipe_and_a_strange_zip_are_not_touched(recipe, capsys):
     before = archive.read_bytes()
     recipe.write_text(BOX.replace("0.05", "0.06"))
     assert _zip(recipe, "--count", "2")[1] == 2
-    assert "box.zip: was begun with" in capsys.readouterr().err
+    assert "box.zip: was started with" in capsys.readouterr().err
     assert archive.read_bytes() == before
     archive.write_bytes(b"mine")
     assert _zip(recipe, "--count", "2")[1] == 2

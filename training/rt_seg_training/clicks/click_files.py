@@ -71,7 +71,7 @@ def _region(where: str, region: object, labels: LabelSet) -> ClickedRegion:
                 raise ClickModelError(f"{where}: {key} {place!r}: accepted is [x, y] in pixels")
             clicks.append(Click(float(place[0]), float(place[1]), key == "add"))
     if not any(click.adds for click in clicks):
-        raise ClickModelError(f"{where}: no click that adds, so there is no region")
+        raise ClickModelError(f"{where}: no add click, so there is no region")
     return ClickedRegion(labels.names.index(name), tuple(clicks))
 
 

@@ -86,7 +86,7 @@ class ClickNetwork:
                 core.read_model(folder / "model.xml"), "CPU", {"PERFORMANCE_HINT": "LATENCY"}
             )
         except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError, RuntimeError) as error:
-            raise ClickModelError(f"{folder}: is no click network ({type(error).__name__}: {error})") from error
+            raise ClickModelError(f"{folder}: is not a click network ({type(error).__name__}: {error})") from error
         self.description = f"click network {folder.name} ({self._size[1]}x{self._size[0]})"
 
     def _look(self, image: np.ndarray, view: View, clicks: Sequence[Click], before: np.ndarray) -> np.ndarray:

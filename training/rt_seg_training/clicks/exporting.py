@@ -100,7 +100,7 @@ def main() -> int:
     from rt_seg_training.clicks.training import WEIGHTS
 
     if options.precision == "int8" and not options.sources:
-        parser.error("int8 is calibrated with labelled sets: name some, or --precision f16")
+        parser.error("int8 needs labelled data sets for calibration: name some, or use --precision f16")
     sources = [tuple(text.split(":", 1)) for text in options.sources]
     export(options.run / WEIGHTS, options.output, sources, options.precision)
     return 0

@@ -105,6 +105,6 @@ class SamModel:
         self._last = tuple(clicks), np.ascontiguousarray(low_masks[:, best : best + 1], np.float32)
         if masks.shape[2:] != image.shape[:2]:
             raise ClickModelError(
-                f"the decoder answers with masks of {masks.shape[2:]} for an image of {image.shape[:2]} (height, width)"
+                f"the decoder returns masks of {masks.shape[2:]} for an image of {image.shape[:2]} (height, width)"
             )
         return masks[0, best] > 0

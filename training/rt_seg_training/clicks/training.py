@@ -269,7 +269,7 @@ def main() -> int:
     try:
         train(options.run, sources, options.minutes, options.seed)
     except KeyboardInterrupt:
-        print(f"stopped; what was saved last is in {options.run}", file=sys.stderr)
+        print(f"stopped; the last checkpoint is in {options.run}", file=sys.stderr)
         return 130
     return 0
 

@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"augment: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("augment: stopped; the same command resumes from here", file=sys.stderr)
+        print("augment: stopped; run the same command again to resume", file=sys.stderr)
         return 130
-    print(f"{options.output}: {total} new frames ({made} made now); look at {options.output / SHEET}")
+    print(f"{options.output}: {total} new frames ({made} made now); overview: {options.output / SHEET}")
     return 0

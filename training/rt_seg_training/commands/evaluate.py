@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line of evaluate; returns the exit code: 0, or 2 when model, data set or options are not usable."""
     options = _parser().parse_args(arguments)
     if options.bundle_option is not None:
-        notice("--bundle DIR is BUNDLE now, without an option; the old form goes with the next release")
+        notice("--bundle DIR is now the positional BUNDLE; the option will be removed in the next release")
         options.bundle = options.bundle_option
     quiet_tensorflow()
 
@@ -131,11 +131,11 @@ def main(arguments: list[str] | None = None) -> int:
             name, usual = options.dataset or settings.dataset, settings.validation_split
         if options.without_depth:
             if not model.with_depth:
-                raise EvaluationError(f"--without-depth: {model.name} takes no depth; leave the option out")
+                raise EvaluationError(f"--without-depth: {model.name} has no depth input; omit the option")
             model.with_depth, model.argument = False, f"{model.argument} --without-depth"
         if options.depth_fault is not None:
             if not model.with_depth:
-                raise EvaluationError(f"--depth-fault: {model.name} is given no depth; leave the option out")
+                raise EvaluationError(f"--depth-fault: {model.name} gets no depth; omit the option")
             model.depth_fault = options.depth_fault
             model.argument = f"{model.argument} --depth-fault {options.depth_fault}"
         if options.recording is not None:
@@ -143,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         name = name or (model.trained_on and model.trained_on.dataset)
         if not name:
-            raise EvaluationError("--dataset NAME is needed: this bundle does not record which one it was trained on")
+            raise EvaluationError("--dataset NAME is needed: this bundle does not record its training data set")
         from rt_seg_training.datasets.loading import load_dataset
 
         dataset = load_dataset(name, options.data_dir)

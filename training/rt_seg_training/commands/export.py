@@ -30,7 +30,7 @@ def _sizes(texts: list[str]) -> list[tuple[int, int]] | None:
     for text in texts:
         width, _, height = text.partition("x")
         if not (width.isdigit() and height.isdigit() and min(int(width), int(height)) >= 64):
-            raise ValueError(f"{text!r} is not WIDTHxHEIGHT of at least 64 pixels each, nor auto or none alone")
+            raise ValueError(f"{text!r}: accepted are WIDTHxHEIGHT, each at least 64, or auto or none alone")
         sizes.append((int(height), int(width)))
     return sorted(sizes, key=lambda size: -size[0] * size[1])
 
@@ -145,11 +145,11 @@ def main(arguments: list[str] | None = None) -> int:
         if options.output is None:
             name = options.name or run.resolve().name
             if not name.strip(".") or "/" in name:
-                raise ExportError(f"--name {name!r}: is not the name of a folder")
+                raise ExportError(f"--name {name!r}: is not a valid folder name")
             options.output = model_home() / name
             shipped = known_bundles().get(name, options.output)
             if shipped != options.output:
-                print(f"export: {shipped} has that name, too; by it yours will be found", file=sys.stderr)
+                print(f"export: {shipped} has the same name; the name will select your model", file=sys.stderr)
         name = options.name or options.output.resolve().name
         result = export_bundle(
             run,
@@ -178,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
-    print(f"{'form':<28}{'largest logit difference':>28}{'equal ids at 1/8':>20}")
+    print(f"{'format':<28}{'largest logit difference':>28}{'equal ids at 1/8':>20}")
     for parity in result.parities:
         print(f"{parity.form:<28}{parity.logit_difference:>28.2e}{parity.pixel_agreement:>20.4%}")
     for score in result.scores:

@@ -166,8 +166,8 @@ def _label_without_hands(options: argparse.Namespace, output: Path) -> int:
     for failure in outcome.failures:
         print(f"label_binary: {failure}", file=sys.stderr)
     print(
-        f"{output}: {outcome.made} masks made, {outcome.present} were there, {len(outcome.failures)} images without; "
-        f"look at {output / SHEET}"
+        f"{output}: {outcome.made} masks made, {outcome.present} already there, {len(outcome.failures)} images "
+        f"without; overview: {output / SHEET}"
     )
     return 1 if outcome.failures else 0
 
@@ -205,5 +205,5 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"label_binary: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("label_binary: stopped; the same command resumes from here", file=sys.stderr)
+        print("label_binary: stopped; run the same command again to resume", file=sys.stderr)
         return 130

@@ -65,8 +65,8 @@ def _by_clicks(options: argparse.Namespace, output: Path, labels: LabelSet) -> i
     for failure in outcome.failures:
         print(f"label_semantic: {failure}", file=sys.stderr)
     print(
-        f"{output}: {outcome.made} masks made, {outcome.present} were there, {len(outcome.failures)} images without; "
-        f"look at {output / SHEET}"
+        f"{output}: {outcome.made} masks made, {outcome.present} already there, {len(outcome.failures)} images "
+        f"without; overview: {output / SHEET}"
     )
     return FOUND if outcome.failures else DONE
 
@@ -103,6 +103,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"label_semantic: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("label_semantic: stopped; the same command resumes from here", file=sys.stderr)
+        print("label_semantic: stopped; run the same command again to resume", file=sys.stderr)
         return 130
     return 0

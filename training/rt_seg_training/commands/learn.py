@@ -43,19 +43,19 @@ def main(arguments: list[str] | None = None) -> int:
     if not 0.1 <= options.minutes <= 1440:
         parser.error(f"--minutes {options.minutes:g}: accepted are 0.1 to 1440")
     if (options.source is None) == (options.from_node is None):
-        parser.error("accepted is either SOURCE or --from-node")
+        parser.error("accepted is SOURCE or --from-node, not both")
     renders = options.source is not None and Path(options.source).suffix.lower() in RECIPES
     if options.count is None:
         options.count = SCENES if renders else IMAGES
     if options.count < 1:
         parser.error(f"--count {options.count}: accepted is 1 or more")
     if options.as_saved and options.from_node is None:
-        parser.error("--as-saved: goes with --from-node")
+        parser.error("--as-saved: needs --from-node")
     options.start = None  # the node's bundle, where there is a node
     try:
         return _learn(options)
     except KeyboardInterrupt:
-        print("learn: interrupted; the same command resumes", file=sys.stderr)
+        print("learn: interrupted; run the same command again to resume", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -122,12 +122,12 @@ def _learn(options: argparse.Namespace) -> int:
         return _run(options, work, labelled, stages)
     except StageError as error:
         print(f"learn: {error}", file=sys.stderr)
-        print("learn: mend that, and give the same command again: what is done stays done", file=sys.stderr)
+        print("learn: fix that and run the same command again; finished stages are kept", file=sys.stderr)
         return FOUND
 
 
 def _from_node(options: argparse.Namespace, work: Path, stage_error, stages) -> int:
-    """Learn from what a running node saved, and give it the new model."""
+    """Train on frames saved by a running node, and load the new model into it."""
     import json
 
     from rt_seg.bundle import BundleError, load_bundle
@@ -142,11 +142,11 @@ def _from_node(options: argparse.Namespace, work: Path, stage_error, stages) -> 
     folder = Path(node["save_folder"])
     try:
         if not _is_labelled(folder):
-            raise ValueError(f"{folder}: no frames are there; the node saves some on ~save_frame, and by itself with "
+            raise ValueError(f"{folder}: no frames found; the node saves frames on ~save_frame, and automatically with "
                              "save_below_confidence")  # fmt: skip
         old = load_bundle(node["bundle"])
         if old.folder.resolve() == (model_home() / options.name).resolve():
-            raise ValueError(f"--name {options.name}: is the model at work, which is to be kept; choose another name")
+            raise ValueError(f"--name {options.name}: is the model that the node is running; choose another name")
     except (BundleError, ValueError) as error:
         print(f"learn: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -156,7 +156,7 @@ def _from_node(options: argparse.Namespace, work: Path, stage_error, stages) -> 
         return _run(options, work, True, stages(work, lambda text: print(text, flush=True)))
     except stage_error as error:
         print(f"learn: {error}", file=sys.stderr)
-        print("learn: the node goes on with its model; mend that, and give the same command again", file=sys.stderr)
+        print("learn: the node keeps its model; fix that and run the same command again", file=sys.stderr)
         return FOUND
 
 
@@ -230,7 +230,7 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
     count = len(first) + (5 if options.from_node is None else 6)
     what = " → ".join([*(stage.name for stage in first), "check", "build", "train", "export", "report"])
     expected = total(first) + 60 * options.minutes + CHECK_SECONDS + BUILD_SECONDS + EXPORT_SECONDS + REPORT_SECONDS
-    print(f"{options.name}: {what}; about {clock(expected)} (minutes:seconds). All of it goes to {work}", flush=True)
+    print(f"{options.name}: {what}; about {clock(expected)} (minutes:seconds). Output folder: {work}", flush=True)
     for number, stage in enumerate(first, 1):
         stages.run(stage, number, count)
         if stage.name == "capture":
@@ -238,7 +238,7 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
     number = len(first)
     check = tool("rt_seg_training.commands.lint_dataset", "custom", str(folder), "--html", str(work / "check.html"))
     stages.run(Stage("check", check, tolerated=(FOUND,), expected=CHECK_SECONDS), number + 1, count)
-    print(f"      what was found: {work / 'logs' / 'check.log'}, {work / 'check.html'}")
+    print(f"      findings: {work / 'logs' / 'check.log'}, {work / 'check.html'}")
 
     configuration, run, facts = write_configuration(
         options.name, folder, work, options.minutes, options.settings, options.start
@@ -254,7 +254,7 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
 
     bundle = model_home() / options.name
     if bundle.exists():
-        print(f"      {bundle}: the model of that name there is replaced, once the new one is whole")
+        print(f"      {bundle}: this existing model is replaced when the export is complete")
     export = tool(
         "rt_seg_training.commands.export", str(run), "--output", str(bundle), "--name", options.name, "--license",
         options.license, "--precision", options.precision, "--data-dir", str(data),
@@ -286,11 +286,11 @@ def _say_how_many(wanted: int, folder: Path) -> None:
 
     found = len(find_captures(folder))
     if found < wanted:
-        print(f"      {found} images, not {wanted}: the other frames look like these (capture --change says how much)")
+        print(f"      {found} images, not {wanted}: the other frames are near-duplicates (see capture --change)")
 
 
 def _conclude(options: argparse.Namespace, folder: Path, report: Path, split: str, facts) -> float:
-    """Say how good the model is and how sure that is, and how to start it; returns its mean IoU."""
+    """Print the score, its confidence interval and the command to start the model; returns its mean IoU."""
     import numpy as np
 
     from rt_seg.confusion import class_iou
@@ -302,12 +302,12 @@ def _conclude(options: argparse.Namespace, folder: Path, report: Path, split: st
     score, low, high = bootstrap_mean_iou(matrices)
     classes = zip(labels.names, class_iou(np.sum(matrices, axis=0)))
     each = ", ".join(f"{name} {value:.3f}" for name, value in classes if not np.isnan(value))
-    sure = f"95 % between {low:.3f} and {high:.3f}"
+    sure = f"95 % CI {low:.3f} to {high:.3f}"
     print(f"\nmean IoU {score:.3f}, {sure}, on {len(matrices)} frames of {split} ({each})")
     if split == "train":
-        print("These are frames that the model learned from: the score says nothing about others. Add more frames.")
+        print("Scored on training frames: this says nothing about new images. Add more frames.")
     elif len(matrices) < SMALL_VALIDATION:
-        print(f"{len(matrices)} frames are few: take the score as a hint. Neighbours of one recording are alike, too.")
+        print(f"Only {len(matrices)} frames: a rough estimate, more so as neighbouring frames are correlated.")
     page = report / "report.html"
     print(f"report, with the worst frames: {page}")
     if os.environ.get("DISPLAY") and not options.no_browser:

@@ -56,7 +56,7 @@ def translate(arguments: list[str]) -> list[str]:
         elif flag == "--distribution-mode":
             if value not in _DISTRIBUTIONS:
                 raise argparse.ArgumentTypeError(
-                    f"--distribution_mode: {value!r} is not there; accepted are {', '.join(_DISTRIBUTIONS)}"
+                    f"--distribution_mode: {value!r} is not supported; accepted are {', '.join(_DISTRIBUTIONS)}"
                 )
             translated += ["--distribution", _DISTRIBUTIONS[value]]
         elif flag == "--model-name":

@@ -96,8 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(describe_doubts(doubts, source, name))
         elif wanted:
             print(
-                "no known model has these classes: --judge MODEL, one trained on the set, or --judge "
-                f"{OUT_OF_FOLD} finds likely label errors"
+                "no known model has these classes: to find likely label errors, use --judge MODEL, trained on "
+                f"this set, or --judge {OUT_OF_FOLD}"
             )
         if options.html:
             write_atomically(options.html, page(report, source, doubts, name).encode("utf-8"))

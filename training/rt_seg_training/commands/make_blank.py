@@ -50,7 +50,7 @@ def make_blank(folder: Path, output: Path, labels: LabelSet) -> Blanks:
     for capture in captures:
         copied = LabelledFolder(output).color / capture.color.name
         if copying and copied.exists() and copied.read_bytes() != capture.color.read_bytes():
-            raise LabellingError(f"{copied}: is another image than {capture.color}; rename one of them")
+            raise LabellingError(f"{copied}: is a different image from {capture.color}; rename one of them")
         if names_of_mask(capture) & labelled:
             present += 1
             continue
@@ -91,5 +91,5 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     for failure in blanks.failures:
         print(f"make_blank: {failure}", file=sys.stderr)
-    print(f"{output}: {blanks.made} empty masks made, {blanks.present} were there, {len(blanks.failures)} unusable")
+    print(f"{output}: {blanks.made} empty masks made, {blanks.present} already there, {len(blanks.failures)} unusable")
     return 1 if blanks.failures else 0

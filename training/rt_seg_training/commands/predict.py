@@ -118,7 +118,7 @@ def _elsewhere(options: argparse.Namespace, work: Work) -> Callable | None:
 def _share(text: str) -> float:
     value = float(text)
     if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{value} is not a share; accepted are 0 to 1")
+        raise argparse.ArgumentTypeError(f"{value}: accepted are 0 to 1")
     return value
 
 
@@ -158,7 +158,7 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
     if options.beam_options and not options.beam_runner:
         parser.error("--beam-options: needs --beam-runner")
     if options.beam_runner and options.workers > 1:
-        parser.error("--beam-runner and --workers: choose one; the runner has options of its own for its workers")
+        parser.error("--beam-runner and --workers: choose one; the runner has its own worker options")
     from rt_seg.bundle import BundleError
 
     try:
@@ -185,14 +185,14 @@ def main(arguments: list[str] | None = None, program: str = "predict", head: str
         print(f"{program}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"{program}: interrupted; the same command resumes from here", file=sys.stderr)
+        print(f"{program}: interrupted; run the same command again to resume", file=sys.stderr)
         return 130
     for note in notes:
         print(f"{program}: {note}", file=sys.stderr)
     for failure in failures:
         print(f"{program}: {failure}", file=sys.stderr)
     if predict.without_depth:
-        print(f"{options.bundle}: takes depth, and {predict.without_depth} images had none: masks from RGB only")
+        print(f"{options.bundle}: takes depth, but {predict.without_depth} images had none: masks from RGB only")
     made = len(tasks) - there - len(failures)
-    print(f"{options.output}: {made} made, {there} were there, {len(failures)} failed")
+    print(f"{options.output}: {made} made, {there} already there, {len(failures)} failed")
     return 1 if failures else 0

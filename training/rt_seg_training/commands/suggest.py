@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"suggest: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("suggest: stopped; nothing is complete, begin again", file=sys.stderr)
+        print("suggest: stopped; the output is incomplete, run it again", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -73,7 +73,7 @@ def _suggest(options: argparse.Namespace) -> int:
         print(f"suggest: {failure}", file=sys.stderr)
     print(
         f"{options.output}: {found.written} of {found.readable} frames, with the masks of {bundle.name}"
-        + (f"; {found.labelled} are labelled already" if found.labelled else "")
+        + (f"; {found.labelled} are already labelled" if found.labelled else "")
         + f"; ranks in {options.output / TABLE}"
     )
     tool = "label_binary" if len(bundle.labels) == 2 else "label_semantic"

@@ -84,13 +84,13 @@ def main(arguments: list[str] | None = None) -> int:
         return BAD_INPUT
     except BrokenProcessPool:
         print(
-            "synthesize: a worker process died (is memory short?); the same command resumes from here, "
+            "synthesize: a worker process died (out of memory?); run the same command again to resume, "
             "perhaps with fewer --jobs",
             file=sys.stderr,
         )
         return FOUND
     except KeyboardInterrupt:
-        print("synthesize: stopped; the same command resumes from here", file=sys.stderr)
+        print("synthesize: stopped; run the same command again to resume", file=sys.stderr)
         return 130
-    print(f"{options.output}: {options.count} frames ({made} made now, {options.count - made} were there)")
+    print(f"{options.output}: {options.count} frames ({made} made now, {options.count - made} already there)")
     return 0

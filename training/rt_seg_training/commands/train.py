@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None, program: str = "train", head: str |
         return 2
     except KeyboardInterrupt as interruption:
         place = str(interruption) or "from the last checkpoint"
-        print(f"{program}: interrupted; the same command resumes {place}", file=sys.stderr)
+        print(f"{program}: interrupted; run the same command again to resume {place}", file=sys.stderr)
         return 130
     print(f"{configuration.run}: validation mIoU {result['validation_mean_iou']:.4f} after {result['steps']} steps")
     return 0

@@ -16,13 +16,13 @@ def find_runner(runner: str, options: str = "") -> tuple[str, Any]:
         from apache_beam.runners import create_runner
     except ImportError as error:
         raise BeamRunnerError(
-            f"--beam-runner {runner}: Apache Beam is not installed ({error}). Install requirements-beam.txt, or leave "
-            "--beam-runner out to work here."
+            f"--beam-runner {runner}: Apache Beam is not installed ({error}). Install requirements-beam.txt, or omit "
+            "--beam-runner to run locally."
         ) from error
     try:
         create_runner(runner)
     except (ImportError, ValueError, AttributeError) as error:
-        raise BeamRunnerError(f"--beam-runner {runner}: Apache Beam has no such runner here ({error})") from error
+        raise BeamRunnerError(f"--beam-runner {runner}: Apache Beam has no such runner installed ({error})") from error
     return runner, PipelineOptions(flags=[f"--{option}" for option in options.split(",") if option])
 
 

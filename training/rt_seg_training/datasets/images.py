@@ -27,7 +27,7 @@ def _open(path: Any) -> Image.Image:
         image = Image.open(io.BytesIO(data))
         image.load()
     except UnidentifiedImageError as error:
-        text = f"{path}: cannot be read as an image (of no known kind). Replace or remove the file."
+        text = f"{path}: cannot be read as an image (unknown format). Replace or remove the file."
         raise DatasetError(text) from error
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError or its own bomb error by file type
         raise DatasetError(f"{path}: cannot be read as an image ({error}). Replace or remove the file.") from error
@@ -86,8 +86,8 @@ def _lossless(path: Any) -> Image.Image:
     image = _open(path)
     if image.format not in LOSSLESS:
         raise DatasetError(
-            f"{path}: is a {image.format} file, whatever its name says, and its values may have changed when it was "
-            f"written; accepted are {', '.join(LOSSLESS)}. Write it again from the original"
+            f"{path}: is a {image.format} file, regardless of its suffix, and its values may have changed when it was "
+            f"written; accepted are {', '.join(LOSSLESS)}. Export it again from the original"
         )
     return ImageOps.exif_transpose(image)
 
@@ -114,15 +114,15 @@ def read_depth(path: Any, shape: tuple[int, ...], unit: float = 1.0) -> np.ndarr
     depth = _one_channel(image)
     if depth is None:
         raise DatasetError(
-            f"{path}: is no grey image of whole numbers (mode {image.mode}); depth is a grey PNG of 16 bits, in "
+            f"{path}: is not an integer greyscale image (mode {image.mode}); depth is a grey PNG of 16 bits, in "
             "millimetres (0 = no reading)"
         )
     if depth.dtype.itemsize < 2 and unit == 1.0:
         raise DatasetError(
-            f"{path}: has 8 bits a pixel; depth is a grey PNG of 16 bits, in millimetres (0 = no reading)"
+            f"{path}: has 8 bits per pixel; depth is a grey PNG of 16 bits, in millimetres (0 = no reading)"
         )
     if depth.dtype.itemsize > 1 and unit != 1.0:
-        raise DatasetError(f"{path}: has 16 bits a pixel; depth of this layout has 8, in steps of {unit:.1f} mm")
+        raise DatasetError(f"{path}: has 16 bits per pixel; depth of this layout has 8, in steps of {unit:.1f} mm")
     if depth.min(initial=0) < 0 or unit * depth.max(initial=0) > 65535:
         raise DatasetError(f"{path}: holds {depth.max()}; depth is in millimetres, 0..65535")
     if depth.shape != tuple(shape[:2]):

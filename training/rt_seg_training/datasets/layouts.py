@@ -22,7 +22,7 @@ def read_layout(layout: str, path: str | Path, classes: int = 40, foreground: in
     module = import_module(f"rt_seg_training.datasets.{layout}.{layout}_source")
     read = getattr(module, f"read_{layout}")
     if foreground is not None and layout != "custom":
-        raise DatasetError("--foreground: is for the layout custom; the values of the others are known")
+        raise DatasetError("--foreground: only for the layout custom; the other layouts define their values")
     if layout == "custom":
         return read(path, foreground)
     return read(path, classes) if layout == "nyu_depth_v2" else read(path)

@@ -53,7 +53,7 @@ def _rows(report: Report) -> Iterator[tuple[str, list[str]]]:
 def describe_doubts(doubts: list[Doubt], source: Source, judge: str) -> str:
     """The frames whose labels are likely wrong, for a terminal, the worst first."""
     names = source.labels.names
-    lines = [f"likely label errors by {judge}, the worst first; --html FILE shows them:"]
+    lines = [f"likely label errors by {judge}, worst first; --html FILE shows them:"]
     for number, doubt in enumerate(doubts, 1):
         left, top, right, bottom = doubt.box
         lines.append(

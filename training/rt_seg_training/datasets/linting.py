@@ -33,7 +33,7 @@ DEPTH_RANGE = (100, 20000)
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong (`error`: the set cannot be built) or doubtful (`warning`), and the images it is about."""
+    """A problem (`error`: the set cannot be built, or `warning`) and the images it concerns."""
 
     level: str
     text: str
@@ -142,7 +142,7 @@ def lint(source: Source, inspected: Iterable[Inspection] | None = None) -> Repor
         present = np.flatnonzero(found.pixels).tolist()
         only_first_class += present == [0]
         if present == [source.labels.ignore_id]:
-            report.findings.append(Finding(WARNING, f"{pair.mask}: nothing is labelled", (pair.image,)))
+            report.findings.append(Finding(WARNING, f"{pair.mask}: no labelled pixels", (pair.image,)))
         sizes[found.size] += 1
         for conflict in found.palette:
             palettes.setdefault(conflict, pair)
@@ -152,12 +152,12 @@ def lint(source: Source, inspected: Iterable[Inspection] | None = None) -> Repor
             report.depth_pixels[split] += found.size[0] * found.size[1]
             report.readings[split] += found.readings
             if found.middle is None:
-                report.findings.append(Finding(WARNING, f"{pair.depth}: no reading anywhere", (pair.image,)))
+                report.findings.append(Finding(WARNING, f"{pair.depth}: no valid depth reading", (pair.image,)))
             else:
                 middles.append(found.middle)
     if len(sizes) > 1:
         shown = ", ".join(f"{width}x{height} ({count})" for (height, width), count in sizes.most_common(6))
-        report.findings.append(Finding(WARNING, f"images have {len(sizes)} sizes: {shown}; all are brought to one"))
+        report.findings.append(Finding(WARNING, f"images have {len(sizes)} sizes: {shown}; all are resized to one"))
     report.findings += [Finding(WARNING, note) for note in source.notes]
     report.findings += _palette_findings(report.labels, palettes)
     report.findings += _class_findings(report, only_first_class)
@@ -187,8 +187,8 @@ def _palette_findings(labels: LabelSet, palettes: dict[tuple[int, int], Pair]) -
     pair = next(iter(palettes.values()))
     yield Finding(
         ERROR if len({number for number, _ in palettes}) > 1 else WARNING,
-        f"{pair.mask}: its palette shows {shown}, but in masks the ids count, not the colours. If the colours are "
-        "right, the classes stand in another order there: write the ids of labels.yaml; else save the masks as grey",
+        f"{pair.mask}: its palette shows {shown}, but masks are read by id, not by colour. If the colours are "
+        "right, the class order differs from labels.yaml: write its ids; otherwise save the masks as greyscale",
         (pair.image,),
     )
 
@@ -201,36 +201,38 @@ def _class_findings(report: Report, only_first_class: int) -> Iterator[Finding]:
     if not total.any():
         return
     if not present:
-        yield Finding(ERROR, f"no pixel of any class: all {frames} masks hold {labels.ignore_id} (ignore) alone")
+        yield Finding(ERROR, f"no pixel of any class: all {frames} masks hold only {labels.ignore_id} (ignore)")
         return
     ignored = int(total[labels.ignore_id])
     share, ignore = f"{ignored / total.sum():.1%} of the pixels", f"{labels.ignore_id}, which means ignore"
     names = ", ".join(name for name in labels.names if name in absent)
     if absent and len(present) == 1:
-        text = f"no pixel of {names}: the {frames} masks hold nothing but {present[0]}"
+        text = f"no pixel of {names}: the {frames} masks hold only {present[0]}"
         if ignored and len(labels) == 2:
             text += (
-                f" and, on {share}, {ignore}: not learnt, not scored. If that is {names}, say --foreground "
+                f" and, on {share}, {ignore}: neither trained nor scored. If that is {names}, set --foreground "
                 f"{labels.ignore_id}"
             )
         else:
             text += f" and, on {share}, {ignore}" if ignored else ""
-            text += ", so there is nothing to learn. Are they the right files, and were the objects labelled?"
+            text += ", so there is nothing to train on. Are these the right files, and are the objects labelled?"
         yield Finding(ERROR, text)
         return
     if absent:
-        hint = f". On {share} the masks hold {ignore}: is that meant for it?" if ignored else ""
-        yield Finding(WARNING, f"no pixel of {names} in the whole data set: it cannot be learnt or measured{hint}")
+        hint = f". On {share} the masks hold {ignore}: is that intended?" if ignored else ""
+        yield Finding(WARNING, f"no pixel of {names} in the whole data set: cannot be trained or scored{hint}")
     if only_first_class:
-        text = f"{only_first_class} of {frames} masks hold class 0 alone ({labels.names[0]}): negatives, or forgotten?"
+        text = (
+            f"{only_first_class} of {frames} masks hold only class 0 ({labels.names[0]}): negatives, or not labelled?"
+        )
         yield Finding(WARNING, text)
     for split, pixels in report.pixels.items():
         total, labelled = pixels.sum(), pixels[: len(labels)].sum()
         if total and pixels[labels.ignore_id] > MUCH_VOID * total:
-            yield Finding(WARNING, f"{split}: {pixels[labels.ignore_id] / total:.0%} of the pixels are to be ignored")
+            yield Finding(WARNING, f"{split}: {pixels[labels.ignore_id] / total:.0%} of the pixels are ignored")
         here = [label.name for label in labels.labels if not pixels[label.id] and label.name not in absent]
         if total and here:
-            yield Finding(WARNING, f"{split}: no pixel of {', '.join(here)}: it cannot be learnt or measured there")
+            yield Finding(WARNING, f"{split}: no pixel of {', '.join(here)}: cannot be trained or scored there")
         seen = report.frames_with[split]
         most = max(FEW_FRAMES[0], FEW_FRAMES[1] * report.frames[split])
         few = [f"{lb.name} ({seen[lb.id]})" for lb in labels.labels if 0 < seen[lb.id] < most]
@@ -243,7 +245,7 @@ def _class_findings(report: Report, only_first_class: int) -> Iterator[Finding]:
     if "validation" not in report.pixels and any(split.startswith("train") for split in report.pixels):
         yield Finding(
             WARNING,
-            "there is no validation split: all images are neighbours in one block of numbers, or are listed so. "
+            "no validation split: all images belong to one block of numbers, or splits.yaml lists none. "
             "List the splits in splits.yaml to have one",
         )
 
@@ -251,11 +253,11 @@ def _class_findings(report: Report, only_first_class: int) -> Iterator[Finding]:
 def _depth_findings(report: Report, middles: list[float]) -> Iterator[Finding]:
     frames, with_depth = sum(report.frames.values()), sum(report.depth_frames.values())
     if with_depth and with_depth < frames:
-        text = f"{frames - with_depth} of {frames} images have no depth; they count as having no reading anywhere"
+        text = f"{frames - with_depth} of {frames} images have no depth; they are treated as having no valid reading"
         yield Finding(WARNING, text)
     low, high = DEPTH_RANGE
     if middles and not low <= np.median(middles) <= high:
-        yield Finding(WARNING, f"depth lies around {np.median(middles):.0f} mm: are the files in millimetres?")
+        yield Finding(WARNING, f"median depth is {np.median(middles):.0f} mm: are the files in millimetres?")
 
 
 def nearest(images: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -281,6 +283,9 @@ def _duplicates(thumbnails: dict[str, list[tuple[Pair, np.ndarray]]]) -> Iterato
             for (pair, _), index, difference in zip(members, indices, differences):
                 if difference < NEAR:
                     other, twin, _ = seen[index]
-                    text = f"{split} image {pair.name} is nearly {other} image {twin.name}, {difference:.1f} of 255"
-                    yield Finding(WARNING, f"{text} apart: the score will flatter", (pair.image, twin.image))
+                    text = (
+                        f"{split} image {pair.name} is a near-duplicate of {other} image {twin.name}, mean difference "
+                        f"{difference:.1f} of 255"
+                    )
+                    yield Finding(WARNING, f"{text}: the score will be too high", (pair.image, twin.image))
         seen += [(split, *member) for member in members]

@@ -47,10 +47,10 @@ def _image_files(folder: Any, accepted: tuple[str, ...]) -> list[Any]:
             files.append(path)
         elif suffix in IMAGE_SUFFIXES:
             if accepted is DEPTH_SUFFIXES:
-                raise DatasetError(f"{path}: depth images have 16 bits a pixel; accepted are {', '.join(accepted)}.")
+                raise DatasetError(f"{path}: depth images have 16 bits per pixel; accepted are {', '.join(accepted)}.")
             raise DatasetError(
                 f"{path}: label images must be lossless; accepted are {', '.join(accepted)}. "
-                "Write the class ids as PNG again: those in this file are altered by its compression."
+                "Write the class ids as PNG again: compression has altered those in this file."
             )
     return files
 
@@ -95,7 +95,7 @@ def pair_by_name(images: Any, masks: Any) -> list[Pair]:
             )
         if len(found) > 1:
             raise DatasetError(
-                f"{path}: ambiguous, {len(found)} masks in {masks} fit it: {', '.join(sorted(found))}. Keep one."
+                f"{path}: ambiguous, {len(found)} masks in {masks} match it: {', '.join(sorted(found))}. Keep one."
             )
         mask = next(iter(found.values()))
         name = IMAGE_NAME.sub("", _stem(path)) or _stem(path)
@@ -128,6 +128,6 @@ def with_depth(pairs: list[Pair], depths: Any) -> list[Pair]:
         rival = next((depth_of_name[name] for name in found if name in depth_of_name), None)
         if rival is not None or len(found) > 1:
             other = rival.name if rival is not None else " and ".join(sorted(found))
-            raise DatasetError(f"{path}: ambiguous, its name fits {other} too. Keep one.")
+            raise DatasetError(f"{path}: ambiguous, its name also matches {other}. Keep one.")
         depth_of_name[found.pop()] = path
     return [dataclasses.replace(pair, depth=depth_of_name.get(pair.name)) for pair in pairs]

@@ -47,11 +47,11 @@ def read_text(path: Any) -> str:
     member = path.root.getinfo(path.at) if isinstance(path, zipfile.Path) else None
     size = path.stat().st_size if member is None else member.file_size
     if size > LARGEST_TEXT:
-        raise DatasetError(f"{path}: has {size} bytes; such a file has some thousand")
+        raise DatasetError(f"{path}: has {size} bytes; expected are a few thousand")
     try:
         return decoded(read_bytes(path))
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: is not a text in UTF-8 (byte {error.start}); save it as UTF-8") from error
+        raise DatasetError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
 def decoded(data: bytes) -> str:
@@ -65,7 +65,7 @@ def open_zip(path: Path) -> zipfile.Path:
         archive = zipfile.ZipFile(path)
     except DAMAGED as error:
         reason = str(error)[:200]
-        raise DatasetError(f"{path}: is not a zip file, or not whole ({reason}). Copy or make it again.") from error
+        raise DatasetError(f"{path}: is not a complete zip file ({reason}). Copy or make it again.") from error
     # Some programs of Windows write their own separators.
     if any("\\" in member.filename for member in archive.filelist):
         for member in archive.filelist:

@@ -108,13 +108,13 @@ def split_a_fifth(names: Iterable[str]) -> tuple[dict[str, list[str]], list[str]
     notes = []
     if best and used != BLOCK:
         notes.append(
-            f"so few frames are split by blocks of {used} consecutive numbers, not {BLOCK}: neighbours across the edge "
-            "of a block look alike, and the score on validation flatters. Record more, or list splits in splits.yaml"
+            f"so few frames are split by blocks of {used} consecutive numbers, not {BLOCK}: images next to "
+            "a block border look alike, so the validation score is too high. Record more, or list splits in splits.yaml"
         )
     if best and _miss(len(best), len(names)) > NEAR_ENOUGH:
         notes.append(
-            f"validation has {len(best)} of {len(names)} frames ({len(best) / len(names):.0%}): neighbours must stay "
-            f"together, and their groups do not allow {VALIDATION_SHARE:.0%}. List the splits in splits.yaml to choose"
+            f"validation has {len(best)} of {len(names)} frames ({len(best) / len(names):.0%}): neighbours stay in "
+            f"one split, and their groups do not allow {VALIDATION_SHARE:.0%}. List the splits in splits.yaml to choose"
         )
     train = [name for name in names if name not in best]
     splits = {"train": train, "validation": [name for name in names if name in best]}

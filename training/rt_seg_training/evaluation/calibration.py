@@ -1,4 +1,4 @@
-"""Calibration: is a segmenter right as often as its confidence says?
+"""Calibration: does the confidence of a segmenter match its accuracy?
 
 Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017, arXiv:1706.04599): pixels are sorted into bins by
 their confidence; in each the share of right ones is compared with the mean confidence.
@@ -33,7 +33,7 @@ class Calibration:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """(BINS,) share of right pixels; NaN for a bin without any."""
+        """(BINS,) share of correct pixels; NaN for a bin without any."""
         return np.divide(self.right, self.pixels, out=np.full(BINS, np.nan), where=self.pixels > 0)
 
     @property

@@ -16,7 +16,7 @@ from rt_seg_training.runs.run_folder import RunFolder, RunFolderError
 
 @dataclass
 class EvaluatedModel:
-    """What is evaluated: the segmenter, its labels, and what the protocol says of it."""
+    """The evaluated model: segmenter, labels and its entry in the protocol."""
 
     segmenter: Segmenter
     labels: LabelSet

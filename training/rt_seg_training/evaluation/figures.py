@@ -31,12 +31,12 @@ def confusion_figure(scores: Scores) -> bytes:
     picture = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
     axes.set_yticks(range(len(scores.labels)), scores.labels.names)
-    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.set(xlabel="predicted class", ylabel="ground truth")
     for row, column in np.ndindex(percent.shape):
         if percent[row, column] >= 0.5:
             color = "white" if percent[row, column] > 60 else "black"
             axes.text(column, row, f"{percent[row, column]:.0f}", ha="center", va="center", color=color, fontsize=8)
-    figure.colorbar(picture, label="% of the true class's pixels")
+    figure.colorbar(picture, label="% of the ground truth pixels of the class")
     return _png(figure)
 
 
@@ -44,10 +44,10 @@ def reliability_figure(calibration: Calibration) -> bytes:
     """The reliability curve: accuracy over confidence, and below it how many pixels have which confidence."""
     figure = Figure(figsize=(4.6, 5.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot([0, 1], [0, 1], "--", color="grey", linewidth=1, label="as right as it says")
+    above.plot([0, 1], [0, 1], "--", color="grey", linewidth=1, label="perfectly calibrated")
     filled = calibration.pixels > 0
     above.plot(calibration.confidence[filled], calibration.accuracy[filled], marker="o", label="measured")
-    above.set(ylabel="share of right pixels", xlim=(0, 1), ylim=(0, 1.02))
+    above.set(ylabel="share of correct pixels", xlim=(0, 1), ylim=(0, 1.02))
     above.legend(loc="upper left")
     above.grid(alpha=0.3)
     edges = np.linspace(0, 1, BINS + 1)
@@ -64,7 +64,7 @@ def curves_figure(history: Path) -> bytes:
     unit = "step" if "step" in rows[0] else "epoch"
     panels = (
         ("loss", {"loss": "training", "validation_loss": "validation"}),
-        ("mIoU on validation", {"validation_mean_iou": "validation"}),
+        ("validation mIoU", {"validation_mean_iou": "validation"}),
         ("learning rate", {"learning_rate": "learning rate"}),
     )
     figure = Figure(figsize=(12, 3.4), layout="constrained")

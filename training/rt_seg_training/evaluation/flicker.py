@@ -1,4 +1,4 @@
-"""How restless the masks of a recording are: the share of unchanged pixels that change their class all the same."""
+"""Flicker of the masks of a recording: the share of unchanged pixels whose class changes."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def write_mask(path: Path, mask: np.ndarray) -> None:
 def score_warnings(trained_on: TrainingData | None, dataset: DataSet, split: str) -> list[str]:
     """What a reader of the score should know: whether it may be of frames that were trained on."""
     if trained_on is None:
-        return ["What this model was trained on is not recorded in its manifest; its model card may say it."]
+        return ["The training data of this model is not recorded in its manifest; see its model card."]
     if trained_on.dataset.rpartition("/")[2] != dataset.name.rpartition("/")[2]:
         return []
     both = sorted({*split_names(split)} & {*split_names(trained_on.split)})
@@ -87,7 +87,7 @@ def evaluate_on(
         )
     if model.with_depth and not dataset.has_depth:
         raise EvaluationError(
-            f"{model.name} takes depth, and data set {dataset.name!r} has none; build it with depth/, or score the "
+            f"{model.name} takes depth, but data set {dataset.name!r} has none; build it with depth/, or score the "
             "model on RGB only with --without-depth"
         )
 
@@ -184,10 +184,10 @@ def training_score(run: Path, dataset: DataSet, split: str, mean_iou: float) -> 
     same_set = configuration.dataset.rpartition("/")[2] == dataset.name.rpartition("/")[2]
     if not same_set or configuration.validation_split != split or not np.isfinite(theirs):
         return []
-    text = f"train said {100 * theirs:.2f} % for these weights and this split, evaluate says {100 * mean_iou:.2f} %"
+    text = f"train reported {100 * theirs:.2f} % for these weights and this split, evaluate {100 * mean_iou:.2f} %"
     if abs(theirs - mean_iou) < 5e-5:
         return [f"{text}."]
     return [
-        f"{text}: train resizes frames and logits by TensorFlow, evaluate by OpenCV as the live node does; both count "
-        "pixels alike. The score of evaluate is the one to report."
+        f"{text}: train resizes frames and logits with TensorFlow, evaluate with OpenCV like the live node; both count "
+        "pixels the same way. Report the score of evaluate."
     ]

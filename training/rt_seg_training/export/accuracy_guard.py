@@ -40,7 +40,7 @@ def loss_words(exact: FormScore, quantised: FormScore, frames: int) -> str:
     """Both scores and the difference in words, for messages."""
     return (
         f"{quantised.form} has a mean IoU of {100 * quantised.mean_iou:.2f} % and {exact.form} "
-        f"{100 * exact.mean_iou:.2f} % on {frames} frames that calibration did not see: "
+        f"{100 * exact.mean_iou:.2f} % on {frames} frames not used for calibration: "
         f"{100 * (exact.mean_iou - quantised.mean_iou):.2f} points lost, accepted {100 * LOSS_LIMIT:g}"
     )
 

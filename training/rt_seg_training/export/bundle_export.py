@@ -142,14 +142,16 @@ def export_bundle(
     images, depths = list(images), list(depths)
     if spec.with_depth and len(depths) != len(images):
         raise ExportError(
-            f"{run}: its network {model.name} takes depth, and {len(depths)} of {len(images)} images have some; name "
-            "a data set with depth"
+            f"{run}: its network {model.name} takes depth, but only {len(depths)} of {len(images)} images have it; "
+            "name a data set with depth"
         )
     pictures = [feed(spec, image, depth) for image, depth in itertools.zip_longest(images, depths)]
     if not pictures:
-        raise ExportError("no images to calibrate and compare with; name a split that has some with --split")
+        raise ExportError("no images for calibration and verification; name another split with --split")
     if precision == "int8" and not validation:
-        raise ExportError("no labelled frames beside those of calibration, so what int8 loses is unknown; name others")
+        raise ExportError(
+            "no labelled frames beyond those used for calibration, so the accuracy loss of int8 is unknown"
+        )
     output.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
@@ -240,7 +242,7 @@ def _choose(
         return [*scores, score(f"{scores[-1].form} without depth", network, with_depth=False)]
 
     exact_scores = [score("OpenVINO f32", exact)] if validation else []
-    note = "" if validation or precision != "auto" else "no labelled frames, so what int8 loses is unknown"
+    note = "" if validation or precision != "auto" else "no labelled frames, so the accuracy loss of int8 is unknown"
     if precision == "int8" or (precision == "auto" and validation):
         quantised = quantize(exact, pictures)
         scores = [*exact_scores, score("OpenVINO int8", quantised)]
@@ -275,9 +277,9 @@ def _choose(
 def _require_parity(parity: Parity) -> None:
     if parity.logit_difference > LOGIT_TOLERANCE or parity.pixel_agreement < 1 - PARITY_MISMATCH_LIMIT:
         raise ExportError(
-            f"{parity.form} does not compute what Keras computes: logits differ by "
+            f"{parity.form} does not match Keras: logits differ by "
             f"{parity.logit_difference:.2e} (accepted {LOGIT_TOLERANCE}), ids agree in "
-            f"{parity.pixel_agreement:.4%}. Nothing was written; this is a defect of a converter version."
+            f"{parity.pixel_agreement:.4%}. Nothing was written; this is a bug in the installed converter version."
         )
 
 
@@ -296,7 +298,7 @@ def _check_head(bundle_folder: Path, feed: list[np.ndarray]) -> None:
     mask = segmenter.segment(picture, depth=depth[0][..., 0] if depth else None).mask
     segmenter.close()
     if mask.shape != (2 * height, 2 * width):
-        raise ExportError(f"the exported bundle answers with a mask of {mask.shape} for an image of twice its size")
+        raise ExportError(f"the exported bundle returns a mask of {mask.shape} for an image of twice its size")
 
 
 def _replace_folder(staging: Path, output: Path) -> None:

@@ -40,13 +40,10 @@ def model_card(
     guard = "\n".join(f"| {score.form} | {100 * score.mean_iou:.2f} % |" for score in export.scores)
     note = f"\n\nf16 instead of int8: {export.note}." if export.note else ""
     of_encoder = f"\n- **{WEIGHTS_LICENSE}**" if net in PRETRAINED_NETS else ""
-    takes = "colour"
+    takes = "RGB"
     if net in DEPTH_NETS:
         near, far = DEPTH_RANGE
-        takes = (
-            f"colour and, aligned to it, depth of {near:g} to {far:g} m. Where there is no reading, or no depth, "
-            "it falls back to RGB only"
-        )
+        takes = f"RGB and, aligned to it, depth of {near:g} to {far:g} m. Without valid depth it falls back to RGB only"
     return f"""# {name} {version}
 
 Network: {net}. Input: {takes}. Classes: {classes}.
@@ -54,7 +51,7 @@ Network: {net}. Input: {takes}. Classes: {classes}.
 - **Licence of the weights**: {license_text}{of_encoder}
 - **Data**: `{dataset.name}` (examples: {counts})
 - **Score of the run** (Keras, fp32, validation split): mIoU {result["validation_mean_iou"]:.4f}
-  after {result["steps"]} steps. Scores of this bundle itself, as the live node runs it, are in `bundle.yaml`.
+  after {result["steps"]} steps. Scores of this bundle itself, as run by the live node, are in `bundle.yaml`.
 
 {notes.strip()}
 
@@ -74,10 +71,10 @@ The last format is the one shipped here. int8 is quantised after training, on im
 |---|---|---|
 {rows}
 
-## What the precision costs
-Mean IoU on frames of `{settings["validation_split"]}` that calibration did not see; shipped: {export.precision}.{note}
+## Accuracy by numeric precision
+Mean IoU on frames of `{settings["validation_split"]}` not used for calibration; shipped: {export.precision}.{note}
 
-| form | mean IoU |
+| format | mean IoU |
 |---|---|
 {guard}
 """

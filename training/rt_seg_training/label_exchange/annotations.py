@@ -37,8 +37,8 @@ class Reading:
     def left_out(self, place: str, what: str, advice: str = "") -> None:
         """Count a region that cannot be painted, where that is asked for. Raises ExchangeError else."""
         if not self.skip:
-            raise ExchangeError(f"{place}: {what}, which covers no area. {advice}--skip leaves such regions out")
-        self.remarks.add("regions without an area are left out", f"{place}: {what}")
+            raise ExchangeError(f"{place}: {what}, which covers no area. {advice}--skip skips such regions")
+        self.remarks.add("regions without an area are skipped", f"{place}: {what}")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def labels_of(names: list[str], background: bool = True) -> LabelSet:
     if len(names) > MAX_CLASSES:
         raise ExchangeError(
             f"{len(names)} classes with background; a mask has ids for {MAX_CLASSES}, and 255 means ignored. "
-            "Merge classes, or list those that you want in a labels file (--labels)"
+            "Merge classes, or list the wanted ones in a labels file (--labels)"
         )
     labels = []
     for number, name in enumerate(names):
@@ -154,10 +154,10 @@ def paint(
     for region in frame.regions:
         patches = region.patches(height, width)
         if any(shape.reaches_outside(height, width) for shape in region.shapes):
-            remarks.add("regions reach outside their image and are clipped", region.place)
+            remarks.add("regions extend beyond their image and are clipped", region.place)
         area = sum(int(patch.mask.sum()) for patch in patches)
         if not area:
-            remarks.add("regions cover the centre of no pixel of their image", region.place)
+            remarks.add("regions cover no pixel centre of their image", region.place)
         painted.append((area, ids.get(region.name, 0), patches))
     if frame.by_area:
         painted.sort(key=lambda entry: -entry[0])
@@ -166,7 +166,7 @@ def paint(
             patch.of(mask)[patch.mask] = number
     if unlabelled and (mask == unlabelled).any():
         remarks.add(
-            f"images have pixels without a region: ignored, for class 0, {labels.names[0]!r}, is no background",
+            f"images have pixels without a region: ignored, because class 0, {labels.names[0]!r}, is not background",
             frame.file_name,
         )
     return mask

@@ -1,4 +1,4 @@
-"""Zip files of labels: unpacked for as long as they are read, without what the Finder adds and folders on top."""
+"""Zip files of labels: unpacked temporarily, without macOS Finder files and top-level folders."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def _extract(path: Path, folder: Path) -> None:
             size = sum(member.file_size for member in members)
             packed = sum(member.compress_size for member in members)
             if size > SMALL and (size > MAX_BYTES or size > MAX_RATIO * max(1, packed)):
-                raise ExchangeError(f"{path}: unpacks to {size >> 20} MB of {packed >> 10} kB; no data set does")
+                raise ExchangeError(f"{path}: unpacks to {size >> 20} MB from {packed >> 10} kB, an implausible ratio")
             if size > shutil.disk_usage(folder).free:
-                raise ExchangeError(f"{path}: unpacks to {size >> 20} MB, more than is free in {folder.parent}")
+                raise ExchangeError(f"{path}: unpacks to {size >> 20} MB, more than the free space in {folder.parent}")
             for member in members:
                 archive.extract(member, folder)
     except DAMAGED as error:

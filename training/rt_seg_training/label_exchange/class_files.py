@@ -52,11 +52,11 @@ def read_class_file(path: Path, given: Path | None, reading: Reading) -> tuple[P
     found: dict[int, str] = {}
     for number, name in sorted(entries, key=lambda entry: entry[0]):
         if number in found:
-            raise ExchangeError(f"{file}: names: {number} stands twice")
+            raise ExchangeError(f"{file}: names: {number} appears twice")
         found[number] = class_name(name, f"{file}: names: {number}", reading.remarks)
         if list(found.values()).count(found[number]) > 1:
             place = f"{file}: names: {number}: {found[number]!r}"
-            reading.remarks.add("classes have the name of another and become one class", place)
+            reading.remarks.add("classes share a name and are merged", place)
     return file, found, data
 
 
@@ -66,5 +66,5 @@ def class_number(value: object, place: str) -> int:
         raise ExchangeError(f"{place}: {shown(value)}; expected the number of a class")
     number = whole(parsed(value, f"{place}: class"), f"{place}: class")
     if number < 0:
-        raise ExchangeError(f"{place}: class {number} is below 0")
+        raise ExchangeError(f"{place}: class {number} is negative")
     return number

@@ -79,7 +79,7 @@ def _categories(data: dict[str, Any], file: Path, reading: Reading) -> dict[int 
         if names.setdefault(number, name) != name:
             raise ExchangeError(f"{place}: the id {number} is that of {names[number]!r} and of {name!r}")
         if ids.setdefault(name, number) != number:
-            reading.remarks.add("categories have the name of another and become one class", f"{place}: {name!r}")
+            reading.remarks.add("categories share a name and are merged", f"{place}: {name!r}")
     if all(isinstance(number, int) for number in names):
         return dict(sorted(names.items()))
     return names
@@ -97,7 +97,7 @@ def _has_roboflow_group(categories: list[dict[str, Any]]) -> bool:
 
 
 def _read_file(file: Path, reading: Reading) -> LabelFile:
-    data = mapping(read_json(file, PROGRAM), f"{file}: is not a COCO file: the whole")
+    data = mapping(read_json(file, PROGRAM), f"{file}: is not a COCO file: the top level")
     for key in ("images", "annotations", "categories"):
         if key not in data:
             raise ExchangeError(f"{file}: is not a COCO file: it has no {key!r}")
@@ -111,8 +111,8 @@ def _read_file(file: Path, reading: Reading) -> LabelFile:
         if number in images:
             other = images[number][0]["file_name"]
             raise ExchangeError(
-                f"{place}: {file_name!r} has the id {number}, which is that of {other!r}, too; "
-                "annotations of that id would belong to both"
+                f"{place}: {file_name!r} has the id {number}, the same as {other!r}; "
+                "annotations of that id would be ambiguous"
             )
         images[number] = (entry, place)
     found: dict[int | str, list[tuple[dict[str, Any], str]]] = {number: [] for number in images}
@@ -125,20 +125,20 @@ def _read_file(file: Path, reading: Reading) -> LabelFile:
             number = identity(entry["id"], f"{place}: 'id'")
             place = f"{place} (id {number})"
             if number in seen:
-                reading.remarks.add("annotations have the id of another; each is painted", place)
+                reading.remarks.add("annotations share an id; each is painted", place)
             seen.add(number)
         if "segments_info" in entry:
             raise ExchangeError(f"{place}: has 'segments_info': panoptic COCO is not read, only instances and stuff")
         category = identity(member(entry, "category_id", place), f"{place}: 'category_id'")
         if category not in names:
-            raise ExchangeError(f"{place}: the category_id {category} is none of the categories")
+            raise ExchangeError(f"{place}: the category_id {category} is not in the categories")
         image = identity(member(entry, "image_id", place), f"{place}: 'image_id'")
         if image not in images:
-            raise ExchangeError(f"{place}: the image_id {image} is none of the images")
+            raise ExchangeError(f"{place}: the image_id {image} is not in the images")
         used.add(category)
         found[image].append((entry, place))
     if 0 not in used and _has_roboflow_group(data["categories"]):
-        reading.remarks.add("categories are the group of the others and no class", f"{file}: {names.pop(0)!r}")
+        reading.remarks.add("categories are supercategories, not classes", f"{file}: {names.pop(0)!r}")
     frames = []
     for number, (entry, place) in images.items():
         size = image_size(entry.get("height"), entry.get("width"), place)
@@ -149,7 +149,7 @@ def _read_file(file: Path, reading: Reading) -> LabelFile:
             if region is not None:
                 regions.append(region)
         if not found[number]:
-            reading.remarks.add("images have no annotation and are background altogether", entry["file_name"])
+            reading.remarks.add("images have no annotation: all background", entry["file_name"])
         split = split_of(file.parent.name)
         # Beside its images in Roboflow's folders, where both train/ and valid/ may have a 1.jpg.
         prefix = f"{file.parent.name}/" if split else ""
@@ -171,7 +171,7 @@ def _region(
                 reading.left_out(place, f"its bbox is {shown(annotation['bbox'])}")
                 return None
             shapes = [box]
-            reading.remarks.add("regions have no outline: their box is painted", place)
+            reading.remarks.add("regions without outline: their box is painted", place)
         else:
             advice = "--boxes paints the box of such regions, " if annotation.get("bbox") is not None else ""
             reading.left_out(place, f"the segmentation is {shown(annotation.get('segmentation'))}", advice)
@@ -213,7 +213,7 @@ def _shapes(segmentation: Any, size: tuple[int, int] | None, place: str, reading
         flat = coordinates(sequence(part, where), where)
         if not len(flat):
             if len(parts) > 1:
-                reading.remarks.add("parts of outlines are empty", where)
+                reading.remarks.add("outline parts are empty", where)
             continue
         if len(flat) % 2:
             raise ExchangeError(f"{where}: has {len(flat)} numbers; an outline is x, y of at least three corners")

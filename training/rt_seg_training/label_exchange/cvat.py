@@ -47,7 +47,7 @@ def _root(file: Path) -> ElementTree.Element:
     except OSError as error:
         raise ExchangeError(f"{file}: cannot be read ({error.strerror})") from error
     except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last two for encodings
-        raise ExchangeError(f"{file}: is not a file of CVAT: no XML ({error})") from error
+        raise ExchangeError(f"{file}: is not a CVAT file: invalid XML ({error})") from error
 
 
 def _value(shape: ElementTree.Element, key: str, place: str, default: float | None = None) -> float:
@@ -97,7 +97,7 @@ def _shape(shape: ElementTree.Element, place: str) -> Shape | str:
     if shape.tag == "ellipse":
         center, radii = ((_value(shape, f"{key}x", place), _value(shape, f"{key}y", place)) for key in "cr")
         if min(radii) < 0:
-            raise ExchangeError(f"{place}: radii {radii[0]:g} and {radii[1]:g}; they are not below 0")
+            raise ExchangeError(f"{place}: radii {radii[0]:g} and {radii[1]:g}; they must not be negative")
         return Ellipse(center, radii, _value(shape, "rotation", place, 0.0))
     return _mask(shape, place)
 
@@ -152,7 +152,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
     annotated = []
     for frame in frames:
         if not frame.regions:
-            reading.remarks.add("images have no region and are background altogether", f"{file}: {frame.name}")
+            reading.remarks.add("images have no region: all background", f"{file}: {frame.name}")
         # The order of the file within one z_order: sorting keeps it.
         regions = tuple(region for _, region in sorted(frame.regions, key=lambda entry: entry[0]))
         annotated.append(
@@ -179,7 +179,7 @@ def _image(image: ElementTree.Element, file: Path, position: int, reading: Readi
             reading.remarks.add("shapes are outside (outside=1) and not painted", where)
             continue
         if shape.tag == "tag":
-            reading.remarks.add("tags of whole images are no regions", where)
+            reading.remarks.add("image tags are not regions: skipped", where)
             continue
         label = class_name(shape.attrib.get("label"), f"{where}: 'label'", reading.remarks)
         region = _region(shape, label, where, reading)
@@ -226,7 +226,7 @@ def _with_tracks(
             frames[visible.frame].regions.append((order, region))
     if count is not None and not images and len(frames) < count:
         nothing = f"{file}: {len(frames)} of {count} frames show one"
-        reading.remarks.add("frames of the video show no track and are left out", nothing, count - len(frames))
+        reading.remarks.add("video frames without a track are skipped", nothing, count - len(frames))
     return [frames[number] for number in sorted(frames)]
 
 

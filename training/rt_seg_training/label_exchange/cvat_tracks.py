@@ -72,10 +72,10 @@ def frames_of_tracks(
             following = shapes[position + 1][1] if position + 1 < len(shapes) else None
             for between in range(frame + numbers.step, until, numbers.step):
                 if following is None or following.attrib.get("outside") == "1":
-                    reading.remarks.add("frames show a track as in the keyframe before, until it is outside", place)
+                    reading.remarks.add("frames show a track unchanged from the previous keyframe", place)
                     found = shape
                 else:
-                    reading.remarks.add("frames show a track between two keyframes, moved in a straight line", place)
+                    reading.remarks.add("frames show a track interpolated linearly between two keyframes", place)
                     share = (between - frame) / (until - frame)
                     found = _between(shape, following, share, f"{place}, frames {frame} to {until}")
                 yield Visible(number, track.attrib.get("label"), between, found, False)
@@ -94,7 +94,7 @@ def _listed(track: ElementTree.Element, position: int, file: Path) -> list[tuple
             raise ExchangeError(f"{place}: has no 'frame'")
         frame = whole(parsed(shape.attrib["frame"], f"{place}: 'frame'"), f"{place}: 'frame'")
         if frame < 0 or frame in found:
-            raise ExchangeError(f"{place}: the frame {frame} {'is below 0' if frame < 0 else 'stands twice'}")
+            raise ExchangeError(f"{place}: the frame {frame} {'is below 0' if frame < 0 else 'appears twice'}")
         found[frame] = shape
     return sorted(found.items())
 
@@ -124,5 +124,5 @@ def _between(first: ElementTree.Element, second: ElementTree.Element, share: flo
             return ElementTree.Element(first.tag, attributes)
     raise ExchangeError(
         f"{place}: a {first.tag} becomes another {second.tag}, and the frames between are not in the file; "
-        "export it from CVAT once more (CVAT for video), which writes every frame"
+        "export it again as CVAT for video, which writes every frame"
     )

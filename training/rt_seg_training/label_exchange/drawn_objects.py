@@ -48,5 +48,5 @@ class ObjectList:
             else:
                 regions.append(Region(name, (found,), place))
         if not regions:
-            reading.remarks.add("images have no region and are background altogether", file)
+            reading.remarks.add("images have no region: all background", file)
         return tuple(regions)

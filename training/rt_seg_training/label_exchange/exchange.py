@@ -93,7 +93,7 @@ def export_labels(form: str, source_path: Path, output: Path) -> int:
     stems: dict[str, str] = {}
     for name, _ in frames:
         if stems.setdefault(Path(name).stem, name) != name:
-            raise ExchangeError(f"{source_path}: {stems[Path(name).stem]} and {name} differ in their suffix only")
+            raise ExchangeError(f"{source_path}: {stems[Path(name).stem]} and {name} differ only in suffix")
     options = {"polygons": True} if form == "coco-polygons" else {}
     if output.suffix.lower() != ".zip":
         _module(form).write(output, frames, source.labels, **options)

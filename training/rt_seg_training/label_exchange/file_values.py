@@ -45,7 +45,7 @@ def read_text(file: Path) -> str:
     try:
         return decoded(file.read_bytes())
     except UnicodeDecodeError as error:
-        raise ExchangeError(f"{file}: is not a text in UTF-8 (byte {error.start}); save it as UTF-8") from error
+        raise ExchangeError(f"{file}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except OSError as error:
         raise ExchangeError(f"{file}: cannot be read ({error.strerror})") from error
 
@@ -55,7 +55,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         double = next(key for key in keys if keys.count(key) > 1)
-        raise ExchangeError(f"the key {shown(double)} stands twice in one object")
+        raise ExchangeError(f"the key {shown(double)} appears twice in one object")
     return found
 
 
@@ -69,7 +69,7 @@ def read_json(file: Path, program: str) -> Any:
     except RecursionError as error:
         raise ExchangeError(f"{file}: is not a file of {program}: nested too deeply") from error
     except ValueError as error:
-        raise ExchangeError(f"{file}: is not a file of {program}: no JSON ({error})") from error
+        raise ExchangeError(f"{file}: is not a file of {program}: invalid JSON ({error})") from error
 
 
 def mapping(value: Any, place: str) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def member(entry: dict[str, Any], key: str, place: str) -> Any:
 def text(value: Any, place: str, longest: int = MAX_PATH) -> str:
     """A text that is not empty and has no control characters, as names of files. Raises ExchangeError."""
     if not isinstance(value, str) or not value.strip():
-        raise ExchangeError(f"{place}: is {shown(value)}; expected a text that is not empty")
+        raise ExchangeError(f"{place}: is {shown(value)}; expected a non-empty text")
     if len(value) > longest:
         raise ExchangeError(f"{place}: is {shown(value)}, {len(value)} characters; at most {longest} are accepted")
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
@@ -110,7 +110,7 @@ def class_name(value: Any, place: str, remarks: Remarks) -> str:
         if abs(value) > 1e18 or not math.isfinite(value):
             raise ExchangeError(f"{place}: is {shown(value)}; expected the name of a class")
         name = str(value)
-        remarks.add("names of classes are numbers, taken as text", f"{place}: {name}")
+        remarks.add("class names are numbers, read as text", f"{place}: {name}")
         return name
     if not isinstance(value, str) or not value.strip():
         raise ExchangeError(f"{place}: is {shown(value)}; expected the name of a class, a text that is not empty")
@@ -173,7 +173,7 @@ def image_size(height: Any, width: Any, place: str) -> tuple[int, int] | None:
         return None
     found = image_side(height, f"{place}: height"), image_side(width, f"{place}: width")
     if found[0] * found[1] > MAX_PIXELS:
-        raise ExchangeError(f"{place}: {found[1]}x{found[0]} is larger than any image that is read")
+        raise ExchangeError(f"{place}: {found[1]}x{found[0]} is larger than the maximum image size")
     return found
 
 
@@ -186,7 +186,7 @@ def coordinates(values: Iterable[Any], place: str) -> np.ndarray:
             return found
     for position, value in enumerate(values):
         number(value, f"{place}: coordinate {position}")
-    raise AssertionError("one of them is no number")
+    raise AssertionError("one of them is not a number")
 
 
 def corners(values: Any, place: str) -> np.ndarray:

@@ -78,12 +78,12 @@ class Images:
             parts = parts_of(name)
             if parts and (found := self._by_stem.get(PurePosixPath(parts[-1]).stem)):
                 image = self._nearest(found, parts, frame, remarks)
-                remarks.add("images have another suffix than their labels say", f"{frame.file_name} is {image.name}")
+                remarks.add("images have a different suffix than in their labels", f"{frame.file_name} is {image.name}")
                 return image
         if frame.position is not None and frame.position[1] == len(self._in_order):
             image = self._in_order[frame.position[0]]
             place = f"{frame.file_name} is {image.name}"
-            remarks.add("frames are numbered: the images are taken in their order", place)
+            remarks.add("frames are numbered: images are matched in order", place)
             return image
         place = frame.place or "the labels"
         raise ExchangeError(f"{place}: {frame.file_name} is labelled, but is not in {self.folder}")
@@ -103,7 +103,7 @@ class Images:
             )
         if wanted and folders[best[0]] and not alike[best[0]]:
             place = f"{frame.file_name} is {best[0].relative_to(self.folder)}"
-            remarks.add("images lie in other folders than their labels say", place)
+            remarks.add("images are in different folders than in their labels", place)
         return best[0]
 
 

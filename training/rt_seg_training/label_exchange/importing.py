@@ -62,12 +62,12 @@ def _labels(files: list[LabelFile], output: Path, labels_file: Path | None) -> L
 
 
 def _compare_names(names: list[str], remarks: Remarks) -> None:
-    """Count the classes that have the name of another but for spaces and capitals: mostly a slip of the keyboard."""
+    """Count class names that differ only in spaces or capitals: mostly typos."""
     alike: dict[str, str] = {}
     for name in names:
         other = alike.setdefault("".join(name.split()).casefold(), name)
         if other != name:
-            remarks.add("classes have the name of another but for spaces or capitals", f"{name!r} and {other!r}")
+            remarks.add("class names differ only in spaces or capitals", f"{name!r} and {other!r}")
 
 
 def _check_image(image: Path, frame: Annotated) -> tuple[int, int]:
@@ -79,7 +79,7 @@ def _check_image(image: Path, frame: Annotated) -> tuple[int, int]:
         raise ExchangeError(str(error)) from error
     if frame.size is not None and size != frame.size:
         height, width = frame.size
-        turned = ". It is turned by its EXIF tag: label it upright" if size == (width, height) else ""
+        turned = ". Its EXIF tag rotates it: label the rotated image" if size == (width, height) else ""
         raise ExchangeError(
             f"{image}: is {size[1]}x{size[0]}, but was labelled at {width}x{height} (width x height)"
             + (turned if turned and not is_plain_rgb(image) else "")
@@ -96,11 +96,11 @@ def _check_names(names: list[str], images: list[Path], output: Path, remarks: Re
         if old is not None and old.resolve() != image.resolve():
             if old.suffix != image.suffix or old.read_bytes() != image.read_bytes():
                 raise ExchangeError(
-                    f"{image}: {old} is another image of that name; rename one, or take another --output"
+                    f"{image}: {old} is a different image of the same name; rename one, or take another --output"
                 )
         mask = LabelledFolder(output).mask(name)
         if mask.is_file():
-            remarks.add("masks were there and are replaced", str(mask))
+            remarks.add("existing masks are replaced", str(mask))
     # Endings such as _mask and _rgb mean something there, so that names may collide that differ.
     with tempfile.TemporaryDirectory(prefix="rt_seg_") as folder:
         planned = Path(folder)
@@ -127,7 +127,7 @@ def write_set(
     frames = [frame for file in files for frame in file.frames]
     if not frames:
         why = f" ({'; '.join(remarks.lines())})" if remarks.counts else ""
-        raise ExchangeError(f"{', '.join(map(str, paths))}: names no images{why}")
+        raise ExchangeError(f"{', '.join(map(str, paths))}: refers to no images{why}")
     labels = _labels(files, output, labels_file)
     _compare_names(labels.names, remarks)
     found = Images(images, output)
@@ -144,7 +144,7 @@ def write_set(
     masks = {frame.place for frame in frames}  # of formats of images, beside which they may lie
     others = [file for file in found.not_among(of_image) if str(file) not in masks]
     if others:
-        remarks.add("images have no labels and are left out", str(others[0]), len(others))
+        remarks.add("images without labels are skipped", str(others[0]), len(others))
     names = names_in_set(list(of_image), images)
     _check_names(names, list(of_image), output, remarks)
 
@@ -171,6 +171,6 @@ def _write_splits(output: Path, names: list[str], frames: list[Annotated], began
     if not splits:
         return
     if "train" not in splits or sum(map(len, splits.values())) < len(frames) or not began_empty:
-        remarks.add("splits are told by the files, but not for all frames of the data set: not written", str(output))
+        remarks.add("the files give splits, but not for all frames: splits.yaml is not written", str(output))
         return
     write_yaml(LabelledFolder(output).splits, {split: sorted(members) for split, members in sorted(splits.items())})

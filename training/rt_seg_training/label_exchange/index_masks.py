@@ -85,7 +85,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
     found = {region.name for frame in frames for region in frame.regions}
     if found == {IGNORE} and len(names) > 1:
         raise ExchangeError(
-            f"{path}: the masks hold nothing but background and {IGNORED}, which means ignored, so that there is no "
+            f"{path}: the masks hold only background and {IGNORED}, which means ignored: no "
             f"pixel of {', '.join(name for name in names if not is_background(name))}. Write the number of the class "
             f"instead of {IGNORED}"
         )

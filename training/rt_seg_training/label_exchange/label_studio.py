@@ -58,7 +58,7 @@ def mask_from_brush(values: list[int], height: int, width: int) -> np.ndarray:
     def take(count: int) -> int:
         nonlocal place
         if place + count > len(bits):
-            raise ValueError("the run lengths end too early")
+            raise ValueError("the run lengths are truncated")
         found = int("".join(map(str, bits[place : place + count].tolist())), 2)
         place += count
         return found
@@ -81,7 +81,7 @@ def mask_from_brush(values: list[int], height: int, width: int) -> np.ndarray:
             found[done : done + count] = take(word)
         else:
             if place + count * word > len(bits):
-                raise ValueError("the run lengths end too early")
+                raise ValueError("the run lengths are truncated")
             found[done : done + count] = bits[place : place + count * word].reshape(count, word) @ powers
             place += count * word
         done += count
@@ -105,7 +105,7 @@ def _shape(value: dict[str, Any], kind: str, size: tuple[int, int], place: str) 
             raise ExchangeError(f"{place}: rle: {error}") from error
         rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
         if not len(rows):
-            return "a brush mask without a pixel"
+            return "an empty brush mask"
         part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
         return Bitmap(int(rows[0]), int(columns[0]), part)
     if kind == "polygon":
@@ -121,7 +121,7 @@ def _shape(value: dict[str, Any], kind: str, size: tuple[int, int], place: str) 
         return Outline((turned(box, corner, degrees),))  # around its first corner
     radii = [number(member(value, key, place), f"{place}: {key!r}") for key in ("radiusX", "radiusY")]
     if min(radii) < 0:
-        raise ExchangeError(f"{place}: radii {radii[0]:g} and {radii[1]:g}; they are not below 0")
+        raise ExchangeError(f"{place}: radii {radii[0]:g} and {radii[1]:g}; they must not be negative")
     center = np.array([x, y]) * percent
     return Ellipse(tuple(center.tolist()), tuple((np.array(radii) * percent).tolist()), degrees)
 
@@ -160,7 +160,9 @@ def _regions(results: list[Any], place: str, reading: Reading) -> tuple[tuple[Re
     for position, result in enumerate(results):
         result = mapping(result, f"{place}: result[{position}]")
         if result.get("type") in NO_REGIONS:
-            reading.remarks.add("results are no regions", f"{place}: result[{position}]: {shown(result.get('type'))}")
+            reading.remarks.add(
+                "results are not regions: skipped", f"{place}: result[{position}]: {shown(result.get('type'))}"
+            )
             continue
         mapping(member(result, "value", f"{place}: result[{position}]"), f"{place}: result[{position}]: 'value'")
         entries.append((position, result))
@@ -176,7 +178,7 @@ def _regions(results: list[Any], place: str, reading: Reading) -> tuple[tuple[Re
         name = class_name(names[0], f"{where}: its label", reading.remarks)
         where = f"{where} {name!r}"
         if result.get("image_rotation") not in (None, 0):
-            raise ExchangeError(f"{where}: its image is turned (image_rotation {shown(result['image_rotation'])})")
+            raise ExchangeError(f"{where}: its image is rotated (image_rotation {shown(result['image_rotation'])})")
         kind = _kind(result)
         if kind in WITHOUT_AREA:
             reading.left_out(where, f"a {kind}")
@@ -191,7 +193,7 @@ def _regions(results: list[Any], place: str, reading: Reading) -> tuple[tuple[Re
             raise ExchangeError(f"{where}: has no original_width and original_height")
         sizes.add(size)
         if len(sizes) > 1:
-            raise ExchangeError(f"{where}: its image is {size[1]}x{size[0]}, but in another result it is of other size")
+            raise ExchangeError(f"{where}: its image is {size[1]}x{size[0]}, but another result gives a different size")
         found = _shape(result["value"], kind, size, where)
         if isinstance(found, str):
             reading.left_out(where, found)
@@ -230,7 +232,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
             raise ExchangeError(f"{path}: must hold one .json file of {PROGRAM}, and has {len(found)}; name the file")
         file = found[0]
     frames = []
-    tasks = sequence(read_json(file, PROGRAM), f"{file}: is not a file of {PROGRAM}: the whole")
+    tasks = sequence(read_json(file, PROGRAM), f"{file}: is not a file of {PROGRAM}: the top level")
     for position, task in enumerate(tasks):
         place = f"{file}: task {position}"
         task = mapping(task, place)
@@ -243,7 +245,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
         for number_, annotation in enumerate(sequence(task["annotations"], f"{place}: 'annotations'")):
             annotation = mapping(annotation, f"{place}: annotations[{number_}]")
             if annotation.get("was_cancelled") is True:
-                reading.remarks.add("annotations are cancelled and left out", place)
+                reading.remarks.add("cancelled annotations are skipped", place)
                 continue
             annotations.append((f"{place}: annotations[{number_}]", annotation))
         if len(annotations) > 1:
@@ -253,16 +255,16 @@ def read(path: Path, reading: Reading) -> LabelFile:
                     f"{place} ({names[0]}): has {len(annotations)} annotations; mark one of them as ground truth in "
                     "Label Studio, or delete the others"
                 )
-            reading.remarks.add("images have several annotations: the ground truth is taken", place)
+            reading.remarks.add("images have several annotations: the ground truth is used", place)
             annotations = best
         if not annotations:
-            reading.remarks.add("images have no annotation and are left out", f"{place} ({names[0]})")
+            reading.remarks.add("images without annotation are skipped", f"{place} ({names[0]})")
             continue
         where, annotation = annotations[0]
         results = sequence(member(annotation, "result", where), f"{where}: 'result'")
         regions, size = _regions(results, where, reading)
         if not regions:
-            reading.remarks.add("images have no region and are background altogether", f"{place} ({names[0]})")
+            reading.remarks.add("images have no region: all background", f"{place} ({names[0]})")
         place = f"{place} ({names[0]})"
         frames.append(Annotated(names[0], size, regions, other_names=tuple(names[1:]), place=place))
     return LabelFile(frames, [])

@@ -60,7 +60,9 @@ def _shape(shape: dict[str, Any], kind: str, place: str) -> Shape | str:
         return f"a {kind} without points"
     if kind == "circle":
         if len(points) != 2:
-            raise ExchangeError(f"{place}: a circle has {len(points)} points; expected its centre and one of its rim")
+            raise ExchangeError(
+                f"{place}: a circle has {len(points)} points; expected the centre and a point on the circle"
+            )
         radius = float(np.hypot(*(points[1] - points[0])))
         center = (float(points[0, 0]), float(points[0, 1]))
         return Ellipse(center, (radius, radius)) if radius else "a circle of radius 0"
@@ -92,13 +94,13 @@ def read(path: Path, reading: Reading) -> LabelFile:
 
 
 def _read_file(file: Path, root: Path, reading: Reading) -> Annotated:
-    data = mapping(read_json(file, PROGRAM), f"{file}: is not a file of labelme: the whole")
+    data = mapping(read_json(file, PROGRAM), f"{file}: is not a file of labelme: the top level")
     size = image_size(data.get("imageHeight"), data.get("imageWidth"), f"{file}: image")
     regions = OBJECTS.regions(data, str(file), PROGRAM, reading)
     folders = file.parent.relative_to(root).parts if root.is_dir() else ()
     named = data.get("imagePath")
     if named is None or named == "":
-        reading.remarks.add("files name no image: that with their own name is taken", str(file))
+        reading.remarks.add("files name no image: the image with the file's name is used", str(file))
         name, any_suffix = file.stem, True
     else:
         name, any_suffix = text(named, f"{file}: 'imagePath'"), False

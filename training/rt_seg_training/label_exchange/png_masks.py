@@ -19,7 +19,9 @@ def decoded_png(data: bytes, place: str) -> np.ndarray:
     try:
         image = Image.open(io.BytesIO(data))
         if image.size[0] * image.size[1] > MAX_PIXELS:
-            raise ExchangeError(f"{place}: a mask of {image.size[0]}x{image.size[1]} is larger than any image")
+            raise ExchangeError(
+                f"{place}: a mask of {image.size[0]}x{image.size[1]} is larger than the maximum image size"
+            )
         image.load()
         if image.mode == "RGBA" or "transparency" in image.info:
             return np.asarray(image.convert("RGBA"))[..., 3] > 0
@@ -27,7 +29,7 @@ def decoded_png(data: bytes, place: str) -> np.ndarray:
     except ExchangeError:
         raise
     except UnidentifiedImageError as error:
-        raise ExchangeError(f"{place}: its mask is no image of a known kind") from error
+        raise ExchangeError(f"{place}: its mask is not in a known image format") from error
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError or its own bomb error by file type
         raise ExchangeError(f"{place}: its mask cannot be read as an image ({error})") from error
     return pixels > 0 if pixels.ndim == 2 else pixels[..., 0] > 0
@@ -36,8 +38,8 @@ def decoded_png(data: bytes, place: str) -> np.ndarray:
 def from_base64(value: Any, place: str) -> bytes:
     """The bytes of a text in base 64. Raises ExchangeError."""
     if not isinstance(value, str):
-        raise ExchangeError(f"{place}: is {shown(value)}; expected a PNG in base 64")
+        raise ExchangeError(f"{place}: is {shown(value)}; expected a PNG in base64")
     try:
         return base64.b64decode(value)
     except (binascii.Error, ValueError) as error:
-        raise ExchangeError(f"{place}: is not in base 64 ({error})") from error
+        raise ExchangeError(f"{place}: is not valid base64 ({error})") from error

@@ -13,7 +13,7 @@ class Remarks:
     first: dict[str, str] = field(default_factory=dict)
 
     def add(self, kind: str, place: str, count: int = 1) -> None:
-        """Count a remark of a kind, such as "regions reach outside their image and are clipped"."""
+        """Count a remark of a kind, such as "regions extend beyond their image and are clipped"."""
         self.counts[kind] = self.counts.get(kind, 0) + count
         self.first.setdefault(kind, place)
 

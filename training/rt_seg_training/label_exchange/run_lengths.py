@@ -21,7 +21,7 @@ def runs_from_text(text: str) -> list[int]:
     for character in text:
         bits = ord(character) - 48
         if not 0 <= bits < 64:
-            raise ValueError(f"{character!r} is no character of compressed run lengths")
+            raise ValueError(f"{character!r} is not a character of compressed run lengths")
         value |= (bits & 0x1F) << (5 * shift)
         shift += 1
         if bits & 0x20:
@@ -33,7 +33,7 @@ def runs_from_text(text: str) -> list[int]:
         runs.append(value + runs[-2] if len(runs) > 2 else value)
         value, shift = 0, 0
     if shift:
-        raise ValueError("the compressed run lengths end within a number")
+        raise ValueError("the compressed run lengths are truncated")
     return runs
 
 
@@ -44,7 +44,7 @@ def checked_runs(runs: Sequence[object], height: int, width: int) -> np.ndarray:
         if isinstance(run, float) and run.is_integer() and run <= height * width:
             run = int(run)
         if isinstance(run, bool) or not isinstance(run, int):
-            raise ValueError(f"run {position} is {str(run)[:40]!r}, no whole number of pixels")
+            raise ValueError(f"run {position} is {str(run)[:40]!r}, not a whole number of pixels")
         if not 0 <= run <= height * width:
             raise ValueError(f"run {position} is of {run if abs(run) < 1e18 else 'very many'} pixels")
         lengths.append(run)

@@ -82,7 +82,7 @@ OBJECTS = ObjectList("objects", "classTitle", _kind, _shape, WITH_AREA, WITHOUT_
 
 
 def _read_file(file: Path, root: Path, reading: Reading) -> Annotated:
-    data = mapping(read_json(file, PROGRAM), f"{file}: is not a file of Supervisely: the whole")
+    data = mapping(read_json(file, PROGRAM), f"{file}: is not a file of Supervisely: the top level")
     regions = OBJECTS.regions(data, str(file), PROGRAM, reading)
     size = mapping(member(data, "size", str(file)), f"{file}: 'size'")
     height_width = image_size(size.get("height"), size.get("width"), f"{file}: size")
@@ -108,7 +108,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
     names = []
     meta = next((folder / META for folder in (path, *path.parents[:2]) if (folder / META).is_file()), None)
     if meta is not None:
-        data = mapping(read_json(meta, PROGRAM), f"{meta}: the whole")
+        data = mapping(read_json(meta, PROGRAM), f"{meta}: the top level")
         for position, entry in enumerate(sequence(member(data, "classes", str(meta)), f"{meta}: 'classes'")):
             place = f"{meta}: classes[{position}]"
             names.append(class_name(mapping(entry, place).get("title"), f"{place}: 'title'", reading.remarks))

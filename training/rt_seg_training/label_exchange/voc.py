@@ -53,13 +53,13 @@ def _colors(file: Path, reading: Reading) -> dict[Color, str]:
         names_before = dict(names)
         if names.setdefault(color, name) != name:
             raise ExchangeError(
-                f"{place}: {name!r} has the colour {red},{green},{blue} of {names[color]!r}: which of them a pixel is, "
-                "nobody can tell. Give each its own colour, in the program that wrote the masks"
+                f"{place}: {name!r} has the colour {red},{green},{blue} of {names[color]!r}: its pixels are "
+                "ambiguous. Give each class its own colour in the program that wrote the masks"
             )
         if color not in names_before and name in names_before.values():
-            reading.remarks.add("classes have several colours and are one class", f"{place}: {name!r}")
+            reading.remarks.add("classes have several colours, which are merged", f"{place}: {name!r}")
         if color == BLACK and not is_background(name):
-            raise ExchangeError(f"{place}: {name!r} is black, as what nobody labelled; give it another colour there")
+            raise ExchangeError(f"{place}: {name!r} is black, the colour of unlabelled pixels; choose another colour")
     # What nobody labelled is black, even where labelmap.txt gives the background another colour, as CVAT's may.
     return {IGNORE_COLOR: IGNORE, BLACK: BACKGROUND_NAMES[0]} | names
 
@@ -88,7 +88,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
                 place = f"{file}: {colors[color]!r}"
                 regions.append(Region(colors[color], (ColorIn(file, color),), place))
         if not regions:
-            reading.remarks.add("images have no region and are background altogether", str(file))
+            reading.remarks.add("images have no region: all background", str(file))
         name = file.relative_to(path / MASKS).with_suffix("").as_posix()
         size = (pixels.shape[0], pixels.shape[1])
         frames.append(Annotated(name, size, tuple(regions), any_suffix=True, place=str(file)))

@@ -47,12 +47,12 @@ def _region(line: str, names: dict[int, str], place: str, reading: Reading) -> R
     values = np.array([parsed(value, place) for value in rest])
     far = values[np.abs(values - 0.5) > FAR]
     if len(far):
-        raise ExchangeError(f"{place}: has {far[0]:g}; coordinates are shares of width and height, 0..1")
+        raise ExchangeError(f"{place}: has {far[0]:g}; coordinates are relative to width and height, 0..1")
     if len(values) == 4:
         if not reading.boxes:
-            reading.left_out(place, "has a box and no outline (YOLO for detection)", "--boxes paints such boxes, ")
+            reading.left_out(place, "has a box but no outline (YOLO detection)", "--boxes paints such boxes, ")
             return None
-        reading.remarks.add("regions have no outline: their box is painted", place)
+        reading.remarks.add("regions without outline: their box is painted", place)
         (x, y), (width, height) = values[:2], values[2:] / 2
         if min(width, height) <= 0:
             raise ExchangeError(f"{place}: width and height of its box must be above 0")
@@ -91,7 +91,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
                 if region is not None:
                     regions.append(region)
         if not regions:
-            reading.remarks.add("images have no region and are background altogether", str(file))
+            reading.remarks.add("images have no region: all background", str(file))
         folders = list(file.relative_to(root).parts[:-1])
         split = next((found for found in map(split_of, folders) if found), None)
         if "labels" in folders:

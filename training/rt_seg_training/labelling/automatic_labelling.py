@@ -44,7 +44,7 @@ def by_depth(settings: StandingOutSettings) -> Method:
 
     def label(capture: Capture, color: np.ndarray) -> np.ndarray:
         if capture.depth is None:
-            raise LabellingError(f"{capture.color}: depth/{capture.name}.png is not there; use another --auto")
+            raise LabellingError(f"{capture.color}: depth/{capture.name}.png not found; use another --auto")
         try:
             return label_by_depth(read_depth(capture.depth, color.shape), settings)
         except PlaneError as error:
@@ -107,11 +107,11 @@ def by_propagation(folder: Path, output: Path, labels: LabelSet, model: Path | N
         if previous is None or not mask_file(output, previous).exists():
             if proposal is not None:
                 return proposal.propose(capture, color)[0]
-            frame = "it is the first frame" if previous is None else f"{previous.name}, the frame before, has none"
-            raise LabellingError(f"{capture.color}: no mask to carry over, for {frame}; label one by hand")
+            frame = "it is the first frame" if previous is None else f"the previous frame, {previous.name}, has none"
+            raise LabellingError(f"{capture.color}: no mask to propagate, because {frame}; label one by hand")
         color_before = read_image(previous.color)
         if color_before.shape != color.shape:
-            raise LabellingError(f"{capture.color}: has another size than {previous.color}, the frame before")
+            raise LabellingError(f"{capture.color}: differs in size from the previous frame, {previous.color}")
         mask = read_class_ids(mask_file(output, previous), color_before.shape, labels)
         carried = propagate(color_before, mask, color)
         return carried if proposal is None else combine(carried, *proposal.propose(capture, color))
@@ -163,7 +163,7 @@ def label_folder(
             failures.append(str(error))
             continue
         if not mask.any():
-            failures.append(f"{capture.color}: nothing was found; label it another way, or leave it out")
+            failures.append(f"{capture.color}: no object found; label it with another method, or exclude it")
             continue
         write_atomically(target, encode(target.suffix.lower(), mask))
         if copying:

@@ -40,7 +40,7 @@ def find_captures(folder: Path) -> list[Capture]:
     captures = []
     for path in files:
         if captures and captures[-1].name == path.stem:
-            raise LabellingError(f"{path}: {captures[-1].color.name} has the same name; one image per name, please")
+            raise LabellingError(f"{path}: {captures[-1].color.name} has the same name; names must be unique")
         depth = files_of.depth(path.stem)
         captures.append(Capture(path.stem, path, depth if depth.is_file() else None))
     return captures

@@ -52,7 +52,7 @@ def dominant_plane(depth: np.ndarray, settings: StandingOutSettings) -> np.ndarr
     """
     points, inverse = _sampled(depth)
     if len(inverse) < 100 or np.count_nonzero(depth) < 0.01 * depth.size:
-        raise PlaneError("fewer than 1 % of the depth image's pixels are known")
+        raise PlaneError("fewer than 1 % of the depth pixels are valid")
     random = np.random.default_rng(settings.seed)
     # An error of noise * z² in z is one of `noise` in 1/z, at every distance: the threshold is a constant.
     best = None
@@ -66,7 +66,7 @@ def dominant_plane(depth: np.ndarray, settings: StandingOutSettings) -> np.ndarr
         if best is None or np.count_nonzero(close) > np.count_nonzero(best):
             best = close
     if best is None or np.count_nonzero(best) < 3:
-        raise PlaneError("no three known pixels make a plane")
+        raise PlaneError("no plane fits the valid depth pixels")
     # Twice, for the first fit moves the border between plane and rest.
     for _ in range(2):
         plane = np.linalg.lstsq(points[best], inverse[best], rcond=None)[0]

@@ -15,7 +15,7 @@ VIEWS = ("overlay", "outline", "picture")
 KEYS = (
     ("Enter", "accept, next frame"), ("n p", "next, previous frame"), ("u", "next unlabelled"),
     ("z y", "undo, redo"), ("x", "erase on / off"), ("1-9 Tab", "class"), ("i", "only inside object"),
-    ("r", "carry last mask over"), ("e", "empty mask"), ("[ ]", "first slider"), ("+ - f", "zoom, fit"),
+    ("r", "propagate last mask"), ("e", "empty mask"), ("[ ]", "first slider"), ("+ - f", "zoom, fit"),
     ("v", "view"), ("s", "save now"), ("Esc", "cancel"), ("q", "save and quit"),
 )  # fmt: skip
 """As they are shown beside the image; tools have keys of their own."""
@@ -174,7 +174,7 @@ class Editor:
         wrong = self.session.save()
         if wrong is not None and not self._quit_asked:
             self._quit_asked = True
-            self.say(f"{wrong}; q again leaves without them", alarming=True)
+            self.say(f"{wrong}; press q again to quit without saving", alarming=True)
             return
         self.finished = True
 

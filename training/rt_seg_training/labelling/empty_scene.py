@@ -1,4 +1,4 @@
-"""What is new in an image beside one of the empty scene."""
+"""Foreground by difference to an image of the empty scene."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds an OpenCV that can open windows, and tells what to do where there is none.
+"""Find an OpenCV that can open windows, with an instruction if there is none.
 
 The one that the requirements pin has no windows (headless). The distribution's, which ROS's cv_bridge brings, has; both
 get along in one process, so that one computes and the other shows.
@@ -68,7 +68,7 @@ def find_highgui() -> ModuleType:
         if module is not None and _has_windows(module):
             return module
     raise NoWindowError(
-        f"the OpenCV of this Python ({cv2.__file__}) was built without windows, and there is no other one. "
+        f"the OpenCV of this Python ({cv2.__file__}) was built without window support, and no other one was found. "
         "Install the distribution's: sudo apt install python3-opencv"
     )
 
@@ -96,7 +96,7 @@ def probe_window() -> int:
     """
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise NoWindowError(
-            "there is no display (DISPLAY is not set). Run it at a desk, through `ssh -X`, or under a virtual display; "
+            "no display (DISPLAY is not set). Run it on a desktop, through `ssh -X`, or under a virtual display; "
             "`label_binary --auto` needs none"
         )
     highgui = find_highgui()
@@ -112,7 +112,7 @@ def probe_window() -> int:
             return flags
         said = " ".join(child.stderr.split())[:300]
     raise NoWindowError(
-        f"no window can be opened on the display {os.environ.get('DISPLAY')!r} ({said}). Run it at a desk, through "
+        f"no window can be opened on the display {os.environ.get('DISPLAY')!r} ({said}). Run it on a desktop, through "
         "`ssh -X`, or under a virtual display; `label_binary --auto` needs none"
     )
 

@@ -116,7 +116,7 @@ class LabellingSession:
             try:
                 mask = read_class_ids(path, color.shape, self.labels)
             except LabellingError as error:
-                wrong = f"{error}. Shown as empty; the file stays until you label this frame."
+                wrong = f"{error}. Shown as empty; the file is kept until you label this frame."
         self.document = LabelDocument(color, mask)
         if not path.exists() and self.propagating:
             self.propose()
@@ -130,9 +130,9 @@ class LabellingSession:
         carried = None
         if self._last_mask is None or not self._last_mask[1].any():
             if self._proposal is None:
-                return "there is no labelled frame to carry over; continue from a labelled one"
+                return "no labelled frame to propagate from; start from a labelled frame"
         elif self._last_mask[0].shape != document.color.shape:
-            return "the frame before has another size; its mask cannot be carried over"
+            return "the previous frame has a different size; its mask cannot be propagated"
         else:
             carried = propagate(self._last_mask[0], self._last_mask[1], document.color)
         touched = document.touched
@@ -168,7 +168,7 @@ class LabellingSession:
             except OSError as error:
                 wrong = (
                     f"NOT SAVED ({error.strerror or error}: {error.filename or self.output}). The mask of "
-                    f"{', '.join(self.unsaved)} is kept in memory; make room, then press s"
+                    f"{', '.join(self.unsaved)} is kept in memory; free disk space, then press s"
                 )
                 break
             kept.touched = False

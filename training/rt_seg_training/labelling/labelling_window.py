@@ -114,7 +114,7 @@ class LabellingWindow:
             action()
         except Exception as error:  # masks are whole before and after every change
             self.editor.cancel()
-            self.editor.say(f"that did not work ({type(error).__name__}: {error})", alarming=True)
+            self.editor.say(f"failed ({type(error).__name__}: {error})", alarming=True)
             print(f"{self.name}: {type(error).__name__}: {error}", file=sys.stderr)
         self._stale = True
 
@@ -148,8 +148,8 @@ def label_in_window(window: LabellingWindow) -> str:
         if wrong is not None:
             print(f"{name}: {wrong}", file=sys.stderr)
             try:
-                print(f"{name}: what could not be saved is in {session.rescue()}", file=sys.stderr)
+                print(f"{name}: unsaved masks are in {session.rescue()}", file=sys.stderr)
             except OSError as error:
                 lost = ", ".join(session.unsaved)
-                print(f"{name}: nor is there room for temporary files ({error}); lost: {lost}", file=sys.stderr)
+                print(f"{name}: no space for temporary files either ({error}); lost: {lost}", file=sys.stderr)
     return f"{session.output}: {session.count_with_mask} of {len(session.captures)} frames have masks"

@@ -27,8 +27,8 @@ class ModelProposal:
         self._object_only = len(labels) == 2
         if not self._object_only and bundle.labels.names != labels.names:
             raise LabellingError(
-                f"{folder}: knows {', '.join(bundle.labels.names)}, and here are {', '.join(labels.names)}; name a "
-                "model of the same classes"
+                f"{folder}: has the classes {', '.join(bundle.labels.names)}, not "
+                f"{', '.join(labels.names)}; name a model with the same classes"
             )
         self._segmenter = load_segmenter(bundle)
 

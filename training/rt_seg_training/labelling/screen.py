@@ -1,4 +1,4 @@
-"""Draws the editor, and says which part of it a place on the screen is."""
+"""Draw the editor, and map screen positions to its parts."""
 
 from __future__ import annotations
 

@@ -93,11 +93,11 @@ def _smallest_object(source: Source, pairs: Sequence[Any]) -> tuple[float | None
 def _input_width(facts: Facts) -> tuple[int, str]:
     possible = [width for width in WIDTHS if width <= max(facts.width, WIDTHS[0])]
     if facts.object_side is None:
-        return possible[min(1, len(possible) - 1)], "no object was seen, so the usual size"
+        return possible[min(1, len(possible) - 1)], "no object found in the masks, so the default size"
     for width in possible:
         side = facts.object_side * width / facts.width
         if width >= WIDTHS[1] and side >= 2 * SEEN_SIDE or width == possible[-1]:
-            return width, f"{facts.smallest_class}, the smallest class, is about {side:.0f} pixels wide there"
+            return width, f"{facts.smallest_class}, the smallest class, is about {side:.0f} pixels wide at this size"
     raise AssertionError("the last width is always taken")
 
 
@@ -119,21 +119,21 @@ def choose(facts: Facts, images_per_second: float | None, minutes: float) -> Cho
     steps = min(max(affordable, STEPS[0]), STEPS[1])
     validated = "validation" if facts.validation else "train"
     reasons = [
-        f"net {network(facts)}: encoder from ImageNet, which gives most on few images"
+        f"net {network(facts)}: ImageNet-pretrained encoder, best with few images"
         + (f"; {facts.depth_share:.0%} of the frames have depth" if with_depth else ""),
         f"input {width}x{height}: {why}",
     ]
     if images_per_second is not None:
         reasons.append(
-            f"{steps} steps of {BATCH} crops of {crop[1]}x{crop[0]}: {images_per_second:.1f} images/s here, so about "
+            f"{steps} steps of {BATCH} crops of {crop[1]}x{crop[0]}: {images_per_second:.1f} images/s, about "
             f"{steps * BATCH / images_per_second / 60:.0f} minutes"
         )
     if steps > affordable:
-        reasons.append(f"more than the {minutes:g} minutes asked for: fewer than {STEPS[0]} steps teach nothing")
+        reasons.append(f"more than the {minutes:g} minutes requested: fewer than {STEPS[0]} steps are too few to train")
     elif steps < affordable:
-        reasons.append(f"less than the {minutes:g} minutes asked for: more than {STEPS[1]} steps gain nothing")
+        reasons.append(f"less than the {minutes:g} minutes requested: more than {STEPS[1]} steps bring no gain")
     if not facts.validation:
-        reasons.append("no frames can be held out, so the score is on frames that it learned from and says little")
+        reasons.append("no frames can be held out: the score is on training frames and not meaningful")
     return Choices(
         {
             "train_split": "train",

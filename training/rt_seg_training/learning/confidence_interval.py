@@ -25,7 +25,7 @@ def bootstrap_mean_iou(matrices: Sequence[np.ndarray], seed: int = 0) -> tuple[f
     Raises ValueError without any frame.
     """
     if not len(matrices):
-        raise ValueError("no frames, so there is no score")
+        raise ValueError("no frames to score")
     stacked = np.asarray(matrices, np.int64)
     random = np.random.default_rng(seed)
     scores = []

@@ -22,7 +22,7 @@ class _FeatureEngine:
 
         files = next((files for files in bundle.engines if files.runtime == self.runtime), None)
         if files is None:
-            raise BundleError(f"{bundle.folder}: holds no OpenVINO network, whose features are needed; export it again")
+            raise BundleError(f"{bundle.folder}: holds no OpenVINO network, needed for the features; export it again")
         core = openvino.Core()
         try:
             network = core.read_model(str(files.path))
@@ -37,8 +37,8 @@ class _FeatureEngine:
             if operation.get_type_name() == "Convolution" and list(operation.output(0).shape)[2:] == size
         ]
         if not convolutions:
-            raise BundleError(f"{files.path}: has no features at 1/{STRIDE} of its input of {bundle.input.width}x"
-                              f"{bundle.input.height}, by which frames are told apart")  # fmt: skip
+            raise BundleError(f"{files.path}: has no feature map at 1/{STRIDE} of its input size {bundle.input.width}x"
+                              f"{bundle.input.height}, which frame selection needs")  # fmt: skip
         # The one with the most to tell; of equals the last.
         best = max(convolutions, key=lambda operation: operation.output(0).shape[1])
         network.add_outputs(best.output(0))

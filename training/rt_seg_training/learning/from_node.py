@@ -37,10 +37,10 @@ def offer_model(node: str, old: Bundle, old_score: float, new: Path, new_score: 
     both = f"{old.name} {old_score:.3f}, {new.name} {new_score:.3f}"
     print(f"mean IoU on the same frames of {split}: {both}")
     if not new_score >= old_score:
-        print(f"{node} keeps {old.name}: the new model is worse. To load it all the same:")
+        print(f"{node} keeps {old.name}: the new model is worse. To load it anyway:")
         print(f"  rosservice call {node}/load_model {shlex.quote(str(new))}")
         return
     asked = ask_node("load", node, str(new))
     if asked.returncode != 0:
         raise StageError(f"the new model is in {new}, but {asked.stderr.strip()}")
-    print(f"{node} now runs {asked.stdout.strip().splitlines()[-1]}; the old one: {old.folder}")
+    print(f"{node} now runs {asked.stdout.strip().splitlines()[-1]}; previous model: {old.folder}")

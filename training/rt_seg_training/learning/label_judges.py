@@ -59,8 +59,8 @@ def model_judge(name: str, source: Source) -> tuple[str, Judge] | None:
         missing = [label for label in wanted if label not in bundle.labels.names]
         if missing:
             raise DatasetError(
-                f"--judge {name}: does not know the classes {', '.join(missing)}; it has "
-                f"{', '.join(bundle.labels.names)}. Name a model of this set's classes, such as one trained on it"
+                f"--judge {name}: has no classes {', '.join(missing)}; it has "
+                f"{', '.join(bundle.labels.names)}. Name a model with this data set's classes, e.g. trained on it"
             )
     classes = [bundle.labels.names.index(label) for label in wanted]
     return f"{bundle.name} {bundle.version}", _probabilities(load_segmenter(bundle), classes)
@@ -115,8 +115,8 @@ def parts(pairs: Sequence[Pair], count: int) -> list[list[Pair]]:
         groups.setdefault(group_of(pair.name), []).append(pair)
     if len(groups) < count:
         raise DatasetError(
-            f"--folds {count}: the {len(pairs)} frames form {len(groups)} groups of neighbours, which must stay "
-            "together; record more, or name a model as judge"
+            f"--folds {count}: the {len(pairs)} frames form {len(groups)} groups of neighbouring frames, which "
+            "must not be split; record more, or name a model with --judge"
         )
     found: list[list[Pair]] = [[] for _ in range(count)]
     # The largest first, each to the smallest part: nothing balances better so simply.
@@ -148,14 +148,15 @@ def find_doubts_out_of_fold(
     with tempfile.TemporaryDirectory(prefix="rt_seg_folds_") as folder:
         for number, held_out in enumerate(members):
             others = [pair for part in members if part is not held_out for pair in part]
-            tell(f"fold {number + 1} of {folds.count}: learns from {len(others)} frames, judges {len(held_out)} others")
+            sizes = f"trained on {len(others)} frames, checks {len(held_out)} held-out frames"
+            tell(f"fold {number + 1} of {folds.count}: {sizes}")
             segmenter, score = _trained(source, others, held_out, configuration, Path(folder) / f"fold{number}")
             _add(errors, source, held_out, _probabilities(segmenter, range(len(source.labels))))
             segmenter.close()
             left = (time.monotonic() - started) / (number + 1) * (folds.count - number - 1)
             more = f"; about {left / 60:.0f} minutes left" if left else ""
-            tell(f"fold {number + 1}: agrees with the labels to a mean IoU of {score:.3f}{more}")
-    return f"{folds.count} networks, each of {folds.steps} steps on the other frames", errors.ranked(count)
+            tell(f"fold {number + 1}: mean IoU with the labels {score:.3f}{more}")
+    return f"{folds.count} networks, each trained for {folds.steps} steps on the other folds", errors.ranked(count)
 
 
 def _multiple(value: float) -> int:
@@ -202,7 +203,7 @@ def _trained(
     try:
         result = TrainingRun(configuration, UnbuiltDataSet(source, splits)).train()
     except TrainingError as error:
-        raise DatasetError(f"the training on a part of {source.path}: {error}") from error
+        raise DatasetError(f"training on a part of {source.path} failed: {error}") from error
     network, _, _ = RunFolder(run).load()
     engine = NetworkEngine.of_model(network, configuration.net)
     return Segmenter(engine.spec, engine), result["validation_mean_iou"]

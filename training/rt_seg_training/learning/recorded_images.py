@@ -19,7 +19,7 @@ def recorded_images(recording: Path, temporary: Path) -> Path:
     """
     if recording.is_dir() and LabelledFolder(recording).recorded_color is not None:
         return recording
-    print("taking the frames that differ out of the recording ...", flush=True)
+    print("extracting distinct frames from the recording ...", flush=True)
     command = tool("rt_seg.ros.recording.capture", str(recording.resolve()), "--output", str(temporary))
     done = subprocess.run(
         [sys.executable, *command],
@@ -31,5 +31,5 @@ def recorded_images(recording: Path, temporary: Path) -> Path:
         # The reason, and after it what became of the frames before: progress is in the same output.
         lines = done.stdout.strip().splitlines()
         said = [line for line in lines if line.startswith("capture: ")] or lines[-1:]
-        raise LabellingError("\n".join(said) or f"{recording}: capture ended with {done.returncode}")
+        raise LabellingError("\n".join(said) or f"{recording}: capture failed (exit code {done.returncode})")
     return temporary

@@ -82,7 +82,7 @@ class Stages:
         self._key = hashlib.sha256(json.dumps([self._key, *stage.arguments]).encode()).hexdigest()
         head = f"[{number}/{count}] {stage.name}"
         if self._done.get(stage.name) == self._key:
-            self._tell(f"{head}: done before")
+            self._tell(f"{head}: already done")
             return False
         started = time.monotonic()
         code, tail = self._execute(stage, head, started)
@@ -102,7 +102,7 @@ class Stages:
         environment = {**environment_of_tools(), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, *stage.arguments]
         if stage.interactive:
-            self._tell(f"{head}: in a window; close it with q when all is labelled")
+            self._tell(f"{head}: opens a window; press q when all images are labelled")
             return _wait(subprocess.Popen(command, env=environment)), ""
         log = self._log(stage)
         log.parent.mkdir(parents=True, exist_ok=True)

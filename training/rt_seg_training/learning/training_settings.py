@@ -44,13 +44,13 @@ def write_configuration(
     if not (path.is_file() and path.read_text(encoding="utf-8").startswith(head)):
         speed = None
         if "steps" not in own:
-            print("      measuring how fast this machine learns ...", flush=True)
+            print("      measuring training speed on this machine ...", flush=True)
             speed = _speed(network(facts), BATCH, LARGEST_CROP, len(facts.classes))
         choices = choose(facts, speed, minutes)
         lines = [head, *(f"# {reason}" for reason in choices.reasons)]
         settings = {"dataset": data_set_name(name), **choices.settings, **_start(start), **own}
         for key in sorted(own):
-            lines.append(f"# {key} {own[key]}: asked for")
+            lines.append(f"# {key} {own[key]}: from --settings")
         text = "\n".join(lines) + "\n" + yaml.safe_dump(settings, sort_keys=False)
         write_atomically(path, text.encode("utf-8"))
     for line in path.read_text(encoding="utf-8").splitlines()[1:]:
@@ -69,7 +69,7 @@ def _own_settings(path: Path) -> dict:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise StageError(f"--settings {path}: cannot be read ({error})") from error
     if not isinstance(content, dict):
-        raise StageError(f"--settings {path}: accepted is a mapping, key: value, of settings of training")
+        raise StageError(f"--settings {path}: accepted is a mapping, key: value, of training settings")
     return content
 
 
@@ -86,5 +86,5 @@ def _speed(net: str, batch: int, crop: tuple[int, int], classes: int) -> float:
     command = [sys.executable, "-m", "rt_seg_training.learning.training_speed", net, *map(str, (*crop, batch, classes))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
-        raise StageError(f"the speed of training could not be measured:\n{done.stderr[-2000:]}")
+        raise StageError(f"the training speed could not be measured:\n{done.stderr[-2000:]}")
     return float(done.stdout.split()[-1])

@@ -1,4 +1,4 @@
-"""Tensors out of a PyTorch checkpoint file, without PyTorch and without running what the file says.
+"""Read tensors from a PyTorch checkpoint file, without PyTorch and without executing code from the file.
 
 A checkpoint is a pickle, and a pickle can call any function. The reader here admits the few names that a plain
 dictionary of tensors needs, and refuses a file that names anything else. Format: torch/serialization.py,

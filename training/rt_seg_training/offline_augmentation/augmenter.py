@@ -93,11 +93,11 @@ def _begin(folder: Path, record: dict) -> None:
         found = read_yaml(path, AugmentationError)
         if found != record:
             raise AugmentationError(
-                f"{folder}: was begun with another recipe or source (see {RECIPE} there). "
+                f"{folder}: was started with a different recipe or source (see {RECIPE} there). "
                 "Use the same ones to resume it, or another --output."
             )
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise AugmentationError(f"{folder}: is there, and was not made by augment. Choose another --output.")
+        raise AugmentationError(f"{folder}: exists and was not made by augment. Choose another --output.")
     else:
         write_yaml(path, record)
 
@@ -130,14 +130,14 @@ def augment(
         raise AugmentationError(f"jobs {jobs}: accepted are integers from 1")
     source = read_custom(source_path, foreground)
     if "train" not in source.splits:
-        raise AugmentationError(f"{source_path}: has no split named train (splits.yaml), and only that one is grown")
+        raise AugmentationError(f"{source_path}: has no split named train (splits.yaml), and only it is augmented")
     augmenter = Augmenter(source, recipe)
     tasks = [(pair, copy) for pair in source.splits["train"] for copy in range(recipe.copies)]
     names = [new_name(pair.name, copy) for pair, copy in tasks]
     splits = {split: [pair.name for pair in members] for split, members in source.splits.items()}
     clash = sorted({name for members in splits.values() for name in members} & set(names))
     if clash:
-        raise AugmentationError(f"{source_path}: {clash[0]} is the name of a new frame; grow the original set instead")
+        raise AugmentationError(f"{source_path}: {clash[0]} is the name of a new frame; augment the original set")
     splits["train"] = splits["train"] + names
     _begin(output, {"source_digest": source.digest, "recipe": dataclasses.asdict(recipe)})
     write_labels(output, source.labels)

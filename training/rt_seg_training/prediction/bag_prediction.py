@@ -84,7 +84,7 @@ def color_topic(topics: dict[str, str], wanted: str | None) -> str:
     usual = [name for name in color if name.endswith("color/image_raw")]
     found = usual or [name for name in color if name.endswith("color/image_raw/compressed")] or color
     if len(found) != 1:
-        raise BagError(f"which topic is the colour image? Name it with --topic; {present}")
+        raise BagError(f"no unique colour topic; name one with --topic; {present}")
     return found[0]
 
 
@@ -116,7 +116,7 @@ def predict_bag(
             topics = {stream.topic: stream.msgtype for stream in bag.streams}
             there = sorted({MASK_TOPIC, OVERLAY_TOPIC} & set(topics))
             if there:
-                raise BagError(f"{source}: holds {there[0]} already; segment the bag it was made from")
+                raise BagError(f"{source}: already contains {there[0]}; segment the original bag")
             chosen = color_topic(topics, topic)
             total = sum(stream.msgcount for stream in bag.streams if stream.topic == chosen)
             depth_name = depth_topic(topics, chosen) if with_depth else None
@@ -136,7 +136,7 @@ def predict_bag(
                         continue
                     head = message.header
                     stamp = head.stamp.sec * 10**9 + head.stamp.nanosec
-                    result.notes["have no stamp (0); the time of recording stands for it"] += not stamp
+                    result.notes["have no stamp (0); the recording time is used"] += not stamp
                     if depth_name is not None:
                         depth = depths.at(stamp, time, rgb.shape[1], rgb.shape[0])
                     try:

@@ -1,4 +1,4 @@
-"""What a bag shows, over time: shares of the classes, spans in which the model is unsure, thumbnails."""
+"""Summary of a bag over time: class shares, uncertain spans, thumbnails."""
 
 from __future__ import annotations
 

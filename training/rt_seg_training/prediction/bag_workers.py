@@ -97,4 +97,4 @@ def predict_bags(tasks: list[Task], work: Work, workers: int) -> Iterator[tuple[
                     yield task, notes, failure, without_depth
         for task in [task for task in left if attempts[task] >= ATTEMPTS]:
             left.remove(task)
-            yield task, [], f"{task.source}: its worker was killed {ATTEMPTS} times; is there enough memory?", 0
+            yield task, [], f"{task.source}: its worker was killed {ATTEMPTS} times; out of memory?", 0

@@ -66,7 +66,7 @@ class OutputRecord:
         except FileNotFoundError:
             return None, []
         except UnicodeDecodeError as error:
-            raise OutputRecordError(f"{self._path}: is no record of predict ({error}); remove it") from error
+            raise OutputRecordError(f"{self._path}: is not a record of predict ({error}); delete it") from error
         found = []
         for number, line in enumerate(lines):
             try:
@@ -74,9 +74,9 @@ class OutputRecord:
             except ValueError as error:
                 if number == len(lines) - 1 and number:
                     break  # a run was killed while it wrote
-                raise OutputRecordError(f"{self._path}: line {number + 1} is no record; remove the file") from error
+                raise OutputRecordError(f"{self._path}: line {number + 1} is not a record; delete the file") from error
             if not isinstance(entry, dict) or (number and not {"result", "size", "modified_ns"} <= set(entry)):
-                raise OutputRecordError(f"{self._path}: line {number + 1} is no record; remove the file")
+                raise OutputRecordError(f"{self._path}: line {number + 1} is not a record; delete the file")
             found.append(entry)
         return (found[0], found[1:]) if found else (None, [])
 
@@ -84,7 +84,7 @@ class OutputRecord:
         names = [name for name in (*made_by, *head) if head.get(name) != made_by.get(name)]
         ours, theirs = ", ".join(_words(made_by, names)), ", ".join(_words(head, names))
         return (
-            f"{self._folder}: holds results of {head.get('bundle')} {head.get('version')} ({theirs}), and this is "
+            f"{self._folder}: holds results of {head.get('bundle')} {head.get('version')} ({theirs}), but this is "
             f"{made_by['bundle']} {made_by['version']} ({ours}). Choose another --output; --overwrite replaces them"
         )
 
@@ -98,13 +98,13 @@ class OutputRecord:
         entry = self._known.get(self._key(result))
         if entry is None:
             raise OutputRecordError(
-                f"{result}: is there, and {NAME} does not say which model made it. --overwrite replaces it, another "
+                f"{result}: exists, but {NAME} does not record its model. --overwrite replaces it, another "
                 "--output keeps it"
             )
         if {name: entry[name] for name in ("size", "modified_ns")} != _signature(source):
             raise OutputRecordError(
-                f"{result}: was made of {entry.get('source')}, which has changed or is not {source}. --overwrite makes "
-                "it again, another --output keeps it"
+                f"{result}: was made from {entry.get('source')}, which has changed or is not {source}. --overwrite "
+                "replaces it, another --output keeps it"
             )
         return True
 

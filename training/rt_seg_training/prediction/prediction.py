@@ -112,7 +112,7 @@ def find_tasks(sources: list[Path], output: Path) -> list[Task]:
     for task in tasks:
         if task.target in earlier:
             raise PredictionError(
-                f"{task.source} and {earlier[task.target]} would both give {task.target}_…; predict them into "
+                f"{task.source} and {earlier[task.target]} would both be written to {task.target}_…; predict them into "
                 "different --output folders"
             )
         earlier[task.target] = task.source
@@ -161,8 +161,8 @@ class Predictor:
         bundle = load_bundle(bundle_folder)
         if head == "binary" and len(bundle.labels) != 2:
             raise PredictionError(
-                f"{bundle_folder}: has {len(bundle.labels)} classes ({', '.join(bundle.labels.names)}), and "
-                "binary_predict is for 2; use semantic_predict"
+                f"{bundle_folder}: has {len(bundle.labels)} classes ({', '.join(bundle.labels.names)}), but "
+                "binary_predict needs 2; use semantic_predict"
             )
         self.bundle = bundle
         self.segmenter = load_segmenter(bundle, threads=threads)
@@ -194,7 +194,7 @@ def _frames(path: Path) -> Iterator[tuple[np.ndarray, float, int]]:
         rate, count = capture.get(cv2.CAP_PROP_FPS) or 30.0, max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
         good, frame = capture.read()
         if not good:
-            raise PredictionError(f"{path}: no frame of it can be decoded as a video")
+            raise PredictionError(f"{path}: no frame could be decoded")
         while good:
             yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), rate, count
             good, frame = capture.read()

@@ -47,7 +47,7 @@ def saved_file(path: Path, ending: str = "") -> Iterator[Path]:
             yield unfinished
     except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
         reason = getattr(error, "strerror", None) or error
-        kept = "what was saved there before is kept" if path.exists() else "nothing was there before"
+        kept = "the previous file is kept" if path.exists() else "there was no previous file"
         raise OSError(f"{path}: cannot be saved: {reason}; {kept}") from error
 
 
@@ -79,7 +79,7 @@ def load_checkpoint(run: Path, model: keras.Model) -> Progress | None:
     if differences:
         name = min(difference[0] for difference in differences)
         raise CheckpointError(
-            f"{path}: is of another network, head or optimizer ({name} differs); name another folder with --run, "
+            f"{path}: is from a different network, head or optimizer ({name} differs); name another folder with --run, "
             "or train with the settings of the run"
         )
     for name, variable in variables.items():

@@ -65,7 +65,7 @@ def describe(configuration: TrainingConfiguration, strategy: tf.distribute.Strat
     return (
         f"distribution {configuration.distribution}: {replicas} replica{'s'[: replicas > 1]}, "
         f"global batch {configuration.batch_size} = {replicas} x {configuration.batch_size // replicas}, "
-        f"learning rate {configuration.learning_rate:g} for the global batch, arithmetic {policy}"
+        f"learning rate {configuration.learning_rate:g} for the global batch, precision {policy}"
     )
 
 

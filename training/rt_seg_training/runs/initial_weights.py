@@ -59,7 +59,7 @@ def _imagenet_weights(net: str, model: keras.Model) -> list[str]:
 
     if net not in PRETRAINED_NETS:
         raise ConfigurationError(
-            f"initial_weights: there are none from ImageNet for {net}, only for {', '.join(PRETRAINED_NETS)}; "
+            f"initial_weights: no ImageNet weights for {net}, only for {', '.join(PRETRAINED_NETS)}; "
             f"name a bundle or a run folder, or {RANDOM}"
         )
     try:

@@ -35,8 +35,8 @@ class Teacher:
         unknown = [name for name in wanted if name not in names]
         if unknown:
             raise ConfigurationError(
-                f"teacher: {source} does not know {', '.join(unknown)}; it knows {', '.join(names)}, and a teacher "
-                "must know all classes of the data set"
+                f"teacher: {source} lacks {', '.join(unknown)}; it has {', '.join(names)}, but a teacher "
+                "needs all classes of the data set"
             )
         head = "binary" if any(isinstance(layer, BinaryLogits) for layer in trained.layers) else "semantic"
         crop = (configuration.crop_height, configuration.crop_width)

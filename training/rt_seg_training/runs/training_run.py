@@ -153,7 +153,7 @@ class TrainingRun:
         try:
             done = int(json.loads(self.folder.result.read_text(encoding="utf-8"))["steps"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            text = f"{self.folder.result}: is no result of train ({error}); delete the run"
+            text = f"{self.folder.result}: is not a result of train ({error}); delete the run"
             raise ConfigurationError(text) from error
         if self.configuration.steps <= done:
             raise ConfigurationError(
@@ -163,9 +163,9 @@ class TrainingRun:
         if not self.folder.checkpoint.exists():
             raise ConfigurationError(
                 f"run: {path} holds a finished run without {self.folder.checkpoint.name}, so it cannot be continued; "
-                f"start another from its weights: --run NEW --initial-weights {path}"
+                f"start a new run from its weights: --run NEW --initial-weights {path}"
             )
-        more = f"continues to {self.configuration.steps}, on the learning rate's curve over all of them"
+        more = f"continues to {self.configuration.steps}, with the learning rate schedule over all steps"
         print(f"{path}: has finished after {done} steps; {more}")
 
     def _load_teacher(self) -> Teacher | None:
@@ -263,7 +263,7 @@ class TrainingRun:
             loss, norm = map(float, self._train_step(inputs, truth))
         except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
             raise TrainingError(
-                f"another worker has ended; start all again to resume from the last checkpoint: {error.message}"
+                f"another worker has stopped; restart all workers to resume from the last checkpoint: {error.message}"
             ) from error
         if not math.isfinite(loss) or not (self._policy == "mixed_float16" or math.isfinite(norm)):
             batch = save_bad_batch(self.folder.bad_batch, inputs, truth, self._strategy)

@@ -50,8 +50,8 @@ def _read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     path = folder / FILE
     if not path.is_file():
         raise TrainingWeightsError(
-            f"{folder}: holds no {FILE}, so no training can start from it: it was exported to be run only, or before "
-            "export wrote weights. Name another bundle or a run folder, or export its run again"
+            f"{folder}: holds no {FILE}, so training cannot start from it: it was exported without training weights. "
+            "Name another bundle or a run folder, or export its run again"
         )
     try:
         with safe_open(path, "np") as file:

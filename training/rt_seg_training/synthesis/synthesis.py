@@ -126,7 +126,7 @@ def _check_record(text: str, output: Path, recipe: Recipe) -> None:
         raise SynthesisError(f"{output}: its {RECIPE} cannot be read: {error}") from error
     if found != recipe.record:
         raise SynthesisError(
-            f"{output}: was begun with {found}, and this run asks for {recipe.record}. "
+            f"{output}: was started with {found}, but this run has {recipe.record}. "
             "Use the same settings to resume it, or another --output."
         )
 

@@ -24,7 +24,7 @@ class Builder(SourceBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Put leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip into this folder, unpacked or as they are."
+        "Put leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip into this folder, unpacked or as zip files."
     )
 
     def reader(self) -> Callable[[Path], Source]:

@@ -46,11 +46,11 @@ def _pairs(images: Any, labels: Any, kind: str) -> tuple[Pair, ...]:
     image_files, label_files = _files(images, IMAGE_ENDING), _files(labels, ending)
     for name, path in image_files.items():
         if name not in label_files:
-            raise DatasetError(f"{path}: has no {name}{ending} in {labels}. Unpack the zip file of {kind} whole.")
+            raise DatasetError(f"{path}: has no {name}{ending} in {labels}. Unpack the complete zip file of {kind}.")
     for name, path in label_files.items():
         if name not in image_files:
             raise DatasetError(
-                f"{path}: has no {name}{IMAGE_ENDING} in {images}. Unpack the zip file of {IMAGES} whole."
+                f"{path}: has no {name}{IMAGE_ENDING} in {images}. Unpack the complete zip file of {IMAGES}."
             )
     return tuple(Pair(name, path, label_files[name]) for name, path in image_files.items())
 
@@ -87,6 +87,6 @@ def read_cityscapes(path: str | Path) -> Source:
         raise DatasetError(
             f"{path}: there is no {IMAGES}/ with city/NAME{IMAGE_ENDING} and gtFine/ with "
             "city/NAME_gtFine_labelIds.png in train/ or val/. Put leftImg8bit_trainvaltest.zip and "
-            "gtFine_trainvaltest.zip (cityscapes-dataset.com) into one folder, unpacked or as they are."
+            "gtFine_trainvaltest.zip (cityscapes-dataset.com) into one folder, unpacked or as zip files."
         )
     return Source(path.resolve(), packaged_labels("cityscapes"), splits, train_id_table())

@@ -94,7 +94,7 @@ def _open(file: Path, modified_ns: int) -> Any:
     try:
         return h5py.File(file, "r")
     except OSError as error:
-        raise DatasetError(f"{file}: is not a whole HDF5 file ({error}). Download it again.") from error
+        raise DatasetError(f"{file}: is not a complete HDF5 file ({error}). Download it again.") from error
 
 
 def _load_mat(path: Path, keys: tuple[str, ...]) -> list[np.ndarray]:
@@ -145,7 +145,7 @@ def _read_file(path: Path, classes: int) -> Source:
     shapes = [content[kind].shape for kind in ("images", "depths", "labels")]
     count, width, height = shapes[1] if len(shapes[1]) == 3 else (0, 0, 0)
     if shapes != [(count, 3, width, height), (count, width, height), (count, width, height)]:
-        raise DatasetError(f"{path}: images, depths and labels have the shapes {shapes}, which do not fit")
+        raise DatasetError(f"{path}: images, depths and labels have the shapes {shapes}, which do not match")
     table = _class_table(folder / CLASSES_FILE, classes)
     train, test = _halves(folder / SPLITS_FILE, count)
     scenes = _scenes(content)
@@ -169,7 +169,7 @@ def _read_folder(path: Path, classes: int) -> Source:
         numbers = set(_load_mat(splits_file, ("trainNdxs",))[0].tolist())
         for pair in pairs:
             if not pair.name.isdigit():
-                raise DatasetError(f"{pair.image}: must be named by its official number, for {SPLITS_FILE} is there")
+                raise DatasetError(f"{pair.image}: must be named by its official number, because {SPLITS_FILE} exists")
         train = [pair for pair in pairs if int(pair.name) in numbers]
         test = [pair for pair in pairs if int(pair.name) not in numbers]
     elif len(pairs) > TRAINING_FRAMES:

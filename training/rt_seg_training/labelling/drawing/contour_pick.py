@@ -152,9 +152,9 @@ class ContourPick(Tool):
             return f"{count} contours; click one, or move the sliders"
         contour = self._meant(target, start)
         if contour is None:
-            return "no closed contour around this place; lower the sliders low and high, or raise kernel"
+            return "no closed contour here; lower the sliders low and high, or raise kernel"
         region = region_inside(target.document.color, contour)
-        return None if target.paint(region, self._secondary) else "nothing changed: that was this class already"
+        return None if target.paint(region, self._secondary) else "no change: already this class"
 
     def cancel(self) -> None:
         self._box = self._start = None

@@ -151,7 +151,7 @@ class GrabCut(Tool):
             cut = self._cut(target)
             box = surroundings(present, strokes) if cut is None else cut.box
             if not present.any() and self._value == BACKGROUND:
-                return "nothing is labelled here yet: drag a box around the object first"
+                return "nothing labelled yet: drag a box around the object first"
             # A stroke outside the box widens it: the user knows better.
             x, y, width, height = cv2.boundingRect((strokes == OBJECT).astype(np.uint8))
             if width and (x < box[0] or y < box[1] or x + width > box[2] or y + height > box[3]):

@@ -18,7 +18,7 @@ class Polygon(Tool):
 
     name = "outline"
     key = "o"
-    hint = ("left click: corner", "right click, Enter or", "  first corner: fill", "z: last corner away")
+    hint = ("left click: corner", "right click, Enter or", "  first corner: fill", "z: remove corner")
 
     def __init__(self) -> None:
         super().__init__()

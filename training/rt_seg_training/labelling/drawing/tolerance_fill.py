@@ -58,7 +58,7 @@ class ToleranceFill(Tool):
         self.move(target, point)
         changed = target.paint(self._region > 0, self._erase)
         self.cancel()
-        return None if changed else "nothing changed: that was this class already, or outside the object"
+        return None if changed else "no change: already this class, or outside the object"
 
     def cancel(self) -> None:
         self._alike = self._region = None

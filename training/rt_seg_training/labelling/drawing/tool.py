@@ -1,4 +1,4 @@
-"""What all tools share: how they are told of the pointer, and how they change the mask."""
+"""Common base of the tools: pointer events and changes of the mask."""
 
 from __future__ import annotations
 
