@@ -457,13 +457,15 @@ class SlowInferenceTest(unittest.TestCase):
             os.killpg(node.pid, signal.SIGTERM)
             node.communicate(timeout=20)
         inference = float(np.median([timing.inference for timing in timings]))
-        late = [timing.age for timing in timings]
+        late = np.array([timing.age for timing in timings])
         ages = f"inference {inference * 1e3:.0f} ms, age p50 {np.median(late) * 1e3:.0f}, p95 "
         ages += f"{np.percentile(late, 95) * 1e3:.0f} ms"
         report("slow inference at 30 Hz, no depth", 150, len(late), worst=max(late), note=ages)
         self.assertGreater(inference, 0.1)
         self.assertGreater(len(timings), 5)
-        self.assertLess(np.percentile(late, 95), 2.0 * inference)
+        # An image waits for at most one inference, and takes its own. A machine that stalls lengthens these, too.
+        own = np.array([timing.inference for timing in timings])
+        self.assertLess(np.percentile(late[1:] / (2.0 * np.maximum(own[1:], own[:-1])), 95), 1.0)
 
 
 class ShutdownTest(unittest.TestCase):
