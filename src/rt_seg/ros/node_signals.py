@@ -1,9 +1,9 @@
-"""Ctrl-C ends a node also while it speaks with the master.
+"""Shuts a node down on Ctrl-C even while its main thread waits for the ROS master.
 
-rospy shuts a node down inside the handler of the signal: in the main thread, wherever that is. Where it waits for an
-answer of the master (a log line, too, reads a parameter), it holds the lock of that connection, the shutdown waits for
-the same lock, and the node hangs until somebody kills it. Here a thread shuts down, and the handler waits for it for a
-moment: as a rule the main thread then finds the node shut down, as with rospy's own handler.
+rospy shuts down inside the signal handler, which interrupts the main thread. If that is waiting for the master (even a
+log line reads a parameter), it holds the lock of the connection, the shutdown waits for the same lock, and the node
+hangs until it is killed. Here a separate thread shuts down, and the handler waits briefly for it, so that the main
+thread usually continues in a node that is shut down, as with rospy's own handler.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import rospy
 
 HANDLED = (signal.SIGINT, signal.SIGTERM)
 MOMENT = 1.0
-"""Seconds that the handler waits. Where the shutdown needs a lock of the main thread, that goes on after them, and may
-meet topics that are closed before rospy.is_shutdown() is true: is_shutdown_requested() is true by then."""
+"""Seconds that the handler waits. If the shutdown needs a lock of the main thread, that continues afterwards and may
+find topics closed before rospy.is_shutdown() is true; rospy.core.is_shutdown_requested() is true by then."""
 PATIENCE = 5.0
-"""Seconds that the interpreter's end waits for a shutdown that has begun: it unregisters the node at the master."""
+"""Seconds that the process waits at its end for a running shutdown, which unregisters the node from the master."""
 
 
 def end_on_signals() -> None:
-    """Let SIGINT and SIGTERM shut this node down. In the main thread, before rospy.init_node with disable_signals."""
-    # Its `put` may interrupt itself, as a handler does; the locks of threading.Event and queue.Queue may not.
+    """Shut this node down on SIGINT and SIGTERM. Main thread only, before rospy.init_node(disable_signals=True)."""
+    # SimpleQueue.put is reentrant, as a signal handler needs; threading.Event and queue.Queue are not.
     received: "queue.SimpleQueue[int]" = queue.SimpleQueue()
     begun = threading.Event()
 

@@ -119,7 +119,8 @@ class ClickNetwork:
             view = view_around(_box(known > 0, clicks), shape, aspect, MIN_VIEW)
         else:
             view = View(0, 0, shape[1], shape[0])
-        # Also after the first click: on 120 regions closer looks made its mean IoU 0.675 instead of 0.581.
+        # Also after the first click: closer looks raise its mean IoU from 0.581 to 0.675 (40 regions each of NYU with
+        # 40 classes, CamVid validation and simulated scenes).
         for _ in range(LOOKS):
             seen = np.zeros(shape, np.float32)
             seen[view.part] = self._look(image, view, clicks, known)
