@@ -431,7 +431,7 @@ def test_splits_file_wins_and_its_names_are_texts(folder):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("train: ['0000', '9999']", "names '9999', but there is no such image"),
+        ("train: ['0000', '9999']", "lists '9999', but there is no such image"),
         ("train: ['0000']\nvalidation: ['0000']", "'0000' is in 'train' and in 'validation'"),
         ("train: ['0000']", "49 images are in no split, first '0004'"),
         ("{}", "expected a mapping of split to names"),

@@ -92,7 +92,7 @@ def test_a_file_that_names_a_function_is_refused_and_the_function_not_called(tmp
 def test_a_tensor_that_reaches_beyond_its_values_is_refused(tmp_path, monkeypatch):
     with pytest.raises(TorchCheckpointError, match="reaches beyond its 8 values"):
         read_torch_checkpoint(_checkpoint(monkeypatch, tmp_path / "a.pth", (2, 4), (4, 1)))
-    with pytest.raises(TorchCheckpointError, match="not understood"):
+    with pytest.raises(TorchCheckpointError, match="not supported"):
         read_torch_checkpoint(_checkpoint(monkeypatch, tmp_path / "b.pth", (2, 3), (-3, 1)))
 
 

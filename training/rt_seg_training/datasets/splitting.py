@@ -147,7 +147,7 @@ def read_splits(path: Any, names: Iterable[str]) -> dict[str, list[str]]:
             raise DatasetError(f"{path}: split {split!r} must be a list of at least one name (without suffix)")
         for member in members:
             if member not in known:
-                raise DatasetError(f"{path}: split {split!r} names {member!r}, but there is no such image")
+                raise DatasetError(f"{path}: split {split!r} lists {member!r}, but there is no such image")
             if member in split_of:
                 raise DatasetError(f"{path}: {member!r} is in {split_of[member]!r} and in {split!r}; keep one")
             split_of[member] = split

@@ -200,7 +200,7 @@ def _with_tracks(
     for number, image in images:
         if frames.setdefault(number, image) is not image:
             other = frames[number].name
-            raise ExchangeError(f"{file}: {image.name} has the id {number}, which is that of {other}, too")
+            raise ExchangeError(f"{file}: {image.name} has the id {number}, the same as {other}")
     size, numbers = _video(root, file)
     count = numbers.count
     # The ids of <image> are the numbers of the frames beside which they stand.

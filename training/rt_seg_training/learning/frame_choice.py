@@ -29,7 +29,7 @@ def choose_frames(unsure: np.ndarray, features: np.ndarray, count: int, known: n
 
     unsure, features = np.asarray(unsure, float), np.asarray(features, float)
     if unsure.ndim != 1 or features.ndim != 2 or len(unsure) != len(features) or count < 1:
-        raise ValueError(f"{unsure.shape} doubts, {features.shape} features, count {count}: do not belong together")
+        raise ValueError(f"{unsure.shape} doubts, {features.shape} features, count {count}: inconsistent")
     candidates = np.argsort(-unsure, kind="stable")[: CANDIDATES_PER_FRAME * count]
     points = _unit(features)[candidates]
     weights = unsure[candidates] / max(unsure[candidates].max(initial=0.0), 1e-12)

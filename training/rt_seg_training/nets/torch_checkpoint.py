@@ -49,7 +49,7 @@ class _Tensor:
             or len(size) != len(stride)
             or not all(type(number) is int and number >= 0 for number in numbers)
         ):
-            raise TorchCheckpointError(f"a tensor of size {size!r} and stride {stride!r} is not understood")
+            raise TorchCheckpointError(f"a tensor of size {size!r} and stride {stride!r} is not supported")
         last = offset + sum((count - 1) * step for count, step in zip(size, stride))
         if 0 not in size and last >= len(storage.values):
             raise TorchCheckpointError(f"a tensor of size {size} reaches beyond its {len(storage.values)} values")
@@ -71,14 +71,16 @@ class _TensorsOnly(pickle.Unpickler):
             return _Tensor
         if module == "torch" and name in _STORAGES:
             return _STORAGES[name]
-        raise TorchCheckpointError(f"the file names {module}.{name}, which no dictionary of tensors needs: not read")
+        raise TorchCheckpointError(
+            f"the file names {module}.{name}, which a dictionary of tensors does not need: refused"
+        )
 
     def persistent_load(self, pid: Any) -> _Storage:
         if not (isinstance(pid, tuple) and len(pid) == 6 and pid[0] == "storage" and isinstance(pid[1], np.dtype)):
-            raise TorchCheckpointError(f"the file refers to {pid!r}, which is no storage of tensors")
+            raise TorchCheckpointError(f"the file refers to {pid!r}, which is not a tensor storage")
         _, dtype, key, _, count, view = pid
         if view is not None:
-            raise TorchCheckpointError("the file holds views of storages, which this reader does not know")
+            raise TorchCheckpointError("the file holds storage views, which are not supported")
         return self.storages.setdefault(str(key), _Storage(dtype, int(count)))
 
 
@@ -101,16 +103,16 @@ def read_torch_checkpoint(path: Path) -> dict[str, np.ndarray]:
             raise TorchCheckpointError("values are not little-endian")
         tensors = load()
         if not isinstance(tensors, dict) or not all(isinstance(value, _Tensor) for value in tensors.values()):
-            raise TorchCheckpointError("no dictionary of tensors")
+            raise TorchCheckpointError("not a dictionary of tensors")
         for key in load():
             storage = storages[str(key)]
             (count,) = struct.unpack("<q", stream.read(8))
             if count != storage.count:
-                raise TorchCheckpointError(f"storage {key} has {count} values where {storage.count} were announced")
+                raise TorchCheckpointError(f"storage {key} has {count} values, but {storage.count} were declared")
             content = stream.read(count * storage.dtype.itemsize)
             storage.values = np.frombuffer(content, storage.dtype)
             if len(storage.values) != count:
-                raise TorchCheckpointError("the file ends early")
+                raise TorchCheckpointError("the file is truncated")
         return {str(name): tensor.array() for name, tensor in tensors.items()}
     except TorchCheckpointError as error:
         raise TorchCheckpointError(f"{path}: {error}") from None
