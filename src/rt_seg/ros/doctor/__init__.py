@@ -42,5 +42,5 @@ def main(arguments: Optional[List[str]] = None) -> int:
         report(check_bundles(options.bundle or installed_bundles()))
         report(watch(options.camera.strip("/"), options.node.strip("/"), options.seconds))
     bad, notes = (sum(finding.level == level for finding in findings) for level in (BAD, NOTE))
-    print(f"{len(findings)} findings: {bad} bad, {notes} to note")
+    print(f"{len(findings)} findings: {bad} bad, {notes} notes")
     return 1 if bad else 0

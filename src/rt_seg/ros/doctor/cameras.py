@@ -44,7 +44,7 @@ def check_cameras(root: Path = Path("/")) -> List[Finding]:
     found = webcams(root)
     findings += [finding for webcam in found for finding in judge_webcam(webcam, root)]
     if not (on_usb or infos or found):
-        findings.append(Finding(OK, "cameras", "none is plugged in here; recordings and the simulated one need none"))
+        findings.append(Finding(OK, "cameras", "no camera is connected; recordings and simulation need none"))
     return findings
 
 
@@ -71,15 +71,17 @@ def judge_usb(camera: UsbCamera) -> List[Finding]:
             Finding(
                 NOTE,
                 camera.product,
-                f"is on USB 2 ({camera.speed:g} Mbit/s): small sizes and low rates only, and faults",
-                "use a USB 3 cable and port, no passive extension; plug it in quickly: a slow contact makes USB 2",
+                f"is on USB 2 ({camera.speed:g} Mbit/s): only small sizes and low rates, unreliable",
+                "use a USB 3 cable and port, no passive extension; plug it in quickly: slow insertion gives USB 2",
             )
         ]
     if not os.access(str(camera.node), os.R_OK | os.W_OK):
-        findings.append(Finding(BAD, camera.product, f"{camera.node} may not be opened by this user", INSTALL_RULES))
+        findings.append(Finding(BAD, camera.product, f"{camera.node}: permission denied for this user", INSTALL_RULES))
     users = programs_with(camera.node)
     if users:
-        findings.append(Finding(NOTE, camera.product, f"is in use by {', '.join(users)}", "end it, if no images come"))
+        findings.append(
+            Finding(NOTE, camera.product, f"is in use by {', '.join(users)}", "stop it if no image arrives")
+        )
     return findings
 
 
@@ -103,7 +105,7 @@ def judge_sdk(infos: List[DeviceInfo], on_usb: int) -> List[Finding]:
                 Finding(
                     NOTE,
                     subject,
-                    f"has firmware {info.firmware}; the SDK here wants {info.recommended_firmware}",
+                    f"has firmware {info.firmware}; the installed SDK recommends {info.recommended_firmware}",
                     "update it with realsense-viewer or rs-fw-update of librealsense",
                 )
             )
@@ -115,7 +117,7 @@ def judge_sdk(infos: List[DeviceInfo], on_usb: int) -> List[Finding]:
                 BAD,
                 "RealSense SDK",
                 f"finds {len(infos)} of the {on_usb} cameras on USB",
-                f"another program holds it, or the rights are missing: {INSTALL_RULES}; then plug it again",
+                f"another program uses it, or permissions are missing: {INSTALL_RULES}; then reconnect it",
             )
         )
     return findings
@@ -130,11 +132,11 @@ def judge_webcam(webcam: str, root: Path) -> List[Finding]:
     node = root / webcam.split(" ")[0].lstrip("/")
     if not os.access(str(node), os.R_OK | os.W_OK):
         advice = "sudo usermod -aG video $USER, and log in again"
-        return [Finding(BAD, webcam, "may not be opened by this user", advice)]
+        return [Finding(BAD, webcam, "permission denied for this user", advice)]
     users = programs_with(node)
     if users:
-        return [Finding(NOTE, webcam, f"is in use by {', '.join(users)}", "end it: a webcam serves one program")]
-    return [Finding(OK, webcam, "there, and free")]
+        return [Finding(NOTE, webcam, f"is in use by {', '.join(users)}", "stop it: only one program can use a webcam")]
+    return [Finding(OK, webcam, "available")]
 
 
 def programs_with(node: Path) -> List[str]:

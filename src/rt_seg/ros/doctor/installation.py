@@ -42,8 +42,8 @@ def check_cv_bridge() -> Finding:
     try:
         importlib.import_module("cv_bridge").CvBridge()
     except Exception as error:  # its compiled half fails in ways of its own
-        advice = "rt_seg packs images by NumPy then; other packages want the distribution's Python and its NumPy"
-        return Finding(NOTE, "cv_bridge", f"does not work here: {error}", advice)
+        advice = "rt_seg then converts images with NumPy; other packages need the distribution's Python and NumPy"
+        return Finding(NOTE, "cv_bridge", f"does not work: {error}", advice)
     return Finding(OK, "cv_bridge", "present")
 
 
@@ -56,7 +56,7 @@ def check_python_on_path() -> List[Finding]:
     if found.returncode == 0:
         return []
     advice = "source the workspace's setup.bash after pyenv or conda, or start with PATH=/usr/bin:$PATH"
-    return [Finding(NOTE, "python3", f"the first one on PATH is {python}, which does not know ROS", advice)]
+    return [Finding(NOTE, "python3", f"the first one on PATH is {python}, which cannot import ROS", advice)]
 
 
 def check_machine() -> List[Finding]:
@@ -74,7 +74,7 @@ def check_machine() -> List[Finding]:
             OK if cores > 1 else NOTE,
             "processor",
             f"{cores} cores, {', '.join(units) or 'no AVX2'}",
-            "" if cores > 1 else "one core has to serve camera, network and viewer",
+            "" if cores > 1 else "camera, network and viewer share one core",
         )
     )
     if not units:
@@ -85,8 +85,8 @@ def check_machine() -> List[Finding]:
             Finding(
                 NOTE,
                 "load",
-                f"{load:.1f} processes want {cores} cores",
-                "masks come late while others compute: see `top`",
+                f"load average {load:.1f} on {cores} cores",
+                "other processes delay the masks: see `top`",
             )
         )
     free = shutil.disk_usage(str(Path.home())).free / 2**30
@@ -95,7 +95,7 @@ def check_machine() -> List[Finding]:
             OK if free > 2 else NOTE,
             "disk",
             f"{free:.0f} GB free in {Path.home()}",
-            "" if free > 2 else "recordings and saved frames need room",
+            "" if free > 2 else "recordings and saved frames need disk space",
         )
     )
     return findings
