@@ -51,7 +51,7 @@ def old_spelling(parser: argparse.ArgumentParser, old: str, new: str) -> None:
 
     class Renamed(argparse.Action):
         def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Optional[str] = None) -> None:
-            notice(f"{option_string} is called {new} now; the old name goes with the next release")
+            notice(f"{option_string} is now called {new}; the old name will be removed in the next release")
             action(parser, namespace, values, new)
 
     parser.add_argument(

@@ -71,7 +71,7 @@ def test_a_second_run_makes_what_is_missing_and_overwrites_nothing(stream, capsy
     (stream / "out" / "rgb" / "v_000005.png").unlink()
     (stream / "out" / "rgb" / "v_000010.png").write_bytes(b"mine")
     assert _capture(stream) == 0
-    assert "1 images written, 3 were there" in capsys.readouterr().out
+    assert "1 images written, 3 already present" in capsys.readouterr().out
     assert (stream / "out" / "rgb" / "v_000010.png").read_bytes() == b"mine"
 
 
@@ -138,7 +138,7 @@ def test_a_video_gives_its_views(stream):
     "options, message",
     [
         (["--roi", "60", "0", "10", "10"], "is not within the image of 64x48"),
-        (["--on-key"], "--on-key goes with topics, realsense, webcam"),
+        (["--on-key"], "--on-key is only for topics, realsense, webcam"),
         (["--prefix", "a/b"], "--prefix 'a/b': must be the start of a file name"),
         (["--rate", "-1"], "--rate, --change and --count must be at least 0"),
     ],

@@ -44,13 +44,13 @@ class MasterWatch:
         except (OSError, rosgraph.MasterException, http.client.HTTPException, xmlrpc.client.Error):
             if not self._away:
                 rospy.logerr(
-                    f"the ROS master at {self._uri} does not answer: nodes that are connected continue, no others can "
-                    "join; is roscore at work?"
+                    f"the ROS master at {self._uri} does not respond: existing connections continue, new ones "
+                    "cannot be made; is roscore running?"
                 )
             self._away = True
         else:
             if self._away and not self.lost:
-                rospy.logwarn(f"the ROS master at {self._uri} answers again")
+                rospy.logwarn(f"the ROS master at {self._uri} responds again")
             self._away = False
 
     @staticmethod
@@ -64,7 +64,7 @@ class MasterWatch:
     def _end(self, name: str) -> None:
         self.lost = True
         rospy.logfatal(
-            f"the ROS master at {self._uri} was restarted and does not know {name} any more: ending; start the launch "
+            f"the ROS master at {self._uri} was restarted and no longer knows {name}: shutting down; start the launch "
             "file again"
         )
         rospy.signal_shutdown("the ROS master was restarted")

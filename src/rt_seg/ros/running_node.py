@@ -30,10 +30,10 @@ def facts(node: str) -> Dict[str, Any]:
     import rosgraph
 
     if not rosgraph.is_master_online():
-        raise NoNodeError("no ROS master answers: is the node running here (roslaunch rt_seg live.launch)?")
+        raise NoNodeError("no ROS master responds: is the node running on this machine (roslaunch rt_seg live.launch)?")
     folder = rospy.get_param(f"{node}/save_folder", None)
     if folder is None:
-        raise NoNodeError(f"{node}: no such node; rosnode list shows those that run")
+        raise NoNodeError(f"{node}: no such node; `rosnode list` shows the running nodes")
     return {"save_folder": str(caller_path(folder)), "bundle": str(rospy.get_param(f"{node}/bundle", ""))}
 
 
@@ -61,7 +61,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         if options.what == "facts":
             print(json.dumps(facts(node)))
         elif options.bundle is None:
-            parser.error("load: name the bundle")
+            parser.error("load: missing the model bundle")
         else:
             print(load(node, options.bundle))
     except NoNodeError as error:

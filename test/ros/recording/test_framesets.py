@@ -80,7 +80,7 @@ def test_the_camera_of_a_bag_may_have_another_name_and_of_several_one_is_chosen(
     with rosbag.Bag(str(path), "a") as bag:
         write(bag, "right", 1)
     assert [frameset.time for frameset in read_framesets(path, "right", 30.0)] == [101.0]
-    with pytest.raises(RecordingError, match="holds the cameras /left, /right; choose one with camera_name:=NAME"):
+    with pytest.raises(RecordingError, match="contains the cameras /left, /right; choose one with camera_name:=NAME"):
         list(read_framesets(path, "camera", 30.0))
 
 

@@ -80,7 +80,7 @@ class FrameReader:
             self._complaints.add(
                 CAMERA_INFO,
                 f"{self._info_topic}: camera info is for {info.width}x{info.height} pixels and the "
-                f"image has {width}x{height}; there are no points, no poses and no ~camera_info",
+                f"image has {width}x{height}; no points, poses or ~camera_info are published",
             )
             return None
         return info
@@ -93,7 +93,7 @@ class FrameReader:
             return intrinsics_from_message(info)
         except ConversionError as error:
             self.info_refused += 1
-            text = f"{self._info_topic}: {error}; there are no points and no poses"
+            text = f"{self._info_topic}: {error}; no points or poses are published"
             self._complaints.add(CAMERA_INFO, text)
             return None
 

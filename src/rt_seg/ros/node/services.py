@@ -62,7 +62,7 @@ class Services:
 
     def _on_enable(self, request: SetBoolRequest) -> SetBoolResponse:
         self._enable(request.data)
-        return SetBoolResponse(True, "segmenting" if request.data else "idle until enabled again")
+        return SetBoolResponse(True, "segmenting" if request.data else "paused until enabled again")
 
     def _on_get_objects(self, request: GetObjectsRequest) -> GetObjectsResponse:
         answer = self._requests.next_frame(PATIENCE)

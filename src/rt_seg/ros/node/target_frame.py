@@ -22,7 +22,7 @@ class TargetFrame:
         self,
         name: str,
         parameter: str = "target_frame",
-        otherwise: str = "objects stay in the camera's frame, without numbers",
+        otherwise: str = "objects stay in the camera's frame, without track ids",
     ) -> None:
         """`name`: of the frame; empty for the camera's own. `parameter` names it, and `otherwise` says what happens
         without a transform: for the log."""

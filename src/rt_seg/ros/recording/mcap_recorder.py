@@ -83,7 +83,7 @@ def record_mcap(topics: List[str], output: Path, seconds: float, min_free: int) 
         writer.close()
     if not count:
         temporary.unlink()
-        print("record: no message came; nothing was written", file=sys.stderr)
+        print("record: no messages received; nothing was written", file=sys.stderr)
         return 1
     os.replace(str(temporary), str(output))
     print(f"{output}: {count} messages, {output.stat().st_size / MEGABYTE:.0f} MB ({ended})")

@@ -200,8 +200,8 @@ class Replay:
         deadline = time.monotonic() + self._settings.wait
         while not rospy.is_shutdown() and not self._subscribers_ready():
             if time.monotonic() > deadline:
-                who = self._settings.consumer or "anybody"
-                rospy.logwarn(f"waited {self._settings.wait:.0f} s for {who} to subscribe; playing without")
+                who = self._settings.consumer or "a subscriber"
+                rospy.logwarn(f"waited {self._settings.wait:.0f} s for {who}; playing anyway")
                 return
             self._tick(begin)  # nodes in simulated time wait for it
             time.sleep(0.1)
