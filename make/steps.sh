@@ -39,7 +39,7 @@ step() {
     local name=$1 description=$2 key=$3 output=$4 log=$STATE/$1.log stamp=$STATE/$1.stamp started code=0
     shift 4
     if [ -e "$output" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ]; then
-        printf '%-16s %s: done before\n' "$name" "$description"
+        printf '%-16s %s: up to date\n' "$name" "$description"
         return
     fi
     rm -f "$stamp"

@@ -153,7 +153,7 @@ else
     fi
     say
     "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS" || true
-    [ ! -f "$RESULTS/rostest/faults.txt" ] || say "what the node went through, with figures: ${RESULTS#"$REPOSITORY"/}/rostest/faults.txt"
+    [ ! -f "$RESULTS/rostest/faults.txt" ] || say "fault tests of the node, with measurements: ${RESULTS#"$REPOSITORY"/}/rostest/faults.txt"
 fi
 took=$(seconds "$STARTED")
 if [ -s "$FAILED_CHECKS" ]; then

@@ -103,7 +103,7 @@ class Segmenter:
         if spec.depth_range is None:
             return None
         if depth.shape != (height, width):
-            raise ValueError(f"depth of shape {depth.shape} does not belong to the image, which has {height, width}")
+            raise ValueError(f"depth of shape {depth.shape} does not match the image of {height, width}")
         return network_depth(depth, spec.height, spec.width, spec.depth_range)
 
     def close(self) -> None:

@@ -152,7 +152,7 @@ def test_what_cannot_be_done_is_said(stream, capsys, options, message):
 def test_a_file_that_is_no_video_is_named(tmp_path, capsys):
     (tmp_path / "clip.mp4").write_bytes(b"not a video")
     assert main([str(tmp_path / "clip.mp4"), "--output", str(tmp_path / "out")]) == 2
-    assert "clip.mp4: no frame of it can be decoded" in capsys.readouterr().err
+    assert "clip.mp4: no frame can be decoded" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("source, message", [("nowhere.mp4", "no such file or folder"), ("nowhere.bag", "no such bag")])

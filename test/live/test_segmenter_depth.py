@@ -81,7 +81,7 @@ def test_the_depth_of_the_caller_is_not_written_to(segmenter):
 @pytest.mark.parametrize(
     ("depth", "words"),
     [
-        (np.zeros((HEIGHT, WIDTH // 2), np.float32), "does not belong to the image"),
+        (np.zeros((HEIGHT, WIDTH // 2), np.float32), "does not match the image"),
         (np.zeros((HEIGHT, WIDTH), np.float64), "accepted: .* uint16 millimetres or float32 metres"),
     ],
 )

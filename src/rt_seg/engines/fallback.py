@@ -44,7 +44,7 @@ class FallbackEngine:
         """What answers, and what has answered so far, in words."""
         counts = f"{self.remote_images} images remote, {self.local_images} local, {self.refused_images} refused"
         if self._failure is not None:
-            return f"{self._local.description}, in place of {self._remote.description} ({counts})"
+            return f"{self._local.description} instead of {self._remote.description} ({counts})"
         return f"{self._remote.description} ({counts})"
 
     @property
@@ -74,7 +74,7 @@ class FallbackEngine:
         self._failure = str(error)
         self.failures += 1
         self._failed.set()
-        self._say(f"{self.warning}; it is tried again every {RETRY_SECONDS:.0f} s")
+        self._say(f"{self.warning}; retrying every {RETRY_SECONDS:.0f} s")
 
     def _return(self) -> None:
         """Try the server while it has failed."""
@@ -91,7 +91,7 @@ class FallbackEngine:
             self._failed.clear()
             self._refused_in_a_row = 0
             self._failure = None
-            self._say(f"{self._remote.description}: the server answers again")
+            self._say(f"{self._remote.description}: the server responds again")
 
     def close(self) -> None:
         """Release both."""

@@ -42,7 +42,7 @@ def test_grey_becomes_three_equal_channels():
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xe0 no image", bytes(100)])
 def test_what_is_no_picture_is_refused(data):
-    with pytest.raises(ConversionError, match="no JPEG or PNG|a JPEG that ends too early"):
+    with pytest.raises(ConversionError, match="not a JPEG or PNG|a JPEG that ends too early"):
         color_to_rgb(CompressedImage(format="jpeg", data=data))
 
 
