@@ -53,7 +53,7 @@ step() {
     if [ $code -ne 0 ]; then
         say "failed"
         tail -n 25 "$log" | sed 's/^/    /' >&2
-        stop "step '$name' failed (exit code $code); the whole log: ${log#"$REPOSITORY"/}"
+        stop "step '$name' failed (exit code $code); full log: ${log#"$REPOSITORY"/}"
     fi
     printf '%s' "$key" >"$stamp.new"
     mv "$stamp.new" "$stamp"

@@ -38,7 +38,7 @@ check() {
         printf 'FAILED in %s\n' "$(seconds "$started")"
         echo "$name" >>"$FAILED_CHECKS"
         tail -n 60 "$log" | sed 's/^/    /'
-        say "    (exit code $code; the whole log: ${log#"$REPOSITORY"/})"
+        say "    (exit code $code; full log: ${log#"$REPOSITORY"/})"
     fi
 }
 

@@ -61,7 +61,7 @@ def old_spelling(parser: argparse.ArgumentParser, old: str, new: str) -> None:
 
 
 def notice(text: str) -> None:
-    """Say something on stderr that does not stop the tool."""
+    """Print a notice on stderr; the tool continues."""
     print(f"note: {text}", file=sys.stderr)
 
 

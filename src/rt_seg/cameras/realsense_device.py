@@ -67,7 +67,7 @@ def find_device(serial: str = "", devices: Optional[Iterable[Any]] = None) -> An
 def open_recording(path: str) -> Any:
     """A recording of the SDK (`.db3`, or `.bag` of its own kind) as a device. Raises CameraSettingError."""
     if not Path(path).is_file():
-        raise CameraSettingError(f"{path}: no such file; sdk_recording:= takes a recording of the RealSense SDK")
+        raise CameraSettingError(f"{path}: no such file; sdk_recording:= must name a recording of the RealSense SDK")
     module = sdk()
     config = module.config()
     try:

@@ -55,7 +55,7 @@ class _Capture:
         camera = self._calibration
         if camera is not None and (camera.width, camera.height) != (width, height):
             raise CameraSettingError(
-                f"the calibration is for {camera.width}x{camera.height} pixels and the images have {width}x{height}; "
+                f"the calibration is for {camera.width}x{camera.height} pixels, but the images have {width}x{height}; "
                 "calibrate at this size"
             )
         if camera is None:
@@ -63,7 +63,7 @@ class _Capture:
         return Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), None, None, camera, stamp)
 
     def close(self) -> None:
-        """Let go of the device or file."""
+        """Release the device or file."""
         if self._capture is not None:
             self._capture.release()
 
@@ -174,7 +174,7 @@ class Webcam(_Capture):
 
 
 def webcams(root: Path = Path("/")) -> List[str]:
-    """V4L2 devices that give images, as "/dev/video0 (name)"; `root` is the file system's."""
+    """V4L2 devices that deliver images, as "/dev/video0 (name)"; `root` is the file system's."""
     found = []
     for folder in sorted((root / "sys/class/video4linux").glob("video*"), key=lambda path: (len(path.name), path.name)):
         try:

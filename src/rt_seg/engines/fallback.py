@@ -1,4 +1,4 @@
-"""A remote engine with a local one behind it, which answers while the server does not."""
+"""A remote engine with a local fallback for the time that the server does not respond."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FallbackEngine:
 
     @property
     def description(self) -> str:
-        """What answers, and what has answered so far, in words."""
+        """The engine in use, and the counts so far, as text."""
         counts = f"{self.remote_images} images remote, {self.local_images} local, {self.refused_images} refused"
         if self._failure is not None:
             return f"{self._local.description} instead of {self._remote.description} ({counts})"
@@ -49,7 +49,7 @@ class FallbackEngine:
 
     @property
     def warning(self) -> str:
-        """Why the local engine answers; empty while the server does."""
+        """Why the local engine is used; empty while the server responds."""
         failure = self._failure
         return "" if failure is None else f"falls back to the local engine: {failure}"
 

@@ -1,4 +1,4 @@
-"""Depth and points without the classes that nobody wants in a map: people, clutter, the robot's own arm."""
+"""Depth and points without the classes that do not belong in a map: people, clutter, the robot's own arm."""
 
 from __future__ import annotations
 

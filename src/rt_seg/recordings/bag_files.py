@@ -37,7 +37,7 @@ def fault_of_bag(path: Path) -> Optional[str]:
     if start.startswith(_SQLITE):
         return (
             f"is an SQLite file, as ROS 2 and newer RealSense SDKs record (.db3), not a bag of ROS 1. "
-            f"{_filled(_CONVERT, path)}; 'rosrun rt_seg capture' takes recordings of the SDK as they are"
+            f"{_filled(_CONVERT, path)}; 'rosrun rt_seg capture' reads recordings of the SDK directly"
         )
     if not start:
         return "is empty. Record again"

@@ -36,7 +36,7 @@ class LibraryBag(AnyBag):
 
 
 class Ros1Bag(LibraryBag):
-    """A rosbag. What rosbags raises of a damaged one comes through: the caller knows how to mend it."""
+    """A rosbag. What rosbags raises of a damaged one comes through: the caller knows the remedy."""
 
     kind = ROS1
 

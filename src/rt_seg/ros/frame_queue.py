@@ -71,7 +71,7 @@ class FrameQueue:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let go of every waiting thread."""
+        """Release every waiting thread."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Notices that the ROS master is gone, or came back without knowing this node, which rospy itself does not."""
+"""Detects that the ROS master is unreachable or no longer knows this node, which rospy itself does not."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import rosgraph
 import rospy
 
 PERIOD = 2.0
-"""Seconds between two looks at the master."""
+"""Seconds between two polls of the master."""
 
 
 class MasterWatch:
-    """Looks at the master now and then, in a thread of its own. While it is away, what is connected continues. When
+    """Polls the master in its own thread. While it is unreachable, existing connections continue. When
     it is back as another one, which knows neither the topics nor the parameters of this node, the node ends: whoever
     started it starts it again, with its parameters."""
 
     def __init__(self) -> None:
-        """Begin to look; after rospy.init_node."""
+        """Start polling; after rospy.init_node."""
         self._uri = rosgraph.get_master_uri()
         self._pid: Optional[int] = None
         self._away = False

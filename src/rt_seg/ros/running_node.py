@@ -1,4 +1,4 @@
-"""A running segmentation node as other programs of this package meet it: its facts as JSON, and another model for it.
+"""Queries a running segmentation node: prints its parameters as JSON, or loads another model into it.
 
 python -m rt_seg.ros.running_node facts /segmentation
 python -m rt_seg.ros.running_node load /segmentation BUNDLE
@@ -18,7 +18,7 @@ from rt_seg.ros.caller_folder import caller_path
 from rt_seg.srv import LoadModel
 
 PATIENCE = 10.0
-"""Seconds for the node to be there, and with a model to have loaded it; the node waits no longer either."""
+"""Seconds to wait for the node, and for it to load a model; the node itself waits no longer."""
 
 
 class NoNodeError(RuntimeError):
@@ -38,7 +38,7 @@ def facts(node: str) -> Dict[str, Any]:
 
 
 def load(node: str, bundle: str) -> str:
-    """Exchange its model; returns the title of the one now at work. Raises NoNodeError with what the node said."""
+    """Exchange its model; returns the title of the one now loaded. Raises NoNodeError with what the node said."""
     try:
         rospy.wait_for_service(f"{node}/load_model", timeout=PATIENCE)
         answer = rospy.ServiceProxy(f"{node}/load_model", LoadModel)(bundle)

@@ -27,9 +27,9 @@ parameters."""
 
 SOURCES = ("realsense_sdk", "webcam", "video", "simulated")
 RETRY = 2.0
-"""Seconds before a lost camera is looked for again."""
+"""Seconds before a lost camera is opened again."""
 REMINDER = 10.0
-"""Seconds between two lines that say the same of a camera that stays away."""
+"""Seconds between two identical log lines about a camera that stays disconnected."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Says how to install a camera's driver where it is absent: roslaunch itself only knows that a resource is missing."""
+"""Prints how to install a camera's driver that is missing: roslaunch only says that a resource is missing."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from rt_seg.ros.doctor.installation import check_bundles, check_machine, check_m
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Look, print, and return 1 when something is BAD."""
+    """Run the checks, print the findings, and return 1 when something is BAD."""
     parser = command_parser(
         "doctor",
         description=__doc__,

@@ -1,4 +1,4 @@
-"""Looks at the cameras that are plugged in: their cable, their rights, their firmware, and who else uses them."""
+"""Checks the connected cameras: cable, permissions, firmware, and other programs that use them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def usb_realsense(root: Path) -> List[UsbCamera]:
 
 
 def judge_usb(camera: UsbCamera) -> List[Finding]:
-    """Findings about the cable and the rights of one camera."""
+    """Findings about the cable and the permissions of one camera."""
     findings = [Finding(OK, camera.product, f"on USB at {camera.speed:g} Mbit/s")]
     if camera.speed < USB_3:
         findings = [
@@ -86,7 +86,7 @@ def judge_usb(camera: UsbCamera) -> List[Finding]:
 
 
 def has_rules(root: Path) -> bool:
-    """Whether udev gives users the right to RealSense cameras."""
+    """Whether udev gives users access to RealSense cameras."""
     for folder in ("etc/udev/rules.d", "lib/udev/rules.d", "usr/lib/udev/rules.d"):
         for path in (root / folder).glob("*realsense*.rules"):
             if INTEL in path.read_text(errors="replace"):

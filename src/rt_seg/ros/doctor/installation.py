@@ -1,4 +1,4 @@
-"""Looks at what is installed here: interpreter, modules, processor, disk, model bundles."""
+"""Checks the installation: interpreter, modules, processor, disk, model bundles."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check_cv_bridge() -> Finding:
 
 
 def check_python_on_path() -> List[Finding]:
-    """Whether the python3 on PATH, which tools such as dynparam run under, knows ROS."""
+    """Whether the python3 on PATH, which tools such as dynparam run under, can import ROS."""
     python = shutil.which("python3")
     if python is None or os.path.realpath(python) == os.path.realpath(sys.executable):
         return []
@@ -60,7 +60,7 @@ def check_python_on_path() -> List[Finding]:
 
 
 def check_machine() -> List[Finding]:
-    """Processor cores, what they offer networks, and room on the disk."""
+    """Processor cores, their instruction sets and load, and free disk space."""
     findings = []
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""Judges what came on the topics of a camera and of the segmentation node."""
+"""Judges the messages on the topics of a camera and of the segmentation node."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Observation:
 
 
 def judge_camera_node(camera: str, said: List[Tuple[int, str]]) -> List[Finding]:
-    """What this package's camera node says of itself, as (level, text); the last counts."""
+    """What this package's camera node reports, as (level, text); the last counts."""
     if not said:
         return []  # another driver, or a recording
     level, text = said[-1]

@@ -114,7 +114,7 @@ class Diagnostics:
         period: float,
         node: str,
     ) -> None:
-        """`topic` of the images; `node` is the name that the messages bear."""
+        """`topic` of the images; `node` is the name in the messages."""
         self._model_of = model
         self._topic = topic
         self._read_state = read_state

@@ -1,4 +1,4 @@
-"""From the messages of one moment to what network and products take; what does not belong is left out, and told.
+"""Converts the messages of one moment to the inputs of network and products; skips and reports mismatches.
 
 Only a colour image that cannot be read is an error. Depth and camera info that do not fit it are refused, counted, and
 what needs them is missing.

@@ -38,7 +38,7 @@ class Services:
         load_model: Callable[[str], str],
         prefix: str = "~",
     ) -> None:
-        """`enable` switches the work on images on and off; `load_model` exchanges the model, returns its title and
+        """`enable` switches segmentation on and off; `load_model` exchanges the model, returns its title and
         raises BundleError; `topic` is that of the images, and `prefix` comes before the names of services."""
         self._requests = requests
         self._saver = saver

@@ -1,4 +1,4 @@
-"""The frame that objects are wanted in, by tf2: where the camera was when it took an image."""
+"""The target frame of objects, by tf2: where the camera was when it took an image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rt_seg.products.tracking import Motion
 from rt_seg.ros.node.rotations import axes_of
 
 PATIENCE = 0.1
-"""Seconds that an image waits for its transform: who publishes the robot's pose may be a moment late."""
+"""Seconds that an image waits for its transform: the publisher of the robot's pose may be slightly late."""
 
 
 class TargetFrame:

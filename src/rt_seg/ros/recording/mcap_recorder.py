@@ -17,7 +17,7 @@ from rt_seg.recordings.mcap_ros1 import Mcap1Writer
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
 
 HELD = 256
-"""Messages that wait for the disk; what comes then is lost, and counted."""
+"""Messages that wait for the disk; further ones are dropped and counted."""
 MEGABYTE = 2**20
 
 

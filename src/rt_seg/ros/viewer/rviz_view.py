@@ -104,7 +104,7 @@ def main() -> int:
         template = _write(_configuration(template, settings, cameras))
     if rospy.is_shutdown():
         return 0  # RViz would outlast the launch that ends
-    rospy.signal_shutdown("RViz takes this process")
+    rospy.signal_shutdown("RViz replaces this process")
     # With the name and the log of this node.
     os.execv(program, [program, "-d", str(template), *sys.argv[1:]])
 

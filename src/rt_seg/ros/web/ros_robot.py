@@ -31,7 +31,7 @@ from rt_seg.srv import LoadModel
 from rt_seg.web.robot import Refused, Robot
 
 STALE = 2.5
-"""Seconds after which numbers that no longer come are not shown."""
+"""Seconds without an update after which numbers are not shown."""
 OBJECTS = 12
 """Largest objects that the page lists."""
 SERVICE_PATIENCE = 2.0
