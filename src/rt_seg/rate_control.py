@@ -48,7 +48,7 @@ def first_choice(costs: Sequence[float], period: Optional[float], overhead: floa
 
 
 class RateControl:
-    """Follows the time per frame and says when another size should be taken.
+    """Tracks the time per frame and decides when to change the size.
 
     Down at once when the median of the last frames exceeds TOO_SLOW of the period. Up, one size at a time, after
     CALM_SECONDS in which the next larger size is expected below FAST_ENOUGH of it. The expectation is today's time plus

@@ -65,7 +65,7 @@ class Segmenter:
 
     @property
     def warning(self) -> str:
-        """What is wrong with the engine though it answers, in words; empty when nothing is."""
+        """A problem of an engine that still works, as text; empty when there is none."""
         return str(getattr(self._engine, "warning", ""))
 
     def segment(

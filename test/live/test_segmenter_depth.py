@@ -99,7 +99,7 @@ def test_a_network_of_colour_does_not_look_at_depth(tmp_path):
 def test_a_manifest_that_forgets_the_depth_of_its_network_is_refused(bundle):
     spec = dataclasses.replace(bundle.input, channels="rgb", depth_range=None)
     forgetful = dataclasses.replace(bundle, input=spec)
-    with pytest.raises(BundleError, match=r"takes input \[1, 48, 64, 3\] and \[1, 48, 64, 1\], but the bundle says"):
+    with pytest.raises(BundleError, match=r"its input is \[1, 48, 64, 3\] and \[1, 48, 64, 1\], but the bundle says"):
         create_engine(forgetful)
 
 

@@ -22,7 +22,7 @@ def sdk() -> Any:
 
 
 class DeviceInfo(NamedTuple):
-    """What a camera says of itself; "" where it does not. `usb` is the type of its connection, as 3.2 or 2.1."""
+    """What a camera reports; "" where it does not. `usb` is the type of its connection, as 3.2 or 2.1."""
 
     name: str
     serial: str
@@ -37,7 +37,7 @@ class DeviceInfo(NamedTuple):
 
 
 def describe(device: Any) -> DeviceInfo:
-    """Read what a device says of itself."""
+    """Read what a device reports."""
     kind = sdk().camera_info
     wanted = (kind.name, kind.serial_number, kind.firmware_version, kind.recommended_firmware_version,
               kind.usb_type_descriptor)  # fmt: skip
@@ -80,7 +80,7 @@ def open_recording(path: str) -> Any:
 
 
 def reset(device: Any) -> Any:
-    """Restart the camera's firmware and wait for it to come back; returns the new device. Raises CameraError."""
+    """Restart the camera's firmware and wait for it to reconnect; returns the new device. Raises CameraError."""
     before = describe(device)
     try:
         device.hardware_reset()

@@ -1,4 +1,4 @@
-"""What a network is fed: an image, and beside it the depth of its pixels where the bundle says rgbd."""
+"""Inputs of a network: an image, and the depth of its pixels where the bundle says rgbd."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def providers() -> List[str]:
 
 
 def disagreement(found: np.ndarray, expected: np.ndarray) -> str:
-    """In what the logits of a device, (h, w, C), are others than those of the CPU, in words; empty where they agree."""
+    """How the logits of a device, (h, w, C), differ from those of the CPU, as text; empty where they agree."""
     if found.shape != expected.shape:
         return f"logits of shape {found.shape} instead of {expected.shape}"
     if not np.isfinite(found).all():

@@ -22,7 +22,7 @@ PATIENCE = 10.0
 
 
 class NoNodeError(RuntimeError):
-    """There is no such node; the text says what to start."""
+    """The node does not exist; the text says what to start."""
 
 
 def facts(node: str) -> Dict[str, Any]:

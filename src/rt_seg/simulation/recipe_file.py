@@ -62,7 +62,7 @@ def _object(data: Any, folder: Path, where: str) -> SceneObject:
     if "bodies" not in data:
         bodies = (_body({key: value for key, value in own.items() if key not in _OBJECT_KEYS}, folder, where),)
     elif {*own} - {*_OBJECT_KEYS} or not isinstance(data["bodies"], list) or not data["bodies"]:
-        raise SimulationError(f"{where}: bodies must be a list; beside it are accepted {', '.join(_BODY_KEYS)}")
+        raise SimulationError(f"{where}: bodies must be a list; its entries take {', '.join(_BODY_KEYS)}")
     else:
         bodies = tuple(_body(entry, folder, f"{where}: bodies[{n}]") for n, entry in enumerate(data["bodies"]))
     return replace(found, bodies=bodies)

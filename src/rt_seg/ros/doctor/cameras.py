@@ -95,7 +95,7 @@ def has_rules(root: Path) -> bool:
 
 
 def judge_sdk(infos: List[DeviceInfo], on_usb: int) -> List[Finding]:
-    """Findings about what the SDK says of the cameras; `on_usb` are those that the kernel has found."""
+    """Findings about the cameras that the SDK reports; `on_usb` are those that the kernel has found."""
     findings = []
     for info in infos:
         subject = f"{info.name} {info.serial}".strip()

@@ -50,7 +50,7 @@ class StreamState(NamedTuple):
 
 
 def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int, str]:
-    """Level and cause in words; `rates` are those of the counters since the last time, in Hz."""
+    """Level and cause as text; `rates` are those of the counters since the last time, in Hz."""
     if not state.enabled:
         return DiagnosticStatus.OK, PAUSED
     if state.idle:

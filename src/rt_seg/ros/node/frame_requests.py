@@ -21,7 +21,7 @@ class FrameRequests:
         self._lock = threading.Lock()
 
     def pending(self) -> List[Future]:
-        """Those who wait now, to be answered with the image whose work begins now."""
+        """The requests that wait now, to be answered with the image that is processed next."""
         with self._lock:
             return list(self._waiting)
 

@@ -1,4 +1,4 @@
-"""The topics of the segmentation node; makes and sends only what somebody subscribes to."""
+"""The topics of the segmentation node; computes and publishes only results with subscribers."""
 
 from __future__ import annotations
 

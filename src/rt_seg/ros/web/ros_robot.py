@@ -62,7 +62,7 @@ def _number(value: float) -> Optional[float]:
 
 
 class RosRobot(Robot):
-    """Subscribes only to what is looked at, and to nothing while nobody looks."""
+    """Subscribes only to the streams that are viewed, and to nothing without viewers."""
 
     def __init__(self, node: str, color_topic: str, depth_topic: str) -> None:
         """`node`: absolute name of the segmentation node."""
