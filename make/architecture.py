@@ -108,7 +108,7 @@ def main() -> int:
         graph = rooms(package, root)
         level = floors(graph)
         arrows = sum(map(len, graph.values()))
-        print(f"{package}: {len(graph)} rooms on {max(level.values()) + 1} floors, {arrows} arrows")
+        print(f"{package}: {len(graph)} modules on {max(level.values()) + 1} levels, {arrows} dependencies")
         if len(sys.argv) == 1:
             for name in sorted(graph, key=lambda entry: (-level[entry], entry)):
                 print(f"  {level[name]}  {name:<24} {', '.join(sorted(graph[name]))}")
@@ -118,7 +118,7 @@ def main() -> int:
         elif "--check" in sys.argv and (not path.is_file() or path.read_text(encoding="utf-8") != drawing(graph)):
             stale.append(path)
     for path in stale:
-        print(f"{path}: not as the code is; run: make architecture")
+        print(f"{path}: out of date; run: make architecture")
     return 1 if stale else 0
 
 

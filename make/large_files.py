@@ -22,7 +22,7 @@ def main() -> int:
     large = [name for name, size in sizes.items()
              if size > LIMIT and not any(fnmatch.fnmatch(name, pattern) for pattern in WEIGHTS)]  # fmt: skip
     for name in large:
-        print(f"{name}: {sizes[name] / 1000:.0f} kB, and {LIMIT / 1000:.0f} kB are the limit; keep it out of git, or "
+        print(f"{name}: {sizes[name] / 1000:.0f} kB, the limit is {LIMIT / 1000:.0f} kB; keep it out of git, or "
               f"make it smaller. Only weights of a final model may be larger: {', '.join(WEIGHTS)}")  # fmt: skip
     return 1 if large else 0
 

@@ -35,7 +35,7 @@ build_workspace
 enter_workspace
 
 if [ "$camera" = realsense ] && ! rospack find realsense2_camera >/dev/null 2>&1; then
-    say "camera           realsense2_camera is not installed here: the camera is taken by its SDK (realsense_sdk)"
+    say "camera           realsense2_camera is not installed here: using the camera through its SDK (realsense_sdk)"
     camera=realsense_sdk
 fi
 
@@ -52,7 +52,7 @@ fi
 # A machine whose own name does not resolve (many containers) can still talk to itself.
 getent hosts "$(hostname)" >/dev/null || export ROS_HOSTNAME=${ROS_HOSTNAME:-localhost}
 
-say "live             roslaunch rt_seg live.launch (camera: $camera, bundle: $bundle, viewer: $viewer); Ctrl-C ends it"
+say "live             roslaunch rt_seg live.launch (camera: $camera, bundle: $bundle, viewer: $viewer); Ctrl-C stops it"
 # shellcheck disable=SC2086
 exec "$PYTHON" make/launch.py rt_seg live.launch camera:="$camera" bundle:="$bundle" viewer:="$viewer" loop:="$loop" \
     recording:="$(realpath -m "$recording")" snapshot:="$REPOSITORY/recordings/snapshot.png" ${ARGS:-}

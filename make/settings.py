@@ -75,19 +75,19 @@ def tables() -> str:
     sections: Dict[str, List[str]] = {
         "The segmentation node": [
             "Private parameters of the node `segmentation`. `config:=FILE` of the launch files names a copy of",
-            "`config/segmentation.yaml`; an unknown name or a value out of range ends the node with a message.",
+            "`config/segmentation.yaml`; an unknown name or a value out of range stops the node with an error message.",
             "",
             *_table(SegmentationSettings),
         ],
         "What changes while the node runs": [
-            "Of the same file, and with `rosrun rqt_reconfigure rqt_reconfigure` or `rosrun dynamic_reconfigure",
+            "In the same file, or with `rosrun rqt_reconfigure rqt_reconfigure` or `rosrun dynamic_reconfigure",
             "dynparam`.",
             "",
             *_table(AdjustableSettings),
         ],
         "Training": [
-            "Keys of a configuration of `train`, in `config/training/`; each is also an option, as `--batch-size 4`.",
-            "What has no default must be given.",
+            "Keys of a configuration of `train`, in `config/training/`; each is also an option, like `--batch-size 4`.",
+            "Settings without a default are required.",
             "",
             *_table(TrainingConfiguration),
         ],

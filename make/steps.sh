@@ -39,7 +39,7 @@ step() {
     local name=$1 description=$2 key=$3 output=$4 log=$STATE/$1.log stamp=$STATE/$1.stamp started code=0
     shift 4
     if [ -e "$output" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ]; then
-        printf '%-16s %s: done before\n' "$name" "$description"
+        printf '%-16s %s: up to date\n' "$name" "$description"
         return
     fi
     rm -f "$stamp"
@@ -53,7 +53,7 @@ step() {
     if [ $code -ne 0 ]; then
         say "failed"
         tail -n 25 "$log" | sed 's/^/    /' >&2
-        stop "step '$name' failed (exit code $code); the whole log: ${log#"$REPOSITORY"/}"
+        stop "step '$name' failed (exit code $code); full log: ${log#"$REPOSITORY"/}"
     fi
     printf '%s' "$key" >"$stamp.new"
     mv "$stamp.new" "$stamp"

@@ -21,12 +21,12 @@ missing_packages() {
 prepare_installation() {
     AS_ROOT=()
     command -v apt-get >/dev/null ||
-        stop "apt-get is not here. Supported: Debian 12, Ubuntu 22.04 and 24.04, and any Ubuntu with /opt/ros/noetic."
+        stop "apt-get not found. Supported: Debian 12, Ubuntu 22.04 and 24.04, and any Ubuntu with /opt/ros/noetic."
     [ "$(id -u)" -ne 0 ] || return 0
-    command -v sudo >/dev/null || stop "system packages are missing, and you are neither root nor is there sudo." \
+    command -v sudo >/dev/null || stop "system packages are missing, you are not root, and sudo is not installed." \
         "Ask an administrator for: apt-get install --no-install-recommends $*"
     say "sudo is needed to install: $*"
-    sudo -v || stop "sudo refused. These packages are missing: $*"
+    sudo -v || stop "sudo failed. These packages are missing: $*"
     AS_ROOT=(sudo)
 }
 

@@ -38,7 +38,7 @@ check() {
         printf 'FAILED in %s\n' "$(seconds "$started")"
         echo "$name" >>"$FAILED_CHECKS"
         tail -n 60 "$log" | sed 's/^/    /'
-        say "    (exit code $code; the whole log: ${log#"$REPOSITORY"/})"
+        say "    (exit code $code; full log: ${log#"$REPOSITORY"/})"
     fi
 }
 
@@ -156,7 +156,7 @@ else
     fi
     say
     "$SYSTEM_PYTHON" make/test_summary.py "$RESULTS" || true
-    [ ! -f "$RESULTS/rostest/faults.txt" ] || say "what the node went through, with figures: ${RESULTS#"$REPOSITORY"/}/rostest/faults.txt"
+    [ ! -f "$RESULTS/rostest/faults.txt" ] || say "fault tests of the node, with measurements: ${RESULTS#"$REPOSITORY"/}/rostest/faults.txt"
 fi
 took=$(seconds "$STARTED")
 if [ -s "$FAILED_CHECKS" ]; then

@@ -206,10 +206,10 @@ def _check_input(spec: InputSpec, where: str) -> None:
     reach = spec.depth_range
     if not spec.with_depth:
         words = reach and list(reach)
-        _require(reach is None, f"{where}: depth_range {words} is for channels rgbd, and they are rgb")
+        _require(reach is None, f"{where}: depth_range {words} is for channels rgbd, but channels are rgb")
     elif reach is None or not 0 < reach[0] < reach[1]:
         raise BundleError(
-            f"{where}: depth_range {reach and list(reach)} must be two numbers, the nearest and the farthest reading "
+            f"{where}: depth_range {reach and list(reach)} must be two numbers, the minimum and maximum reading "
             "in metres"
         )
 
@@ -244,7 +244,7 @@ def load_bundle(folder: Union[str, Path]) -> Bundle:
     folder = find_bundle(folder)
     _require(
         folder.is_dir(),
-        f"{folder}: no such model bundle; accepted are a folder that holds {MANIFEST} and the names "
+        f"{folder}: no such model bundle; accepted are a folder that contains {MANIFEST} and the names "
         f"{', '.join(known_bundles())}",
     )
     manifest = folder / MANIFEST
@@ -315,7 +315,7 @@ def verify_files(engine: EngineFiles, folder: Path) -> None:
     """Compare each file of `engine` with its recorded SHA-256. Raises BundleError naming the first that differs."""
     for name, expected in engine.sha256.items():
         path = folder / name
-        _require(path.is_file(), f"{path}: the bundle lists this file, but it is absent. Copy the whole bundle again.")
+        _require(path.is_file(), f"{path}: the bundle lists this file, but it is missing. Copy the whole bundle again.")
         actual = file_sha256(path)
         _require(
             actual == expected,

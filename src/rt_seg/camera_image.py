@@ -1,4 +1,4 @@
-"""Images as a camera sends them; what is made of them is made when it is asked for, and at the size that is asked for.
+"""Images as a camera sends them; conversions are made on demand, at the requested size.
 
 A network takes a fraction of the pixels of a large image. So an image is made smaller first, and only what is left is
 brought into RGB or metres; at full size that is done for those products alone that show it.

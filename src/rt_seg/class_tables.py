@@ -31,8 +31,8 @@ def _check_colors(labels: LabelSet) -> None:
     for label in labels.labels:
         if label.color in seen:
             raise ClassTableError(
-                f"the classes {seen[label.color]!r} and {label.name!r} have one colour, {list(label.color)}: a mask in "
-                "colours cannot tell them apart. Give each its own in the labels file, and export the model again"
+                f"the classes {seen[label.color]!r} and {label.name!r} have the same colour, {list(label.color)}: a "
+                "coloured mask cannot tell them apart. Give each its own in the labels file, and export the model again"
             )
         seen[label.color] = label.name
 
@@ -67,7 +67,7 @@ def kimera_table(labels: LabelSet) -> str:
     white = [label for label in labels.labels if label.color == WHITE and label.id != KIMERA_UNKNOWN]
     if white:
         raise ClassTableError(
-            f"class {white[0].name!r} is white, which Kimera-Semantics takes for unknown; give it another colour"
+            f"class {white[0].name!r} is white, which Kimera-Semantics treats as unknown; give it another colour"
         )
     return _table(labels, KIMERA_UNKNOWN)
 
@@ -83,7 +83,7 @@ def hydra_tables(labels: LabelSet, objects: Sequence[str] = (), dynamic: Sequenc
     """
     unknown = [name for name in (*objects, *dynamic) if name not in labels.names]
     if unknown:
-        raise ClassTableError(f"{unknown[0]!r} is no class; the classes are {', '.join(labels.names)}")
+        raise ClassTableError(f"{unknown[0]!r} is not a class; the classes are {', '.join(labels.names)}")
     still = [name for name in labels.names if name != BACKGROUND and name not in dynamic]
     space = {
         "total_semantic_labels": len(labels),

@@ -51,7 +51,7 @@ def old_spelling(parser: argparse.ArgumentParser, old: str, new: str) -> None:
 
     class Renamed(argparse.Action):
         def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Optional[str] = None) -> None:
-            notice(f"{option_string} is called {new} now; the old name goes with the next release")
+            notice(f"{option_string} is now called {new}; the old name will be removed in the next release")
             action(parser, namespace, values, new)
 
     parser.add_argument(
@@ -61,7 +61,7 @@ def old_spelling(parser: argparse.ArgumentParser, old: str, new: str) -> None:
 
 
 def notice(text: str) -> None:
-    """Say something on stderr that does not stop the tool."""
+    """Print a notice on stderr; the tool continues."""
     print(f"note: {text}", file=sys.stderr)
 
 

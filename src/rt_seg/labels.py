@@ -114,7 +114,7 @@ def labels_from_dict(data: Any, source: str) -> LabelSet:
     if not labels:
         raise LabelError(f"{source}: classes must be a list of {{id, name, color}} with at least one entry")
     if len(labels) > 255:
-        raise LabelError(f"{source}: {len(labels)} classes; a mask of one byte holds at most 255")
+        raise LabelError(f"{source}: {len(labels)} classes; an 8-bit mask supports at most 255")
     for position, label in enumerate(labels):
         where = f"{source}: classes[{position}]"
         if label.id != position:

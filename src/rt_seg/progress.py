@@ -1,4 +1,4 @@
-"""How far a long run is: a bar in a terminal; a line every few seconds where the output goes to a file or a pipe."""
+"""Progress of a long run: a bar in a terminal; a line every few seconds where the output goes to a file or a pipe."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def first_choice(costs: Sequence[float], period: Optional[float], overhead: floa
 
 
 class RateControl:
-    """Follows the time per frame and says when another size should be taken.
+    """Tracks the time per frame and decides when to change the size.
 
     Down at once when the median of the last frames exceeds TOO_SLOW of the period. Up, one size at a time, after
     CALM_SECONDS in which the next larger size is expected below FAST_ENOUGH of it. The expectation is today's time plus
@@ -63,7 +63,7 @@ class RateControl:
 
     def __init__(self, costs: Sequence[float], index: int = 0) -> None:
         if not costs or not 0 <= index < len(costs):
-            raise ValueError(f"size {index} of {len(costs)}: there is no such one")
+            raise ValueError(f"size {index} of {len(costs)}: no such size")
         self.costs: List[float] = list(costs)
         self._times: Deque[float] = deque(maxlen=FRAMES)
         self._periods: Deque[float] = deque(maxlen=FRAMES)
@@ -99,7 +99,7 @@ class RateControl:
                 return None
             return Choice(
                 self._fitting(usual, camera),
-                f"{usual * 1e3:.0f} ms a frame leave no headroom in a period of {camera * 1e3:.0f} ms",
+                f"{usual * 1e3:.0f} ms per frame leave no headroom in a period of {camera * 1e3:.0f} ms",
             )
         if self.index == 0 or len(self._times) < FRAMES:
             return None
@@ -112,7 +112,7 @@ class RateControl:
             self._calm_since = now
         if now - self._calm_since < self._waits[larger]:
             return None
-        return Choice(larger, f"{expected * 1e3:.0f} ms a frame are expected in a period of {camera * 1e3:.0f} ms")
+        return Choice(larger, f"{expected * 1e3:.0f} ms per frame are expected in a period of {camera * 1e3:.0f} ms")
 
     def _fitting(self, usual: float, camera: float) -> int:
         """The largest of the smaller sizes that is expected to keep the rate; the smallest if none is."""

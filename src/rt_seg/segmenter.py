@@ -65,7 +65,7 @@ class Segmenter:
 
     @property
     def warning(self) -> str:
-        """What is wrong with the engine though it answers, in words; empty when nothing is."""
+        """A problem of an engine that still works, as text; empty when there is none."""
         return str(getattr(self._engine, "warning", ""))
 
     def segment(
@@ -103,7 +103,7 @@ class Segmenter:
         if spec.depth_range is None:
             return None
         if depth.shape != (height, width):
-            raise ValueError(f"depth of shape {depth.shape} does not belong to the image, which has {height, width}")
+            raise ValueError(f"depth of shape {depth.shape} does not match the image of {height, width}")
         return network_depth(depth, spec.height, spec.width, spec.depth_range)
 
     def close(self) -> None:

@@ -154,7 +154,7 @@ def _within(entry: dataclasses.Field, value: Any) -> None:
     if length is not None and len(value) != length:
         raise _Problem(f"{shown(list(value))} must be a list of {length} entries")
     if limits.get("interval") and value[0] > value[1]:
-        raise _Problem(f"{shown(list(value))}: the first number is the least, and must not be above the second")
+        raise _Problem(f"{shown(list(value))}: the first number is the minimum and must not exceed the second")
 
 
 def _range_words(minimum: Optional[float], maximum: Optional[float]) -> str:
@@ -297,7 +297,7 @@ class _Loader(yaml.SafeLoader):
         self._level -= 1
         if isinstance(event, yaml.AliasEvent):
             if id(node) not in self._expanded:
-                raise yaml.MarkedYAMLError(problem=f"*{event.anchor} is inside of what it names", problem_mark=mark)
+                raise yaml.MarkedYAMLError(problem=f"*{event.anchor} refers to itself", problem_mark=mark)
         else:
             children = () if isinstance(node, yaml.ScalarNode) else node.value
             if isinstance(node, yaml.MappingNode):
@@ -314,7 +314,7 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if (key.tag, key.value) in seen:
-                    raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is there twice", problem_mark=key.start_mark)
+                    raise yaml.MarkedYAMLError(problem=f"duplicate key {key.value!r}", problem_mark=key.start_mark)
                 seen.add((key.tag, key.value))
         return super().construct_mapping(node, deep)
 
@@ -357,7 +357,7 @@ def read_yaml(path: Path, error: Type[Exception] = SettingsError, hint: str = ""
     try:
         return parse_yaml(content.decode("utf-8-sig"), str(path), error)
     except UnicodeDecodeError as problem:
-        raise error(f"{path}: not valid YAML: no UTF-8 text: {problem.reason} at byte {problem.start}") from problem
+        raise error(f"{path}: not valid YAML: not UTF-8 text: {problem.reason} at byte {problem.start}") from problem
 
 
 def dump_yaml(data: Any) -> bytes:

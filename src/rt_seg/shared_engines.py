@@ -16,7 +16,7 @@ _Key = Tuple[str, int, int, str, int, str]
 
 
 class Turns:
-    """A lock that the one gets who has waited longest; so under overload all get the same number of turns.
+    """A fair lock: the longest waiting thread gets it; so under overload all get the same number of turns.
 
     threading.Lock is given to whoever is quickest, which is often the one that has just let it go.
     """

@@ -71,7 +71,7 @@ def test_a_second_run_makes_what_is_missing_and_overwrites_nothing(stream, capsy
     (stream / "out" / "rgb" / "v_000005.png").unlink()
     (stream / "out" / "rgb" / "v_000010.png").write_bytes(b"mine")
     assert _capture(stream) == 0
-    assert "1 images written, 3 were there" in capsys.readouterr().out
+    assert "1 images written, 3 already present" in capsys.readouterr().out
     assert (stream / "out" / "rgb" / "v_000010.png").read_bytes() == b"mine"
 
 
@@ -138,7 +138,7 @@ def test_a_video_gives_its_views(stream):
     "options, message",
     [
         (["--roi", "60", "0", "10", "10"], "is not within the image of 64x48"),
-        (["--on-key"], "--on-key goes with topics, realsense, webcam"),
+        (["--on-key"], "--on-key is only for topics, realsense, webcam"),
         (["--prefix", "a/b"], "--prefix 'a/b': must be the start of a file name"),
         (["--rate", "-1"], "--rate, --change and --count must be at least 0"),
     ],
@@ -152,7 +152,7 @@ def test_what_cannot_be_done_is_said(stream, capsys, options, message):
 def test_a_file_that_is_no_video_is_named(tmp_path, capsys):
     (tmp_path / "clip.mp4").write_bytes(b"not a video")
     assert main([str(tmp_path / "clip.mp4"), "--output", str(tmp_path / "out")]) == 2
-    assert "clip.mp4: no frame of it can be decoded" in capsys.readouterr().err
+    assert "clip.mp4: no frame can be decoded" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("source, message", [("nowhere.mp4", "no such file or folder"), ("nowhere.bag", "no such bag")])

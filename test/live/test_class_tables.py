@@ -64,7 +64,7 @@ def test_the_header_is_the_one_that_is_read():
 
 
 def test_two_classes_of_one_colour_are_refused_by_name():
-    with pytest.raises(ClassTableError, match="'cup' and 'mug' have one colour"):
+    with pytest.raises(ClassTableError, match="'cup' and 'mug' have the same colour"):
         kimera_table(some_labels([0, 0, 0], [9, 9, 9], [9, 9, 9], names=["table", "cup", "mug"]))
 
 
@@ -87,7 +87,7 @@ def test_the_label_space_counts_the_classes_and_says_which_move():
     assert (space["dynamic_labels"], space["object_labels"], space["surface_places_labels"]) == ([3], [2], [1])
     assert space["invalid_labels"] == [255]
     assert [entry["name"] for entry in space["label_names"]] == labels.names
-    with pytest.raises(ClassTableError, match="'cat' is no class"):
+    with pytest.raises(ClassTableError, match="'cat' is not a class"):
         hydra_tables(labels, dynamic=["cat"])
 
 

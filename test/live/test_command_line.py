@@ -27,7 +27,7 @@ def test_an_old_name_is_taken_with_a_notice_and_not_shown(arguments, capsys):
     parser.add_argument("--count", type=int, default=7)
     old_spelling(parser, "--pictures", "--count")
     assert parser.parse_args(arguments).count == 3
-    assert capsys.readouterr().err.startswith("note: --pictures is called --count now; ")
+    assert capsys.readouterr().err.startswith("note: --pictures is now called --count; ")
     assert parser.parse_args([]).count == 7
     assert "--pictures" not in parser.format_help()
 

@@ -81,7 +81,7 @@ def test_the_depth_of_the_caller_is_not_written_to(segmenter):
 @pytest.mark.parametrize(
     ("depth", "words"),
     [
-        (np.zeros((HEIGHT, WIDTH // 2), np.float32), "does not belong to the image"),
+        (np.zeros((HEIGHT, WIDTH // 2), np.float32), "does not match the image"),
         (np.zeros((HEIGHT, WIDTH), np.float64), "accepted: .* uint16 millimetres or float32 metres"),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_network_of_colour_does_not_look_at_depth(tmp_path):
 def test_a_manifest_that_forgets_the_depth_of_its_network_is_refused(bundle):
     spec = dataclasses.replace(bundle.input, channels="rgb", depth_range=None)
     forgetful = dataclasses.replace(bundle, input=spec)
-    with pytest.raises(BundleError, match=r"takes input \[1, 48, 64, 3\] and \[1, 48, 64, 1\], but the bundle says"):
+    with pytest.raises(BundleError, match=r"its input is \[1, 48, 64, 3\] and \[1, 48, 64, 1\], but the bundle says"):
         create_engine(forgetful)
 
 

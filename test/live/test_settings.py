@@ -49,7 +49,7 @@ def test_values_are_read_with_their_types():
         ({"share": float("nan")}, "share: nan is not a finite number"),
         ({"share": True}, "share: True must be a number"),
         ({"share": 1.5}, "share: 1.5 must be from 0 to 1"),
-        ({"span": [3, 2]}, r"span: \[3.0, 2.0\]: the first number is the least"),
+        ({"span": [3, 2]}, r"span: \[3.0, 2.0\]: the first number is the minimum"),
         ({"span": [1, 2, 3]}, r"span: \[1, 2, 3\] must be a list of 2 entries"),
         ({"span": -1}, "span: -1.0 must be at least 0"),
         ({"words": "abc"}, "words: 'abc' must be a list"),
@@ -96,8 +96,8 @@ BOMB = "\n".join(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}' if level el
         (BOMB, "line [0-9]+: aliases repeat more than 100000 values"),
         ("[" * 20000, "line 1: more than 40 levels of nesting"),
         ("- " * 20000, "line 1: more than 40 levels of nesting"),
-        ("a: &a [*a]", r"line 1: \*a is inside of what it names"),
-        ("a: 1\nb: {c: 1, c: 2}", "line 2: key 'c' is there twice"),
+        ("a: &a [*a]", r"line 1: \*a refers to itself"),
+        ("a: 1\nb: {c: 1, c: 2}", "line 2: duplicate key 'c'"),
         ("a: {b", "not valid YAML: line 1: "),
         ("a: !!python/name:os.system x", "could not determine a constructor"),
         ("a: \x00", "special characters are not allowed"),
@@ -122,7 +122,7 @@ def test_a_file_is_named_that_is_missing_or_no_text_and_a_byte_order_mark_is_not
     with pytest.raises(SettingsError, match="absent.yaml: cannot be read: No such file"):
         read_yaml(tmp_path / "absent.yaml")
     (tmp_path / "file.yaml").write_bytes(b"a: \xff")
-    with pytest.raises(SettingsError, match="file.yaml: not valid YAML: no UTF-8 text: .* at byte 3"):
+    with pytest.raises(SettingsError, match="file.yaml: not valid YAML: not UTF-8 text: .* at byte 3"):
         read_yaml(tmp_path / "file.yaml")
     (tmp_path / "file.yaml").write_bytes(b"\xef\xbb\xbfa: 1")
     assert read_yaml(tmp_path / "file.yaml") == {"a": 1}

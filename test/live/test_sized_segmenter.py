@@ -99,7 +99,7 @@ def test_slow_frames_bring_the_smaller_size_and_fast_ones_the_larger_back_and_no
         changes, longest = _frames(segmenter, 10, 0.032, 0.0)
         assert longest < 0.05
         time.sleep(0.02)
-    assert changes[0].startswith("input size 48x32: 32 ms a frame leave no headroom in a period of 33 ms")
+    assert changes[0].startswith("input size 48x32: 32 ms per frame leave no headroom in a period of 33 ms")
     assert segmenter.input_size == HALF
     changes, longest = _frames(segmenter, 1200, 0.004, 100.0)
     assert len(changes) == 1 and segmenter.input_size == (HEIGHT, WIDTH)

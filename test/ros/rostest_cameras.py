@@ -145,7 +145,7 @@ class CamerasTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             launch = self.launch(folder, [{"name": "left"}, {"name": "right"}])
             output = launch.communicate(timeout=60)[0].decode("utf-8", "replace")
-            self.assertIn("2 RealSense need serial numbers", output)
+            self.assertIn("2 RealSense cameras need different serial numbers", output)
 
     def test_cameras_of_two_kinds_stream_side_by_side(self):
         with tempfile.TemporaryDirectory() as folder:

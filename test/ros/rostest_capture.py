@@ -121,7 +121,7 @@ class CaptureTest(unittest.TestCase):
         self.addCleanup(lambda: capture.poll() is None and capture.kill())
         os.close(theirs)
         self.addCleanup(os.close, ours)
-        self.assertIn(b"space or Enter keeps an image", capture.stdout.readline())
+        self.assertIn(b"space or Enter saves an image", capture.stdout.readline())
         time.sleep(0.5)  # the terminal is asked for keys a moment later
         for pressed in (1, 2):
             os.write(ours, b" ")

@@ -114,7 +114,7 @@ class ControlTest(unittest.TestCase):
         """A mask whose image was taken `after` seconds from now, or later."""
         start = (rospy.Time.now() + rospy.Duration(after)).to_nsec()
         found = wait_for(lambda: [stamp for stamp in list(self.masks) if stamp >= start])
-        self.assertTrue(found, "no mask came")
+        self.assertTrue(found, "no mask received")
         return mask_from_message(self.masks[min(found)])
 
     def test_a_disabled_node_rests_and_goes_on_when_enabled(self):

@@ -102,9 +102,9 @@ class DepthModelTest(unittest.TestCase):
         self.assertEqual(self.play(None, all_are(GREEN)), [{GREEN}] * 5)
         self.play(None, lambda classes: "depth is missing" in self.stream["model input"])
         self.assertEqual(self.stream["level"], DiagnosticStatus.WARN)
-        self.assertEqual(self.stream["message"], "no depth, and the model takes it; working with RGB only")
+        self.assertEqual(self.stream["message"], "no depth, but the model uses it; working with RGB only")
         self.assertGreater(int(self.stream["without_depth"]), 0)
-        self.assertIn("from color alone, depth is missing", self.status.line())
+        self.assertIn("from color only, depth is missing", self.status.line())
 
         # And back again.
         self.assertEqual(self.play(millimetres, all_are(NEAR)), [{NEAR}] * 5)

@@ -101,7 +101,7 @@ class IdleTest(unittest.TestCase):
         self.assertLess(share, MAX_SHARE_OF_A_CORE)
 
     def test_without_a_subscriber_the_node_takes_next_to_nothing(self):
-        self.check_rests("nobody subscribes to a result")
+        self.check_rests("idle: no subscribers to any result")
 
     def test_disabled_the_node_takes_next_to_nothing_even_with_a_subscriber(self):
         subscriber = rospy.Subscriber("/segmentation/mask", Image, lambda message: None)

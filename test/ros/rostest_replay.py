@@ -138,7 +138,7 @@ class ReplayTest(unittest.TestCase):
         for path, reason in (
             ("/nowhere/scene.bag", "cannot be played: No such file"),
             (broken, "cannot be played"),
-            (other, "holds no images on /camera/color/image_raw, only /elsewhere/image"),
+            (other, "contains no images on /camera/color/image_raw, only /elsewhere/image"),
         ):
             code, output = self.play(path)
             self.assertEqual(code, 2, output)

@@ -57,7 +57,7 @@ def test_the_usual_encodings_are_views_of_the_message_as_without_ros():
 
 def test_without_cv_bridge_a_mosaic_is_refused_with_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv_bridge", None)
-    with pytest.raises(ConversionError, match="'bayer_rggb8' needs cv_bridge, which does not work here"):
+    with pytest.raises(ConversionError, match="'bayer_rggb8' needs cv_bridge, which does not work"):
         color_to_rgb(padded(np.zeros((4, 4), np.uint8), "bayer_rggb8", 0))
 
 

@@ -188,10 +188,10 @@ def test_a_camera_info_gives_the_camera_it_was_made_of():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"K": [0.0] * 9}, "is no calibration; accepted are fx and fy from 1"),
-        ({"K": [1e-300, 0, 0, 0, 1e-300, 0, 0, 0, 1]}, "is no calibration"),
-        ({"K": [600.0, 0, 1e30, 0, 600.0, 240.0, 0, 0, 1]}, "is no calibration"),
-        ({"K": [float("nan")] * 9}, "is no calibration"),
+        ({"K": [0.0] * 9}, "is not a calibration; accepted are fx and fy from 1"),
+        ({"K": [1e-300, 0, 0, 0, 1e-300, 0, 0, 0, 1]}, "is not a calibration"),
+        ({"K": [600.0, 0, 1e30, 0, 600.0, 240.0, 0, 0, 1]}, "is not a calibration"),
+        ({"K": [float("nan")] * 9}, "is not a calibration"),
         ({"width": 0}, "camera info of 0x480 pixels"),
         ({"D": [float("inf")]}, "accepted are finite numbers"),
         ({"D": [0.1] * 6, "distortion_model": "thin_prism"}, "lens model 'thin_prism' with 6 coefficients"),

@@ -43,12 +43,12 @@ def test_nodes_outlast_a_master_that_is_away_and_end_when_another_one_does_not_k
         assert wait_for(lambda: "model color" in logs["segmentation"].read_text())
         started[0].send_signal(signal.SIGINT)
         started[0].wait(10)
-        assert wait_for(lambda: said("does not answer: nodes that are connected continue"))
+        assert wait_for(lambda: said("does not respond: existing connections continue"))
         assert all(node.poll() is None for node in nodes.values())
         started.append(start_master(port))
         for name, node in nodes.items():
             assert node.wait(40) == 1, logs[name].read_text()
-        assert said(f"the ROS master at http://localhost:{port} was restarted and does not know")
+        assert said(f"the ROS master at http://localhost:{port} was restarted and no longer knows")
         assert not any("Traceback" in log.read_text() for log in logs.values())
     finally:
         for process in started:

@@ -62,7 +62,7 @@ class WebRobot(Robot):
 
     def set(self, name, value):
         if name not in self.values:
-            raise Refused(f"{name} is no setting")
+            raise Refused(f"{name} is not a setting")
         self.values[name] = value
         self.wishes.append(("set", name, value))
         return f"{name} is {value}"

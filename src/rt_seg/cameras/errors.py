@@ -1,4 +1,4 @@
-"""What goes wrong with cameras."""
+"""Errors of cameras."""
 
 
 class CameraError(Exception):
@@ -6,8 +6,8 @@ class CameraError(Exception):
 
 
 class CameraFault(CameraError):
-    """A camera is there, and does not give images: a reset may help."""
+    """A camera is connected, but delivers no images: a reset may help."""
 
 
 class CameraSettingError(CameraError):
-    """What is asked of a camera cannot be had; trying again does not help."""
+    """A camera does not support what was requested; retrying does not help."""

@@ -30,10 +30,10 @@ def _images(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> Dict[st
         if path.suffix.lower() not in suffixes:
             continue
         if path.stem in found:
-            raise FolderError(f"{path}: {found[path.stem].name} has the same stem; one image per name, please")
+            raise FolderError(f"{path}: {found[path.stem].name} has the same stem; keep one image per name")
         found[path.stem] = path
     if not found:
-        raise FolderError(f"{folder}: holds no images; accepted are {', '.join(suffixes)}")
+        raise FolderError(f"{folder}: contains no images; accepted are {', '.join(suffixes)}")
     return found
 
 
@@ -41,10 +41,10 @@ def _partners(color: Dict[str, Path], folder: Path) -> Dict[str, Path]:
     partners = _images(folder, (".png",))
     for stem, path in color.items():
         if stem not in partners:
-            raise FolderError(f"{path}: {folder} holds no {stem}.png to go with it; images are paired by name")
+            raise FolderError(f"{path}: {folder} has no matching {stem}.png; images are paired by name")
     for stem, path in partners.items():
         if stem not in color:
-            raise FolderError(f"{path}: there is no colour image named {stem} to go with it; images are paired by name")
+            raise FolderError(f"{path}: there is no matching colour image {stem}; images are paired by name")
     return partners
 
 
@@ -179,7 +179,7 @@ def open_recording_folder(folder: Path, rate: float) -> ImageFolder:
     """
     names = [name for name in ("color", "rgb", "images") if (folder / name).is_dir()]
     if not names:
-        raise FolderError(f"{folder}: holds no folder of colour images; accepted are color, rgb and images")
+        raise FolderError(f"{folder}: contains no folder of colour images; accepted are color, rgb and images")
     cameras = [path for path in sorted(folder.glob("*.json")) if "intrinsic" in path.name or "camera" in path.name]
     cameras += sorted((folder / "camera_info").glob("*.json"))[:1]
     depth, truth = (folder / name if (folder / name).is_dir() else None for name in ("depth", "ground_truth"))

@@ -133,10 +133,10 @@ class RealSenseCamera:
         known = ", ".join(stream_profiles(self._device, stream))
         slow = ""
         if describe(self._device).usb.startswith("2"):
-            slow = ". It is on USB 2, which lacks the larger and faster ones: use a USB 3 cable and port"
+            slow = ". It is on USB 2, without the larger sizes and higher rates: use a USB 3 cable and port"
         return (
-            f"{self.description}: has no colour of {wanted.width}x{wanted.height} at {wanted.rate} Hz; accepted are "
-            f"{known or 'none'}{slow}"
+            f"{self.description}: has no colour stream of {wanted.width}x{wanted.height} at {wanted.rate} Hz; "
+            f"accepted are {known or 'none'}{slow}"
         )
 
     def __iter__(self) -> Iterator[Frame]:

@@ -22,7 +22,7 @@ def sdk() -> Any:
 
 
 class DeviceInfo(NamedTuple):
-    """What a camera says of itself; "" where it does not. `usb` is the type of its connection, as 3.2 or 2.1."""
+    """What a camera reports; "" where it does not. `usb` is the type of its connection, as 3.2 or 2.1."""
 
     name: str
     serial: str
@@ -37,7 +37,7 @@ class DeviceInfo(NamedTuple):
 
 
 def describe(device: Any) -> DeviceInfo:
-    """Read what a device says of itself."""
+    """Read what a device reports."""
     kind = sdk().camera_info
     wanted = (kind.name, kind.serial_number, kind.firmware_version, kind.recommended_firmware_version,
               kind.usb_type_descriptor)  # fmt: skip
@@ -60,14 +60,14 @@ def find_device(serial: str = "", devices: Optional[Iterable[Any]] = None) -> An
     raise CameraError(
         f"no {wanted} is connected; found: {'; '.join(str(describe(device)) for device in found) or 'none'}. "
         "Use a USB 3 port and cable, and give this user access to the device (librealsense's udev rules); "
-        "`rosrun rt_seg doctor` looks at both"
+        "`rosrun rt_seg doctor` checks both"
     )
 
 
 def open_recording(path: str) -> Any:
     """A recording of the SDK (`.db3`, or `.bag` of its own kind) as a device. Raises CameraSettingError."""
     if not Path(path).is_file():
-        raise CameraSettingError(f"{path}: no such file; sdk_recording:= takes a recording of the RealSense SDK")
+        raise CameraSettingError(f"{path}: no such file; sdk_recording:= must name a recording of the RealSense SDK")
     module = sdk()
     config = module.config()
     try:
@@ -75,17 +75,17 @@ def open_recording(path: str) -> Any:
         return config.resolve(module.pipeline_wrapper(module.pipeline())).get_device()
     except RuntimeError as error:
         raise CameraSettingError(
-            f"{path}: is no recording of the RealSense SDK: {error}. (Bags of ROS are played by camera:=recording)"
+            f"{path}: is not a recording of the RealSense SDK: {error}. (For ROS bags use camera:=recording)"
         ) from error
 
 
 def reset(device: Any) -> Any:
-    """Restart the camera's firmware and wait for it to come back; returns the new device. Raises CameraError."""
+    """Restart the camera's firmware and wait for it to reconnect; returns the new device. Raises CameraError."""
     before = describe(device)
     try:
         device.hardware_reset()
     except RuntimeError as error:
-        raise CameraError(f"{before}: cannot be reset: {error}. Unplug it and plug it again") from error
+        raise CameraError(f"{before}: cannot be reset: {error}. Reconnect it") from error
     # It stays in the list for a moment before it goes.
     deadline = time.monotonic() + RETURN
     time.sleep(min(2.0, RETURN / 2))
@@ -94,7 +94,7 @@ def reset(device: Any) -> Any:
             return find_device(before.serial)
         except CameraError:
             time.sleep(0.5)
-    raise CameraError(f"{before}: has not come back {RETURN:.0f} s after its reset. Unplug it and plug it again")
+    raise CameraError(f"{before}: did not reconnect within {RETURN:.0f} s after its reset. Reconnect it")
 
 
 def load_preset(device: Any, path: str) -> None:
@@ -122,7 +122,7 @@ def parse_options(text: str) -> Dict[str, Dict[str, float]]:
             number = None
         if sensor not in parsed or not option or number is None:
             raise CameraSettingError(
-                f"options: {entry!r} cannot be meant; accepted is SENSOR.OPTION=NUMBER, as in color.exposure=150 or "
+                f"options: {entry!r} is not valid; accepted is SENSOR.OPTION=NUMBER, such as color.exposure=150 or "
                 "depth.laser_power=100"
             )
         parsed[sensor][option] = number
@@ -146,4 +146,4 @@ def set_options(sensor: Any, name: str, options: Dict[str, float]) -> None:
         try:
             sensor.set_option(kind, value)
         except RuntimeError as error:
-            raise CameraSettingError(f"options: {name}.{option}={value:g} is refused: {error}") from error
+            raise CameraSettingError(f"options: {name}.{option}={value:g} was rejected: {error}") from error

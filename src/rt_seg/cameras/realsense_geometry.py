@@ -28,7 +28,7 @@ def intrinsics_of(camera: Any, sdk: Any) -> Intrinsics:
     elif camera.model in (models.inverse_brown_conrady, models.modified_brown_conrady):
         distortion = _fit_plumb_bob(camera, sdk)
     else:
-        raise CameraError(f"the lens model {camera.model} has no name in ROS; choose another stream of the camera")
+        raise CameraError(f"ROS does not support the lens model {camera.model}; choose another stream of the camera")
     return Intrinsics(camera.width, camera.height, camera.fx, camera.fy, camera.ppx, camera.ppy, distortion)
 
 

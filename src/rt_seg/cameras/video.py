@@ -55,7 +55,7 @@ class _Capture:
         camera = self._calibration
         if camera is not None and (camera.width, camera.height) != (width, height):
             raise CameraSettingError(
-                f"the calibration is for {camera.width}x{camera.height} pixels and the images have {width}x{height}; "
+                f"the calibration is for {camera.width}x{camera.height} pixels, but the images have {width}x{height}; "
                 "calibrate at this size"
             )
         if camera is None:
@@ -63,7 +63,7 @@ class _Capture:
         return Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), None, None, camera, stamp)
 
     def close(self) -> None:
-        """Let go of the device or file."""
+        """Release the device or file."""
         if self._capture is not None:
             self._capture.release()
 
@@ -84,7 +84,7 @@ class Video(_Capture):
     def _open(self) -> None:
         self._capture = cv2.VideoCapture(str(self._path))
         if not self._capture.isOpened():
-            raise CameraSettingError(f"{self._path} cannot be opened: is it a video that OpenCV reads?")
+            raise CameraSettingError(f"{self._path} cannot be opened: is it a video that OpenCV can read?")
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames stamped with the computer's clock, to the file's end. Raises CameraSettingError for one without."""
@@ -94,7 +94,7 @@ class Video(_Capture):
             read, image = self._capture.read()
             if not read:
                 if empty:
-                    raise CameraSettingError(f"{self._path} holds no images that OpenCV reads")
+                    raise CameraSettingError(f"{self._path} contains no images that OpenCV can read")
                 if not self._loop:
                     return
                 self.close()
@@ -125,7 +125,7 @@ class FrameByFrame(_Capture):
             yield self._frame(image, number / rate)
             number += 1
         if not number:
-            raise CameraSettingError(f"{self.description}: no frame of it can be decoded as a video")
+            raise CameraSettingError(f"{self.description}: no frame can be decoded as video")
 
 
 class Webcam(_Capture):
@@ -148,10 +148,10 @@ class Webcam(_Capture):
             timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, NETWORK_PATIENCE, cv2.CAP_PROP_READ_TIMEOUT_MSEC,
                         NETWORK_PATIENCE]  # fmt: skip
             self._capture = cv2.VideoCapture(device, cv2.CAP_FFMPEG, timeouts)
-            advice = "does the camera answer at this address, and to this user and password?"
+            advice = "is the camera reachable at this address, with this user and password?"
         else:
             self._capture = cv2.VideoCapture(int(device) if device.isdigit() else device, cv2.CAP_V4L2)
-            advice = "is it plugged in, and may this user read /dev/video*? `rosrun rt_seg doctor` looks at both"
+            advice = "is it connected, and may this user read /dev/video*? `rosrun rt_seg doctor` checks both"
         if not self._capture.isOpened():
             raise CameraError(f"{self.description} cannot be opened: {advice}")
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # else a slow reader gets old images
@@ -169,12 +169,12 @@ class Webcam(_Capture):
         while True:
             read, image = self._capture.read()
             if not read:
-                raise CameraError(f"{self.description} gives no images any more; was it unplugged?")
+                raise CameraError(f"{self.description} stopped sending images; was it unplugged?")
             yield self._frame(image, time.time())
 
 
 def webcams(root: Path = Path("/")) -> List[str]:
-    """V4L2 devices that give images, as "/dev/video0 (name)"; `root` is the file system's."""
+    """V4L2 devices that deliver images, as "/dev/video0 (name)"; `root` is the file system's."""
     found = []
     for folder in sorted((root / "sys/class/video4linux").glob("video*"), key=lambda path: (len(path.name), path.name)):
         try:

@@ -1,4 +1,4 @@
-"""Which frames of a stream are kept: at most so many a second, when the view has changed, or when somebody asks."""
+"""Which frames of a stream are kept: at a maximum rate, when the view has changed, or on request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ THUMBNAIL = (64, 48)
 
 
 class CaptureError(ValueError):
-    """Nothing can be captured as asked; the text says why and what to do."""
+    """The requested capture is not possible; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Selection:
     """Decides frame by frame; a view that comes back is not kept a second time."""
 
     def __init__(self, settings: CaptureSettings, asked: Optional[Callable[[], bool]] = None) -> None:
-        """`asked`: whether somebody wants the next frame; then rate and change do not count."""
+        """`asked`: whether the next frame is requested; then rate and change do not count."""
         self._settings = settings
         self._asked = asked
         self._due = -np.inf

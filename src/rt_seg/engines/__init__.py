@@ -106,6 +106,6 @@ def create_engine(bundle: Bundle, runtime: str = "auto", threads: int = 0, preci
         raise BundleError("; ".join(missing))
     present = ", ".join(engine.runtime for engine in bundle.engines)
     raise BundleError(
-        f"{bundle.folder}: holds no model for runtime {runtime} (only {present}). Name one of these, or export "
+        f"{bundle.folder}: contains no model for runtime {runtime} (only {present}). Name one of these, or export "
         "the model again with --also."
     )

@@ -1,4 +1,4 @@
-"""A remote engine with a local one behind it, which answers while the server does not."""
+"""A remote engine with a local fallback for the time that the server does not respond."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class FallbackEngine:
 
     @property
     def description(self) -> str:
-        """What answers, and what has answered so far, in words."""
+        """The engine in use, and the counts so far, as text."""
         counts = f"{self.remote_images} images remote, {self.local_images} local, {self.refused_images} refused"
         if self._failure is not None:
-            return f"{self._local.description}, in place of {self._remote.description} ({counts})"
+            return f"{self._local.description} instead of {self._remote.description} ({counts})"
         return f"{self._remote.description} ({counts})"
 
     @property
     def warning(self) -> str:
-        """Why the local engine answers; empty while the server does."""
+        """Why the local engine is used; empty while the server responds."""
         failure = self._failure
         return "" if failure is None else f"falls back to the local engine: {failure}"
 
@@ -74,7 +74,7 @@ class FallbackEngine:
         self._failure = str(error)
         self.failures += 1
         self._failed.set()
-        self._say(f"{self.warning}; it is tried again every {RETRY_SECONDS:.0f} s")
+        self._say(f"{self.warning}; retrying every {RETRY_SECONDS:.0f} s")
 
     def _return(self) -> None:
         """Try the server while it has failed."""
@@ -91,7 +91,7 @@ class FallbackEngine:
             self._failed.clear()
             self._refused_in_a_row = 0
             self._failure = None
-            self._say(f"{self._remote.description}: the server answers again")
+            self._say(f"{self._remote.description}: the server responds again")
 
     def close(self) -> None:
         """Release both."""

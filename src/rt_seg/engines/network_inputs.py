@@ -1,4 +1,4 @@
-"""What a network is fed: an image, and beside it the depth of its pixels where the bundle says rgbd."""
+"""Inputs of a network: an image, and the depth of its pixels where the bundle says rgbd."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NetworkInputs:
         shapes = [list(shape) for shape in actual]
         if sorted(map(str, shapes)) != sorted(map(str, self.shapes)):
             raise BundleError(
-                f"{path}: takes input {_words(shapes)}, but the bundle says {_words(self.shapes)}. Export it again."
+                f"{path}: its input is {_words(shapes)}, but the bundle says {_words(self.shapes)}. Export it again."
             )
         return [shapes.index(shape) for shape in self.shapes]
 

@@ -42,9 +42,9 @@ def providers() -> List[str]:
 
 
 def disagreement(found: np.ndarray, expected: np.ndarray) -> str:
-    """In what the logits of a device, (h, w, C), are others than those of the CPU, in words; empty where they agree."""
+    """How the logits of a device, (h, w, C), differ from those of the CPU, as text; empty where they agree."""
     if found.shape != expected.shape:
-        return f"logits of shape {found.shape} in place of {expected.shape}"
+        return f"logits of shape {found.shape} instead of {expected.shape}"
     if not np.isfinite(found).all():
         return "logits that are not all finite"
     span = float(expected.max() - expected.min()) or 1.0
@@ -88,7 +88,7 @@ class OnnxRuntimeEngine:
             try:
                 session = self._open(candidates[index:])
                 if session.get_providers()[0] != name:
-                    self.refused.append(f"{short} is not used: ONNX Runtime could not set it up")
+                    self.refused.append(f"{short} is not used: ONNX Runtime could not initialise it")
                     continue
                 fault = self._fault_of(session)
             except Exception as error:  # of a device, whatever its libraries raise

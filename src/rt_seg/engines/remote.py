@@ -22,7 +22,7 @@ RAW, JPEG = "raw", "jpeg"
 ENCODINGS = (RAW, JPEG)
 JPEG_QUALITY = 90
 CONNECT_SECONDS = 0.5
-"""Patience with a server that is asked whether it is ready."""
+"""Timeout of the request whether a server is ready."""
 _OPTIONS = [
     ("grpc.max_send_message_length", 2**26), ("grpc.max_receive_message_length", 2**26),
     ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500),
@@ -86,7 +86,7 @@ class RemoteEngine:
         else:
             if self._encoding == JPEG:
                 kind = metadata.inputs[0].datatype
-                raise RemoteError(f"{self.server}: takes tensors of {kind}; server_encoding must be raw")
+                raise RemoteError(f"{self.server}: expects tensors of {kind}; server_encoding must be raw")
             try:
                 # Which of its inputs is the image, and which the depth, by their shapes.
                 places = self._inputs.places([list(tensor.shape) for tensor in metadata.inputs], self._bundle.folder)
@@ -144,7 +144,7 @@ class RemoteEngine:
         return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1])
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Close the connection."""
         client, self._client = self._client, None
         if client is not None:
             client.close()

@@ -24,7 +24,7 @@ def use_threads(threads: int) -> None:
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     except RuntimeError as error:
-        raise BundleError(f"threads {threads}: TensorFlow takes this once, before it computes: {error}") from error
+        raise BundleError(f"threads {threads}: TensorFlow accepts this only once, before it runs: {error}") from error
 
 
 def device() -> str:

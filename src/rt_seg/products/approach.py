@@ -1,4 +1,4 @@
-"""How to come to an object: a pose whose z axis is the direction of approach, at the object and before it."""
+"""Approach of an object: poses whose z axis is the approach direction, at the object and in front of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Velocities that keep a robot at a distance from something it sees."""
+"""Velocities that keep a robot at a distance from a visible object."""
 
 from __future__ import annotations
 

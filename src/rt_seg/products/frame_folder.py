@@ -89,12 +89,14 @@ class FrameFolder:
             self._size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
         if self._size >= self._limit * MEGABYTE:
             raise FrameFolderError(
-                f"{self.folder}: holds {self._size / MEGABYTE:.0f} MB of the {self._limit} MB that it may hold. "
+                f"{self.folder}: contains {self._size / MEGABYTE:.0f} MB, the limit is {self._limit} MB. "
                 "Move frames away, or raise ~save_limit"
             )
         free = shutil.disk_usage(str(self.folder)).free / MEGABYTE
         if free < MIN_FREE:
-            raise FrameFolderError(f"{self.folder}: {free:.0f} MB are free; {MIN_FREE} MB stay free. Make room")
+            raise FrameFolderError(
+                f"{self.folder}: only {free:.0f} MB free, {MIN_FREE} MB must stay free. Free up disk space"
+            )
 
     def _check_labels(self, labels: LabelSet) -> None:
         path = LabelledFolder(self.folder).labels

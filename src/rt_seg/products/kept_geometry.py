@@ -1,4 +1,4 @@
-"""Depth and points without the classes that nobody wants in a map: people, clutter, the robot's own arm."""
+"""Depth and points without the classes that do not belong in a map: people, clutter, the robot's own arm."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def keep_points(points: np.ndarray, stays: np.ndarray) -> np.ndarray:
     stride = -(-stays.shape[0] // points.shape[0])
     stays = np.ascontiguousarray(stays[::stride, ::stride])
     if stays.shape != points.shape:
-        raise ValueError(f"points of {points.shape} pixels do not belong to an image that gives {stays.shape}")
+        raise ValueError(f"points of {points.shape} pixels do not match a mask of {stays.shape}")
     # NaN lies between no limits.
     known = cv2.inRange(np.ascontiguousarray(points["z"]), 0.0, float("inf"))
     chosen = cv2.bitwise_and(known, stays).view(bool)

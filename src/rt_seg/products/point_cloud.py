@@ -16,7 +16,7 @@ SURE_POINT = np.dtype([*((name, POINT[name]) for name in POINT.names or ()), ("c
 
 
 def point_type(with_confidence: bool, float_label: bool = False) -> np.dtype:
-    """POINT or SURE_POINT, or the same with the class id as a number of float32 for who reads all fields as such."""
+    """POINT or SURE_POINT, or the same with the class id as float32 for consumers that read all fields as such."""
     kind = SURE_POINT if with_confidence else POINT
     if not float_label:
         return kind

@@ -45,6 +45,6 @@ def open_bag(path: Path) -> Iterator[AnyBag]:
         raise FileNotFoundError(path)
     kind = kind_of_bag(path)
     if kind is None:
-        raise AnyBagError("is no bag; accepted are .bag, .mcap, .db3 and the folder of a rosbag2")
+        raise AnyBagError("is not a bag; accepted are .bag, .mcap, .db3 and the folder of a rosbag2")
     with _KINDS[kind](path) as bag:
         yield bag

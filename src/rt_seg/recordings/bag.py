@@ -1,4 +1,4 @@
-"""What every kind of bag can do, read and written alike: rosbag (ROS 1), rosbag2, and MCAP of ROS 1 messages."""
+"""Common interface of all bags, for reading and writing: rosbag (ROS 1), rosbag2, and MCAP of ROS 1 messages."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ FOREIGN_SUFFIXES = (".mcap", ".db3", ".active")
 """Of recordings that are no finished bags of ROS 1."""
 
 _ROSBAG, _MCAP, _SQLITE = b"#ROSBAG V", b"\x89MCAP", b"SQLite format 3\0"
-_CONVERT = "'rosbags-convert --src {path} --dst {stem}.bag' makes a bag of ROS 1 of it (it comes with pip's rosbags)"
+_CONVERT = "'rosbags-convert --src {path} --dst {stem}.bag' converts it to a bag of ROS 1 ('pip install rosbags')"
 _REINDEX = "'rosbag reindex {path}' repairs it, as far as possible, and keeps the old file as {stem}.orig.bag"
 
 
@@ -22,14 +22,14 @@ def fault_of_bag(path: Path) -> Optional[str]:
     that can be, as far as its beginning tells. Raises OSError."""
     if path.is_dir():
         kind = "a bag of ROS 2" if (path / "metadata.yaml").is_file() else "a folder"
-        remedy = _filled(_CONVERT, path) if (path / "metadata.yaml").is_file() else "Name a .bag in it"
+        remedy = _filled(_CONVERT, path) if (path / "metadata.yaml").is_file() else "Pass a .bag inside it"
         return f"is {kind}, not a bag of ROS 1. {remedy}"
     size = path.stat().st_size
     with path.open("rb") as stream:
         start = stream.read(4096)
     if path.suffix == ".active":
         return (
-            "is still being recorded, or its recorder was killed. End the recording; else "
+            "is still being recorded, or its recorder was killed. Stop the recording; otherwise "
             f"'rosbag reindex {path}', and then rename it to {path.with_suffix('')}"
         )
     if start.startswith(_MCAP):
@@ -37,12 +37,12 @@ def fault_of_bag(path: Path) -> Optional[str]:
     if start.startswith(_SQLITE):
         return (
             f"is an SQLite file, as ROS 2 and newer RealSense SDKs record (.db3), not a bag of ROS 1. "
-            f"{_filled(_CONVERT, path)}; 'rosrun rt_seg capture' takes recordings of the SDK as they are"
+            f"{_filled(_CONVERT, path)}; 'rosrun rt_seg capture' reads recordings of the SDK directly"
         )
     if not start:
         return "is empty. Record again"
     if not start.startswith(_ROSBAG):
-        return f"is no bag of ROS 1: it begins with {start[:12]!r}. 'rosrun rt_seg make_recording' makes one"
+        return f"is not a bag of ROS 1: it starts with {start[:12]!r}. 'rosrun rt_seg make_recording' creates one"
     if not start.startswith(b"#ROSBAG V2.0\n"):
         version = start[len(_ROSBAG) : len(_ROSBAG) + 3].decode("ascii", "replace")
         target = f"{path.with_suffix('')}_2.bag"
@@ -53,7 +53,7 @@ def fault_of_bag(path: Path) -> Optional[str]:
     if index == 0:
         return f"has no index: its recording was interrupted. {_filled(_REINDEX, path)}"
     if index >= size:
-        return f"was cut: its index lies at byte {index}, and the file has {size}. {_filled(_REINDEX, path)}"
+        return f"is truncated: its index is at byte {index}, but the file has {size}. {_filled(_REINDEX, path)}"
     return None
 
 

@@ -17,7 +17,7 @@ _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 def fault_of(data: bytes) -> Optional[str]:
     """What is wrong with the bytes of a JPEG or PNG, in words that follow "is"; None for whole ones and other kinds."""
     if data.startswith(_JPEG):
-        return None if _is_whole_jpeg(data) else "a JPEG that ends too early"
+        return None if _is_whole_jpeg(data) else "a truncated JPEG"
     if data.startswith(_PNG):
         return _png_fault(data)
     return None
@@ -52,4 +52,4 @@ def _png_fault(data: bytes) -> Optional[str]:
         if kind == b"IEND":
             return None
         place = end + 4
-    return "a PNG that ends too early"
+    return "a truncated PNG"

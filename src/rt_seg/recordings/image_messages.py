@@ -100,7 +100,7 @@ def packed_rows(message: Any, dtype_name: str, channels: int) -> np.ndarray:
     if len(data) < needed:
         raise ConversionError(
             f"image of {width}x{height} pixels ({encoding}, step {step}) holds {len(data)} bytes; needed are "
-            f"{needed}. The message was cut or its size fields are wrong"
+            f"{needed}. The message is truncated or its size fields are wrong"
         )
     dtype = np.dtype((">" if message.is_bigendian else "<") + dtype_name)
     shape: Tuple[int, ...] = (height, width)
@@ -180,14 +180,16 @@ def check_depth_size(depth_width: int, depth_height: int, width: int, height: in
 def _decode(data: bytes) -> np.ndarray:
     fault = fault_of(data)
     if fault is not None:
-        raise ConversionError(f"{len(data)} bytes are {fault}; the message was cut")
+        raise ConversionError(f"{len(data)} bytes are {fault}; the message is truncated")
     try:
         # As it is: the camera's pixels, whatever an EXIF entry says of the way up.
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error as error:
         raise ConversionError(f"{len(data)} bytes cannot be decoded: {error}") from error
     if image is None:
-        raise ConversionError(f"{len(data)} bytes are no JPEG or PNG; the message was cut, or is another kind")
+        raise ConversionError(
+            f"{len(data)} bytes are not a JPEG or PNG; the message is truncated, or of another format"
+        )
     return image
 
 
@@ -215,7 +217,7 @@ def compressed_depth_to_metres(message: Any) -> np.ndarray:
         )
     data = bytes(message.data)
     if len(data) <= _CONFIG_HEADER.size:
-        raise ConversionError(f"{len(data)} bytes hold no depth image; the message was cut")
+        raise ConversionError(f"{len(data)} bytes contain no depth image; the message is truncated")
     body = data[_CONFIG_HEADER.size :]
     pixels = _rvl_pixels(body) if coding == "rvl" else _decode(body)
     if pixels.dtype != np.uint16 or pixels.ndim != 2:
@@ -240,7 +242,7 @@ def _coding(rest: str) -> Optional[str]:
 
 def _rvl_pixels(body: bytes) -> np.ndarray:
     if len(body) < _RVL_SIZE.size:
-        raise ConversionError(f"{len(body)} bytes hold no RVL image; the message was cut")
+        raise ConversionError(f"{len(body)} bytes contain no RVL image; the message is truncated")
     width, height = _RVL_SIZE.unpack(body[: _RVL_SIZE.size])
     try:
         return decode_rvl(body[_RVL_SIZE.size :], height, width)

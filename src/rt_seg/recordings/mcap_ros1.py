@@ -45,7 +45,7 @@ class McapBag(AnyBag):
         ]
         if not self.streams:
             self._file.close()
-            raise AnyBagError(f"holds no messages of ROS 1 or 2, only {', '.join(foreign) or 'nothing'}")
+            raise AnyBagError(f"contains no messages of ROS 1 or 2, only {', '.join(foreign) or 'nothing'}")
 
     def _records(self, topics: Optional[Collection[str]]) -> Iterator[Tuple[int, int, bytes]]:
         wanted = None if topics is None else list(topics)

@@ -36,7 +36,7 @@ class LibraryBag(AnyBag):
 
 
 class Ros1Bag(LibraryBag):
-    """A rosbag. What rosbags raises of a damaged one comes through: the caller knows how to mend it."""
+    """A rosbag. What rosbags raises of a damaged one comes through: the caller knows the remedy."""
 
     kind = ROS1
 
@@ -109,7 +109,7 @@ class Ros2Bag(LibraryBag):
         try:
             return bytes(self._store.cdr_to_ros1(data, stream.msgtype))
         except (rosbags_library().serde.SerdeError, KeyError) as error:
-            raise AnyBagError(f"{stream.topic} holds a {stream.msgtype} that cannot be read: {error}") from error
+            raise AnyBagError(f"{stream.topic} contains a {stream.msgtype} that cannot be read: {error}") from error
 
     def writer_like(self, path: Path) -> BagCopy:
         return _Ros2Copy(self, path)

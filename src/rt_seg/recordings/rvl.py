@@ -27,7 +27,7 @@ def _numbers(data: bytes) -> np.ndarray:
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if lengths.max() > 11:
-        raise RvlError("the bytes are no RVL image: a number is longer than 32 bits")
+        raise RvlError("the bytes are not an RVL image: a number is longer than 32 bits")
     nibbles = nibbles[: ends[-1] + 1]
     places = np.arange(len(nibbles)) - np.repeat(starts, lengths)
     return np.add.reduceat((nibbles & 7) << (3 * places), starts)
@@ -44,19 +44,21 @@ def decode_rvl(data: bytes, height: int, width: int) -> np.ndarray:
     place = position = 0
     while place < len(pixels):
         if position + 2 > len(values):
-            raise RvlError(f"the RVL image of {width}x{height} pixels ends after {place} of them; the message was cut")
+            raise RvlError(
+                f"the RVL image of {width}x{height} pixels ends after {place} of them; the message is truncated"
+            )
         zeros, count = values[position], values[position + 1]
         position += 2
         place += zeros
         if (zeros == 0 and count == 0) or place + count > len(pixels) or position + count > len(values):
-            raise RvlError(f"the RVL stream is not one of {width}x{height} pixels; the message was cut or damaged")
+            raise RvlError(f"the RVL stream is not one of {width}x{height} pixels; the message is truncated or damaged")
         places.append((place, place + count))
         sources.append((position, position + count))
         place, position = place + count, position + count
     coded = np.concatenate([numbers[start:end] for start, end in sources]) if sources else numbers[:0]
     depths = np.cumsum((coded >> 1) ^ -(coded & 1))
     if len(depths) and not 0 <= depths.min() <= depths.max() <= 65535:
-        raise RvlError("the RVL stream leaves the 16 bits of a depth image; the message is damaged")
+        raise RvlError("the RVL stream exceeds the 16 bits of a depth image; the message is damaged")
     done = 0
     for start, end in places:
         pixels[start:end] = depths[done : done + end - start]

@@ -39,7 +39,7 @@ def color_image(message: Any) -> CameraImage:
         rgb = CvBridge().imgmsg_to_cv2(packed, "rgb8")
     except Exception as error:  # a compiled module that does not fit fails in ways of its own
         raise ConversionError(
-            f"encoding {message.encoding!r} needs cv_bridge, which does not work here ({error}); subscribe to an rgb8 "
+            f"encoding {message.encoding!r} needs cv_bridge, which does not work ({error}); subscribe to an rgb8 "
             "image instead (image_proc makes one), or use the distribution's Python"
         ) from error
     return CameraImage(rgb)

@@ -56,8 +56,8 @@ def intrinsics_from_message(message: CameraInfo) -> Intrinsics:
     if not np.all(np.isfinite(message.K)) or not is_lens or message.width < 1 or message.height < 1:
         raise ConversionError(
             f"camera info of {message.width}x{message.height} pixels with fx {fx:g}, fy {fy:g}, cx {cx:g}, cy {cy:g} "
-            f"is no calibration; accepted are fx and fy from 1 to {FARTHEST_PIXEL:g} pixels. Calibrate the camera, or "
-            "mend what publishes this"
+            f"is not a calibration; accepted are fx and fy from 1 to {FARTHEST_PIXEL:g} pixels. Calibrate the camera, "
+            "or correct the publisher"
         )
     distortion = [float(value) for value in message.D]
     if not np.all(np.isfinite(distortion)):

@@ -70,6 +70,6 @@ def main(argv: Optional[List[str]] = None) -> int:
             return 1
         print(path)
     if options.consumer == KIMERA and len(bundle.labels) > KIMERA_CLASSES:
-        print(f"{len(bundle.labels)} classes: Kimera-Semantics has room for {KIMERA_CLASSES}; raise its "
-              "kTotalNumberOfLabels and build it again")  # fmt: skip
+        print(f"{len(bundle.labels)} classes: Kimera-Semantics supports {KIMERA_CLASSES}; raise its "
+              "kTotalNumberOfLabels and rebuild it")  # fmt: skip
     return 0

@@ -58,7 +58,7 @@ class FrameQueue:
             return None
 
     def wake(self) -> None:
-        """Let `take` return: its caller has something else to look at."""
+        """Let `take` return: its caller has other work."""
         with self._changed:
             self._woken = True
             self._changed.notify_all()
@@ -71,7 +71,7 @@ class FrameQueue:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let go of every waiting thread."""
+        """Release every waiting thread."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Checks arguments of live.launch while roslaunch reads the file: before anything starts, with a reason in words."""
+"""Checks arguments of live.launch while roslaunch reads the file, before any node starts."""
 
 from __future__ import annotations
 

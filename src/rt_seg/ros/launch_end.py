@@ -18,9 +18,9 @@ from rt_seg.ros.node_signals import end_on_signals
 LAUNCHER = "launch.py"
 """That of `make live`, whose exit code tells a failure; roslaunch's does not."""
 LAUNCHERS = ("roslaunch", LAUNCHER, "start_cameras")
-"""Programs that start nodes and end them on a signal. Not rostest, whose end would take the test with it."""
+"""Programs that start nodes and stop them on a signal. Not rostest, whose end would take the test with it."""
 PATIENCE = 10.0
-"""Seconds that the launcher has to end this node."""
+"""Seconds that the launcher has to stop this node."""
 
 
 def init_node(name: str, anonymous: bool = False, disable_signals: bool = False) -> None:

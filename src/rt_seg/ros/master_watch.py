@@ -1,4 +1,4 @@
-"""Notices that the ROS master is gone, or came back without knowing this node, which rospy itself does not."""
+"""Detects that the ROS master is unreachable or no longer knows this node, which rospy itself does not."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import rosgraph
 import rospy
 
 PERIOD = 2.0
-"""Seconds between two looks at the master."""
+"""Seconds between two polls of the master."""
 
 
 class MasterWatch:
-    """Looks at the master now and then, in a thread of its own. While it is away, what is connected continues. When
+    """Polls the master in its own thread. While it is unreachable, existing connections continue. When
     it is back as another one, which knows neither the topics nor the parameters of this node, the node ends: whoever
     started it starts it again, with its parameters."""
 
     def __init__(self) -> None:
-        """Begin to look; after rospy.init_node."""
+        """Start polling; after rospy.init_node."""
         self._uri = rosgraph.get_master_uri()
         self._pid: Optional[int] = None
         self._away = False
@@ -44,13 +44,13 @@ class MasterWatch:
         except (OSError, rosgraph.MasterException, http.client.HTTPException, xmlrpc.client.Error):
             if not self._away:
                 rospy.logerr(
-                    f"the ROS master at {self._uri} does not answer: nodes that are connected continue, no others can "
-                    "join; is roscore at work?"
+                    f"the ROS master at {self._uri} does not respond: existing connections continue, new ones "
+                    "cannot be made; is roscore running?"
                 )
             self._away = True
         else:
             if self._away and not self.lost:
-                rospy.logwarn(f"the ROS master at {self._uri} answers again")
+                rospy.logwarn(f"the ROS master at {self._uri} responds again")
             self._away = False
 
     @staticmethod
@@ -64,7 +64,7 @@ class MasterWatch:
     def _end(self, name: str) -> None:
         self.lost = True
         rospy.logfatal(
-            f"the ROS master at {self._uri} was restarted and does not know {name} any more: ending; start the launch "
+            f"the ROS master at {self._uri} was restarted and no longer knows {name}: shutting down; start the launch "
             "file again"
         )
         rospy.signal_shutdown("the ROS master was restarted")

@@ -1,4 +1,4 @@
-"""A running segmentation node as other programs of this package meet it: its facts as JSON, and another model for it.
+"""Queries a running segmentation node: prints its parameters as JSON, or loads another model into it.
 
 python -m rt_seg.ros.running_node facts /segmentation
 python -m rt_seg.ros.running_node load /segmentation BUNDLE
@@ -18,11 +18,11 @@ from rt_seg.ros.caller_folder import caller_path
 from rt_seg.srv import LoadModel
 
 PATIENCE = 10.0
-"""Seconds for the node to be there, and with a model to have loaded it; the node waits no longer either."""
+"""Seconds to wait for the node, and for it to load a model; the node itself waits no longer."""
 
 
 class NoNodeError(RuntimeError):
-    """There is no such node; the text says what to start."""
+    """The node does not exist; the text says what to start."""
 
 
 def facts(node: str) -> Dict[str, Any]:
@@ -30,15 +30,15 @@ def facts(node: str) -> Dict[str, Any]:
     import rosgraph
 
     if not rosgraph.is_master_online():
-        raise NoNodeError("no ROS master answers: is the node running here (roslaunch rt_seg live.launch)?")
+        raise NoNodeError("no ROS master responds: is the node running on this machine (roslaunch rt_seg live.launch)?")
     folder = rospy.get_param(f"{node}/save_folder", None)
     if folder is None:
-        raise NoNodeError(f"{node}: no such node; rosnode list shows those that run")
+        raise NoNodeError(f"{node}: no such node; `rosnode list` shows the running nodes")
     return {"save_folder": str(caller_path(folder)), "bundle": str(rospy.get_param(f"{node}/bundle", ""))}
 
 
 def load(node: str, bundle: str) -> str:
-    """Exchange its model; returns the title of the one now at work. Raises NoNodeError with what the node said."""
+    """Exchange its model; returns the title of the one now loaded. Raises NoNodeError with what the node said."""
     try:
         rospy.wait_for_service(f"{node}/load_model", timeout=PATIENCE)
         answer = rospy.ServiceProxy(f"{node}/load_model", LoadModel)(bundle)
@@ -61,7 +61,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
         if options.what == "facts":
             print(json.dumps(facts(node)))
         elif options.bundle is None:
-            parser.error("load: name the bundle")
+            parser.error("load: missing the model bundle")
         else:
             print(load(node, options.bundle))
     except NoNodeError as error:

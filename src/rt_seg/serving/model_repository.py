@@ -43,7 +43,7 @@ def write_repository(bundle: Bundle, server: str, folder: Path) -> Path:
     onnx = bundle.engine("onnxruntime") if server == "triton" else None
     chosen = onnx or files
     if chosen is None:
-        raise BundleError(f"{bundle.folder}: holds no network for {server}; export it again")
+        raise BundleError(f"{bundle.folder}: contains no network for {server}; export it again")
     verify_files(chosen, bundle.folder)
     version.mkdir(parents=True)
     if onnx is not None:

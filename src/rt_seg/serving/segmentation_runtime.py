@@ -37,7 +37,7 @@ def read_inputs(tensors: Dict[str, bytes], bundle: Bundle) -> Tuple[np.ndarray, 
     if "jpeg" in tensors:
         bgr = cv2.imdecode(np.frombuffer(tensors["jpeg"], np.uint8), cv2.IMREAD_COLOR)
         if bgr is None:
-            raise ValueError(f"jpeg: {len(tensors['jpeg'])} bytes are no JPEG")
+            raise ValueError(f"jpeg: {len(tensors['jpeg'])} bytes are not a JPEG")
         rgb = cv2.cvtColor(resize_image(bgr, *shape), cv2.COLOR_BGR2RGB)
     elif "image" in tensors:
         rgb = _array(tensors["image"], np.uint8, (*shape, 3), "image")

@@ -41,12 +41,12 @@ class WaitingRequests:
         """
         before = self._waiting.get(client)
         if before is None and len(self._waiting) >= self._capacity:
-            raise RequestRefused(f"{len(self._waiting)} clients wait already, as many as may")
+            raise RequestRefused(f"{len(self._waiting)} clients are already waiting, the maximum")
         answer = asyncio.get_running_loop().create_future()
         # In its place in the queue: a client that asks often comes no later for it, and no sooner.
         self._waiting[client] = _Request(job, answer, time.monotonic(), patience)
         if before is not None and not before.answer.done():
-            before.answer.set_exception(RequestRefused("a newer image of this client came"))
+            before.answer.set_exception(RequestRefused("replaced by a newer image of this client"))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.ensure_future(self._work())
         return await answer

@@ -52,13 +52,13 @@ def _as_binary(data: bytes, path: Path) -> bytes:
     if len(data) == 84 + count * _STL_TRIANGLE.itemsize:
         return data  # whatever its header says: some programs begin that of a binary file with "solid"
     if not data.lstrip().startswith(b"solid"):
-        raise SimulationError(f"{path}: is no STL file, or was cut: {len(data)} bytes for {count} triangles")
+        raise SimulationError(f"{path}: is not an STL file, or is truncated: {len(data)} bytes for {count} triangles")
     try:
         corners = np.array(_CORNER.findall(data), np.float32)
     except ValueError as error:
         raise SimulationError(f"{path}: a vertex is not a number: {error}") from error
     if not len(corners) or len(corners) % 3:
-        raise SimulationError(f"{path}: holds {len(corners)} vertices; a text STL file has three for each triangle")
+        raise SimulationError(f"{path}: has {len(corners)} vertices; a text STL file has three for each triangle")
     return binary_stl(corners.reshape(-1, 3, 3))
 
 
@@ -93,7 +93,7 @@ def load_mesh(path: Path) -> MeshFile:
         reason = " ".join(str(error).split())
         raise SimulationError(
             f"{path}: MuJoCo cannot use this mesh ({reason}). Accepted are triangles that enclose a volume. "
-            "Export the part as a solid, or mend the mesh (MeshLab: remove duplicate faces, close holes) and save it "
+            "Export the part as a solid, or repair the mesh (MeshLab: remove duplicate faces, close holes) and save it "
             "as binary STL"
         ) from error
     # MuJoCo moves a mesh to its centre of mass and turns it to its principal axes; this is the way back.

@@ -24,7 +24,7 @@ _OBJECT_KEYS = keys_of(SceneObject)
 class _RecipeFile:
     """The sections of the file; objects are read one by one, as they may hold the keys of their only body."""
 
-    objects: Tuple[Any, ...] = setting(help_text="list of what lies there")
+    objects: Tuple[Any, ...] = setting(help_text="list of the objects")
     clutter: Clutter = Clutter()
     room: Room = Room()
     lights: Lights = Lights()
@@ -41,7 +41,7 @@ def _body(data: Any, folder: Path, where: str) -> Body:
     body = read_settings(Body, data, where, SimulationError)
     _check_class(body.name, where)
     if body.name == BACKGROUND:
-        raise SimulationError(f"{where}: class: {BACKGROUND} is what 'clutter' is, which draws its own things")
+        raise SimulationError(f"{where}: class: {BACKGROUND} is reserved for 'clutter', which adds its own objects")
     if ("mesh" in data) == ("shape" in data):
         raise SimulationError(f"{where}: needs either mesh (an STL or OBJ file) or shape ({', '.join(SHAPES)})")
     if "mesh" not in data:
@@ -62,7 +62,7 @@ def _object(data: Any, folder: Path, where: str) -> SceneObject:
     if "bodies" not in data:
         bodies = (_body({key: value for key, value in own.items() if key not in _OBJECT_KEYS}, folder, where),)
     elif {*own} - {*_OBJECT_KEYS} or not isinstance(data["bodies"], list) or not data["bodies"]:
-        raise SimulationError(f"{where}: bodies must be a list, which then holds {', '.join(_BODY_KEYS)}")
+        raise SimulationError(f"{where}: bodies must be a list; its entries take {', '.join(_BODY_KEYS)}")
     else:
         bodies = tuple(_body(entry, folder, f"{where}: bodies[{n}]") for n, entry in enumerate(data["bodies"]))
     return replace(found, bodies=bodies)
@@ -80,7 +80,7 @@ def recipe_from_dict(data: Any, folder: Path, source: str) -> SceneRecipe:
     objects = tuple(_object(entry, folder, f"{source}: objects[{n}]") for n, entry in enumerate(found.objects))
     recipe = SceneRecipe(objects, found.clutter, found.room, found.lights, found.camera, found.sensor)
     if len(recipe.labels) > 255:
-        raise SimulationError(f"{source}: {len(recipe.labels)} classes; a mask of one byte holds at most 255")
+        raise SimulationError(f"{source}: {len(recipe.labels)} classes; an 8-bit mask supports at most 255")
     return recipe
 
 

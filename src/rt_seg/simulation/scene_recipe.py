@@ -83,7 +83,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class SceneRecipe:
-    """Everything about a kind of scene; what is not said is drawn at random."""
+    """Everything about a kind of scene; what is not given is drawn at random."""
 
     objects: Tuple[SceneObject, ...]
     clutter: Clutter = Clutter()

@@ -1,4 +1,4 @@
-"""Who may see the page and change settings: on this computer anybody, from elsewhere who has the token."""
+"""Who may see the page and change settings: anybody on this computer; from elsewhere with the token."""
 
 from __future__ import annotations
 

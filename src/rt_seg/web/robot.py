@@ -23,7 +23,7 @@ class Robot:
     """Set by the server: hand over the newest picture of a stream. Costs nothing unless it is sent."""
 
     def watch(self, streams: Optional[FrozenSet[str]]) -> None:
-        """Which streams are looked at from now on; None when nobody is there, and no numbers are wanted either."""
+        """Which streams are viewed from now on; None without viewers, when no numbers are needed either."""
         raise NotImplementedError
 
     def state(self) -> Dict[str, Any]:

@@ -84,7 +84,7 @@ class LiveView:
     async def _guard(self, request: web.Request, handler: Callable[[web.Request], Awaitable[Any]]) -> Any:
         host, access = request.headers.get("Host"), self._access
         if not access.knows_host(host):
-            return _refusal(403, f"the name {host!r} is not this computer's; use 127.0.0.1")
+            return _refusal(403, f"{host!r} is not a name of this computer; use 127.0.0.1")
         if request.path == "/" and "token" in request.query and access.knows_token(request.query["token"]):
             # Out of the address, where it would be seen and kept, into a cookie.
             response = web.Response(status=303, headers={"Location": "/", **HEADERS})
@@ -93,7 +93,7 @@ class LiveView:
         bearer = request.headers.get("Authorization", "")
         given = bearer[len("Bearer ") :] if bearer.startswith("Bearer ") else request.cookies.get(COOKIE)
         if not access.knows_token(given):
-            return _refusal(401, "the token is missing or wrong: open the address that the terminal of the robot shows")
+            return _refusal(401, "the token is missing or wrong: open the address shown in the robot's terminal")
         if (request.method != "GET" or request.path == "/live") and not access.is_own_page(
             request.headers.get("Origin"), host
         ):
@@ -125,7 +125,7 @@ class LiveView:
         try:
             values = await request.json()
         except ValueError:
-            return _refusal(400, "this is no JSON")
+            return _refusal(400, "not valid JSON")
         wish = request.match_info["wish"]
         kinds: Dict[str, Dict[str, tuple]] = {
             "set": {"name": (str,), "value": (str, int, float, bool)},

@@ -153,7 +153,7 @@ def test_within_a_second_of_a_fault_the_local_engine_answers_and_the_server_agai
             moment, remote = time.monotonic(), engine.remote_images
             assert wait_for(lambda: not segmenter.warning and engine.remote_images > remote)
             print(f"{fault}: back at the server {time.monotonic() - moment:.2f} s after it runs again")
-            assert any("answers again" in line for line in said)
+            assert any("responds again" in line for line in said)
         finally:
             frames.stop()
             segmenter.close()

@@ -55,7 +55,7 @@ def test_nothing_is_overwritten_when_a_stamp_comes_again(tmp_path):
 def test_a_full_folder_refuses_and_says_so(tmp_path):
     rgb, mask, _ = frame()
     (tmp_path / "old.bin").write_bytes(bytes(2**20))
-    with pytest.raises(FrameFolderError, match="of the 1 MB"):
+    with pytest.raises(FrameFolderError, match="limit is 1 MB"):
         FrameFolder(tmp_path, 1).save(STAMP, rgb, mask, LABELS)
 
 
@@ -63,7 +63,7 @@ def test_what_is_saved_counts_to_the_limit(tmp_path):
     random = np.random.default_rng(2)
     rgb = random.integers(0, 256, (480, 640, 3), np.uint8)
     folder = FrameFolder(tmp_path, 1)
-    with pytest.raises(FrameFolderError, match="of the 1 MB"):
+    with pytest.raises(FrameFolderError, match="limit is 1 MB"):
         for number in range(4):
             folder.save(STAMP + number, rgb, rgb[..., 0], LABELS)
     assert 1 <= len(list((tmp_path / "rgb").iterdir())) <= 2

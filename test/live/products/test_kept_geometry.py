@@ -87,7 +87,7 @@ def test_kept_points_are_those_of_the_whole_cloud_without_the_dropped_and_the_un
 
 def test_points_and_image_of_other_sizes_are_refused():
     cloud = label_points(Rays(CAMERA), METRES, RGB, MASK, 2)
-    with pytest.raises(ValueError, match="do not belong"):
+    with pytest.raises(ValueError, match="do not match"):
         keep_points(cloud, np.zeros((48, 32), np.uint8))
 
 

@@ -158,7 +158,7 @@ def test_what_is_no_bag_is_told(tmp_path):
     (tmp_path / "a.mcap").write_bytes(b"no")
     assert kind_of_bag(tmp_path / "a.mcap") is None
     assert kind_of_bag(tmp_path) is None
-    with pytest.raises(AnyBagError, match="is no bag"), open_bag(tmp_path / "a.mcap"):
+    with pytest.raises(AnyBagError, match="is not a bag"), open_bag(tmp_path / "a.mcap"):
         pass
     with pytest.raises(FileNotFoundError), open_bag(tmp_path / "b.mcap"):
         pass

@@ -63,7 +63,7 @@ def test_an_open_surface_serves_too(tmp_path):
     "name, content, message",
     [
         ("part.step", b"ISO-10303-21;", "accepted are .stl, .obj; export the part from your CAD as STL"),
-        ("cut.stl", binary_stl(bracket())[:-7], "is no STL file, or was cut"),
+        ("cut.stl", binary_stl(bracket())[:-7], "is not an STL file, or is truncated"),
         ("none.stl", binary_stl(np.zeros((0, 3, 3))), "has 0 triangles; accepted are 1 to 200000"),
         ("fine.stl", b"x" * 80 + (200001).to_bytes(4, "little") + bytes(50 * 200001), "Export it again, coarser"),
         ("words.stl", b"solid\nvertex 1 two 3\n", "a vertex is not a number"),

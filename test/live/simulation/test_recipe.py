@@ -168,7 +168,7 @@ BOX = "class: a, shape: box, size: [0.1, 0.1, 0.1]"
         ("{objects: [{class: a, shape: box, size: [0.1, 0.1]}]}", "size: [0.1, 0.1] must be a list of 3 entries"),
         ("{objects: [{class: a, mesh: nowhere.stl}]}", "nowhere.stl: cannot be read: No such file"),
         ("{objects: [{class: a, mesh: a.stl, size: [0.1, 0.1, 0.1]}]}", "size is for shapes"),
-        (f"{{objects: [{{{BOX}, count: [3, 1]}}]}}", "count: [3, 1]: the first number is the least"),
+        (f"{{objects: [{{{BOX}, count: [3, 1]}}]}}", "count: [3, 1]: the first number is the minimum"),
         (f"{{objects: [{{{BOX}, count: 1.5}}]}}", "count[0]: 1.5 must be a whole number"),
         (f"{{objects: [{{{BOX}, color: [0, 0, 256]}}]}}", "color: 256 must be from 0 to 255"),
         (f"{{objects: [{{{BOX}, pose: up}}]}}", "pose: 'up'; accepted are resting, upright"),
@@ -180,7 +180,7 @@ BOX = "class: a, shape: box, size: [0.1, 0.1, 0.1]"
 def test_what_cannot_be_meant_names_the_key(text, message):
     with pytest.raises(SimulationError) as error:
         read(text.replace("belongs", ""))
-    assert (message if message != "belongs" else "background is what 'clutter' is") in str(error.value)
+    assert (message if message != "belongs" else "background is reserved for 'clutter'") in str(error.value)
 
 
 def test_a_part_of_an_unlikely_size_gets_advice_about_its_unit(tmp_path):

@@ -142,7 +142,7 @@ def test_wishes_are_fulfilled_or_refused_in_words():
         assert (await server.post("model", {"name": "camvid"}))[1]["said"] == "loaded camvid"
         assert (await server.post("save", {}))[1]["done"] is True
         status, answer = await server.post("set", {"name": "nosuch", "value": 1})
-        assert status == 200 and answer == {"done": False, "said": "nosuch is no setting"}
+        assert status == 200 and answer == {"done": False, "said": "nosuch is not a setting"}
         assert server.robot.wishes == [("set", "threshold", 0.5), ("enable", False), ("model", "camvid"), ("save",)]
 
     run(test)

@@ -58,7 +58,7 @@ def test_a_healthy_camera_has_nothing_to_note():
 @pytest.mark.parametrize(
     "color, level, words",
     [
-        (Observation("color"), BAD, "nobody publishes"),
+        (Observation("color"), BAD, "not published"),
         (Observation("color", "sensor_msgs/Image"), BAD, "USB 3"),
         (stream(rate=7.5), NOTE, "auto_exposure_priority"),
         (stream(age=14.0), NOTE, "+14.00 s"),
@@ -110,7 +110,7 @@ def test_the_node_speaks_for_itself_and_late_masks_are_noted():
     assert "no depth; working" in " ".join(finding.found for finding in findings if finding.level == NOTE)
     assert "live.launch" in said(judge_result(Observation("mask"), stream(), {}), NOTE)
     silent = Observation("mask", "sensor_msgs/Image")
-    assert "no mask came" in said(judge_result(silent, stream(), {}), BAD)
+    assert "no mask received" in said(judge_result(silent, stream(), {}), BAD)
 
 
 def with_last(observation, pixels, **changes):
@@ -129,7 +129,7 @@ def test_a_colour_encoding_that_the_node_refuses_is_named():
     "pixels, level, words",
     [
         (np.full((48, 64), 1500.0, np.float32), BAD, "millimetres and 32FC1 metres"),
-        (np.full((48, 64), 2, np.uint16), BAD, "mind the unit"),
+        (np.full((48, 64), 2, np.uint16), BAD, "check the unit"),
         (np.zeros((48, 64), np.uint16), NOTE, "0% of the pixels have a depth"),
     ],
 )
@@ -146,10 +146,10 @@ def test_good_depth_has_its_median_named():
 @pytest.mark.parametrize(
     "ids, labels, level, words",
     [
-        ([0, 1], None, BAD, "no list of classes"),
-        ([0, 7], LABELS, BAD, "ids 7 are no classes of made up"),
-        ([0, 0], LABELS, NOTE, "nothing but floor"),
-        ([255, 255], LABELS, NOTE, "nothing but unlabelled"),
+        ([0, 1], None, BAD, "no class list"),
+        ([0, 7], LABELS, BAD, "ids 7 are not classes of made up"),
+        ([0, 0], LABELS, NOTE, "contains only floor"),
+        ([255, 255], LABELS, NOTE, "contains only unlabelled"),
     ],
 )
 def test_masks_that_do_not_fit_their_labels_are_named(ids, labels, level, words):

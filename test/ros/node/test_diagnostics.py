@@ -23,7 +23,7 @@ def test_a_healthy_stream_is_ok_and_says_its_rate():
     [
         ({"silence": 3.0}, {}, WARN, "no colour image for 3 s on /color"),
         ({"silence": 60.0}, {}, STALE, "no colour image for 60 s on /color"),
-        ({"idle": True, "silence": 60.0}, {"segmented": 0.0}, OK, "nobody subscribes to a result"),
+        ({"idle": True, "silence": 60.0}, {"segmented": 0.0}, OK, "idle: no subscribers to any result"),
         ({"enabled": False, "idle": True, "silence": 60.0}, {"segmented": 0.0}, OK, "disabled by ~enable"),
         ({"enabled": False}, {"segmented": 0.0, "unwanted": 30.0}, OK, "disabled by ~enable"),
         ({"complaints": {"image": "yuv9: no", "depth image": "rgb8"}}, {"failed": 3.0}, ERROR, "yuv9: no"),
@@ -32,15 +32,15 @@ def test_a_healthy_stream_is_ok_and_says_its_rate():
         ({"complaints": {"camera info": "is for 640x480"}}, {"info_refused": 30.0}, WARN, "is for 640x480"),
         ({"arrival_age": 15.0}, {}, WARN, "stamps are 15.0 s behind the clock"),
         ({"arrival_age": -3.0}, {}, WARN, "stamps are 3.0 s ahead of the clock"),
-        ({}, {"depth_received": 6.0, "paired": 6.0}, WARN, "depth for 20% of the images only: it comes at 6.0 Hz"),
+        ({}, {"depth_received": 6.0, "paired": 6.0}, WARN, "depth for only 20% of the images: it arrives at 6.0 Hz"),
         ({}, {"paired": 0.0}, WARN, "differ by more than ~slop"),
         (
             {"depth_alive": False, "model_takes_depth": True}, {"depth_received": 0.0, "paired": 0.0}, WARN,
-            "no depth, and the model takes it; working with RGB only",
+            "no depth, but the model uses it; working with RGB only",
         ),
-        ({"uses_depth": False, "model_takes_depth": True}, {}, WARN, "the model takes depth and ~use_depth is false"),
+        ({"uses_depth": False, "model_takes_depth": True}, {}, WARN, "the model uses depth, but ~use_depth is false"),
         ({"model_takes_depth": True}, {}, OK, "14.0 masks per second from colour and depth"),
-        ({}, {"segmented": 0.0, "unwanted": 30.0}, OK, "nobody subscribes to a result"),
+        ({}, {"segmented": 0.0, "unwanted": 30.0}, OK, "idle: no subscribers to any result"),
     ],
 )  # fmt: skip
 def test_each_trouble_has_its_level_and_its_cause_in_words(state, rates, level, words):
@@ -55,7 +55,7 @@ def test_a_node_that_uses_no_depth_misses_none():
 
 @pytest.mark.parametrize(
     ("takes_depth", "without", "words"),
-    [(False, 0.0, "color"), (True, 0.0, "color and depth"), (True, 14.0, "color alone, depth is missing")],
+    [(False, 0.0, "color"), (True, 0.0, "color and depth"), (True, 14.0, "color only, depth is missing")],
 )
 def test_what_the_model_was_given_is_said(takes_depth, without, words):
     assert model_input(HEALTHY._replace(model_takes_depth=takes_depth), {**RATES, "without_depth": without}) == words

@@ -44,7 +44,7 @@ def test_a_bag_that_was_broken_off_goes_on(bag, tmp_path, capsys):
     options = [str(bag), "--output", str(tmp_path / "out")]
     assert main([*options, "--count", "2"]) == 0
     assert main(options) == 0
-    assert "2 images written, 2 were there" in capsys.readouterr().out
+    assert "2 images written, 2 already present" in capsys.readouterr().out
 
 
 def test_a_file_that_is_no_bag_is_named(tmp_path, capsys):
@@ -80,7 +80,7 @@ def test_a_bag_without_stamps_gives_all_its_frames_with_their_depth_and_says_so(
 
     zero = _rewritten(bag, tmp_path / "zero.bag", unstamped)
     assert main([str(zero), "--output", str(tmp_path / "zero"), "--change", "0"]) == 0
-    assert "messages have no stamp (0); the time of recording stands for it" in capsys.readouterr().err
+    assert "messages have no stamp (0); their recording time is used" in capsys.readouterr().err
     assert main([str(bag), "--output", str(tmp_path / "right"), "--change", "0"]) == 0
     for kind, count in (("rgb", 12), ("depth", 9)):
         zeros, rights = (sorted((tmp_path / name / kind).iterdir()) for name in ("zero", "right"))

@@ -80,7 +80,7 @@ def test_the_camera_of_a_bag_may_have_another_name_and_of_several_one_is_chosen(
     with rosbag.Bag(str(path), "a") as bag:
         write(bag, "right", 1)
     assert [frameset.time for frameset in read_framesets(path, "right", 30.0)] == [101.0]
-    with pytest.raises(RecordingError, match="holds the cameras /left, /right; choose one with camera_name:=NAME"):
+    with pytest.raises(RecordingError, match="contains the cameras /left, /right; choose one with camera_name:=NAME"):
         list(read_framesets(path, "camera", 30.0))
 
 
@@ -111,7 +111,7 @@ def test_a_folder_of_images_with_depth_and_camera_is_a_recording(tmp_path):
 
 
 def test_what_is_no_recording_is_named(tmp_path):
-    with pytest.raises(RecordingError, match="holds no folder of colour images; accepted are color, rgb"):
+    with pytest.raises(RecordingError, match="contains no folder of colour images; accepted are color, rgb"):
         list(read_framesets(tmp_path, "camera", 30.0))
     with pytest.raises(RecordingError, match="none.bag: cannot be played: No such file"):
         list(read_framesets(tmp_path / "none.bag", "camera", 30.0))

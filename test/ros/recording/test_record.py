@@ -30,16 +30,16 @@ def test_compressed_topics_are_recorded_in_place_of_the_raw_ones():
 def test_what_is_there_already_is_not_overwritten(tmp_path, capsys):
     (tmp_path / "kitchen_3.bag").touch()
     assert main([str(tmp_path / "kitchen")]) == 2
-    assert "kitchen_3.bag is there already; choose another name" in capsys.readouterr().err
+    assert "kitchen_3.bag already exists; choose another name" in capsys.readouterr().err
 
 
 def test_a_disk_that_is_full_already_is_named_before_anything_starts(tmp_path, capsys):
     assert main([str(tmp_path / "kitchen"), "--free", "1000000000"]) == 2
-    assert "MB are free in" in capsys.readouterr().err
+    assert "MB free in" in capsys.readouterr().err
 
 
 def test_a_recording_cannot_end_after_a_time_and_be_split(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["recordings/kitchen", "--seconds", "60", "--split-size", "1000"])
     assert ended.value.code == 2
-    assert "--seconds makes one bag, and --split-size many" in capsys.readouterr().err
+    assert "--seconds writes one bag and --split-size several" in capsys.readouterr().err

@@ -133,7 +133,7 @@ def test_a_bag_that_cannot_be_used_is_named_and_leaves_nothing(bag, tmp_path):
     broken = tmp_path / "broken.bag"
     broken.write_bytes(b"not a bag")
     output = tmp_path / "out" / "new.bag"
-    with pytest.raises(BagError, match="broken.bag: is no bag of ROS 1: it begins with"):
+    with pytest.raises(BagError, match="broken.bag: is not a bag of ROS 1: it starts with"):
         predict_bag(broken, output, _threshold)
     predict_bag(bag, tmp_path / "first.bag", _threshold)
     with pytest.raises(BagError, match="first.bag: already contains /segmentation/mask"):
@@ -251,7 +251,7 @@ def test_an_image_that_cannot_be_decoded_has_no_mask_and_is_counted_and_of_such_
     result = predict_bag(tmp_path / "cut.bag", tmp_path / "new.bag", _threshold)
     assert result.images == 1 and len([e for e in _read(tmp_path / "new.bag") if e[0] == MASK_TOPIC]) == 1
     ((text, count),) = result.notes.items()
-    assert count == 1 and "The message was cut" in text
+    assert count == 1 and "The message is truncated" in text
     bayer = dataclasses.replace(_image(0, _picture(0)[..., 0], "mono8"), encoding="bayer_rggb8")
     _write_bag(tmp_path / "bayer.bag", [(1, 1, bayer)], [])
     with pytest.raises(BagError, match="bayer.bag: none of 1 images .* encoding 'bayer_rggb8' is not a colour image"):
@@ -267,7 +267,7 @@ def test_an_image_that_cannot_be_decoded_has_no_mask_and_is_counted_and_of_such_
         ("a.bag.active", b"#ROSBAG V2.0\n" + bytes(50), "still being recorded.*rosbag reindex"),
         ("a.bag", b"", "is empty"),
         ("a.bag", b"#ROSBAG V1.2\n", "rosbag fix"),
-        ("a.bag", b"PK\3\4", "is no bag of ROS 1: it begins with b'PK"),
+        ("a.bag", b"PK\3\4", "is not a bag of ROS 1: it starts with b'PK"),
     ],
 )
 def test_what_is_no_finished_bag_of_ros_1_is_named_for_what_it_is(tmp_path, capsys, name, content, message):
@@ -281,7 +281,7 @@ def test_what_is_no_finished_bag_of_ros_1_is_named_for_what_it_is(tmp_path, caps
 def test_a_bag_that_was_cut_says_how_to_mend_it(bag, tmp_path, kept):
     data = bag.read_bytes()
     (tmp_path / "cut.bag").write_bytes(data[: int(kept * len(data))])
-    with pytest.raises(BagError, match="cut.bag: was cut: its index lies .*'rosbag reindex .*cut.bag' repairs it"):
+    with pytest.raises(BagError, match="cut.bag: is truncated: its index is .*'rosbag reindex .*cut.bag' repairs it"):
         predict_bag(tmp_path / "cut.bag", tmp_path / "new.bag", _threshold)
 
 

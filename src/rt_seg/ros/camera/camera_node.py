@@ -27,9 +27,9 @@ parameters."""
 
 SOURCES = ("realsense_sdk", "webcam", "video", "simulated")
 RETRY = 2.0
-"""Seconds before a lost camera is looked for again."""
+"""Seconds before a lost camera is opened again."""
 REMINDER = 10.0
-"""Seconds between two lines that say the same of a camera that stays away."""
+"""Seconds between two identical log lines about a camera that stays disconnected."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _open_realsense(settings: CameraSettings, reset_first: bool) -> Any:
         return RealSenseCamera(open_recording(settings.sdk_recording), chosen)
     device = find_device(settings.serial_no)
     if reset_first:
-        rospy.logwarn("resetting the camera; it is back in some seconds")
+        rospy.logwarn("resetting the camera; this takes a few seconds")
         device = reset(device)
     return RealSenseCamera(device, chosen)
 
@@ -127,7 +127,7 @@ def _publish(
                     return
                 diagnostics.saw(frame)
                 publisher.publish(frame, getattr(source, "calibrated", True))
-            rospy.loginfo(f"{source.description}: has ended")
+            rospy.loginfo(f"{source.description}: end of stream")
             return
         except CameraSettingError:
             raise
@@ -136,7 +136,7 @@ def _publish(
             reset_first = isinstance(error, CameraFault)
             diagnostics.failed(str(error))
             # Once, and now and then: whoever starts it looks at the terminal, and it may be away for hours.
-            rospy.logerr_throttle_identical(REMINDER, f"{error}; looking again every {RETRY:.0f} s")
+            rospy.logerr_throttle_identical(REMINDER, f"{error}; retrying every {RETRY:.0f} s")
         finally:
             if source is not None:
                 source.close()

@@ -58,7 +58,7 @@ class CameraPublisher:
         self._static.publish(camera_transforms(self._name, color is not None, color or CENTRE))
 
     def announce(self, labels: LabelSet) -> None:
-        """Say what the ids of the ground truth mean."""
+        """Publish the classes of the ground truth."""
         self._labels.publish(label_info(labels, Header(stamp=rospy.Time.now()), "ground truth"))
 
     def publish(self, frame: Frame, calibrated: bool) -> None:

@@ -63,17 +63,19 @@ class CamerasFile:
 
 def _check_camera(camera: CameraEntry, where: str) -> None:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", camera.name):
-        raise SettingsError(f"{where}: name {shown(camera.name)} is no name of a namespace: letters, digits and _")
+        raise SettingsError(
+            f"{where}: name {shown(camera.name)} is not a namespace; accepted are letters, digits and _"
+        )
     extrinsic = camera.extrinsic
     if extrinsic is not None and abs(sum(item * item for item in extrinsic.rotation) - 1.0) > 0.01:
         raise SettingsError(
-            f"{where}: extrinsic: rotation {list(extrinsic.rotation)} is no unit quaternion x y z w, as [0, 0, 0, 1] is"
+            f"{where}: extrinsic: rotation {list(extrinsic.rotation)} is not a unit quaternion, such as [0, 0, 0, 1]"
         )
     for name, value in camera.arguments.items():
         if name in OWN_ARGUMENTS or not isinstance(value, (str, int, float)):
             raise SettingsError(
-                f"{where}: arguments: {name}: {shown(value)} cannot be meant; accepted are arguments of camera.launch "
-                f"other than {', '.join(OWN_ARGUMENTS)}, with a text or a number"
+                f"{where}: arguments: {name}: {shown(value)} is not valid; accepted are arguments of camera.launch "
+                f"other than {', '.join(OWN_ARGUMENTS)}, with a string or a number"
             )
 
 
@@ -112,8 +114,8 @@ def read_cameras_file(path: Path) -> CamerasFile:
         connected = connected_cameras()
         if not connected:
             raise SettingsError(
-                f"{path}: cameras is {CONNECTED}, and no camera is plugged in here; `rosrun rt_seg doctor` looks for "
-                "the reason. Cameras of other kinds are listed in the file, as it shows"
+                f"{path}: cameras is {CONNECTED}, but no camera is connected; `rosrun rt_seg doctor` shows "
+                "the cause. List cameras of other kinds in the file, see config/cameras.yaml"
             )
         return replace(others, cameras=tuple(connected))
     found = read_settings(CamerasFile, data, str(path))
@@ -132,7 +134,7 @@ def read_cameras_file(path: Path) -> CamerasFile:
     ]
     if len(drivers) > 1 and ("" in drivers or len(set(drivers)) != len(drivers)):
         raise SettingsError(
-            f"{path}: {len(drivers)} RealSense need serial numbers that differ, and have {drivers}; "
+            f"{path}: {len(drivers)} RealSense cameras need different serial numbers, got {drivers}; "
             "`rosrun rt_seg list_cameras` and rs-enumerate-devices show them"
         )
     return found

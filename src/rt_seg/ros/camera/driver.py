@@ -1,4 +1,4 @@
-"""Says how to install a camera's driver where it is absent: roslaunch itself only knows that a resource is missing."""
+"""Prints how to install a camera's driver that is missing: roslaunch only says that a resource is missing."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def main() -> int:
     try:
         print(rospkg.RosPack().get_path(arguments.package))
     except rospkg.ResourceNotFound:
-        without = "take the camera by its SDK, which needs no driver: camera:=realsense_sdk\n"
+        without = "use the camera through its SDK, without a driver: camera:=realsense_sdk\n"
         way = f"Install it:\n    sudo apt install {arguments.apt_package}\nor {without}"
         if not is_packaged(arguments.apt_package):
-            way = f"The packages of this system do not have it ({arguments.apt_package}): {without}"
+            way = f"There is no package {arguments.apt_package} for this system: {without}"
         print(
             f"\nThe camera driver {arguments.package} is not installed. {way}"
             "Or, where apt has no such package, build it from source in the same workspace "

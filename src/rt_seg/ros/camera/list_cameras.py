@@ -9,7 +9,7 @@ from rt_seg.command_line import command_parser
 EPILOG = """
   rosrun rt_seg list_cameras            # then: roslaunch rt_seg live.launch camera:=realsense_sdk serial_no:=NUMBER
 
-`rosrun rt_seg doctor` says what is wrong with a camera that is missing here."""
+`rosrun rt_seg doctor` shows why a camera is missing."""
 
 
 def _realsense(device: Any) -> List[str]:
@@ -40,5 +40,5 @@ def main(arguments: Optional[List[str]] = None) -> int:
     except (CameraError, RuntimeError) as error:
         print(f"RealSense cameras cannot be listed: {error}")
     lines += [f"{webcam}    camera:=webcam device:={webcam.split(' ')[0]}" for webcam in webcams()]
-    print("\n".join(lines) or "no camera is plugged in here; `rosrun rt_seg doctor` looks for the reason")
+    print("\n".join(lines) or "no camera is connected; `rosrun rt_seg doctor` shows the cause")
     return 0 if lines else 1

@@ -92,12 +92,12 @@ def main() -> int:
     try:
         parent.start()
     except roslaunch.RLException as error:
-        rospy.logfatal(f"{settings.cameras}: roslaunch refuses it: {error}")
+        rospy.logfatal(f"{settings.cameras}: roslaunch rejects it: {error}")
         return 1
     rospy.loginfo(f"started {', '.join(camera.name for camera in cameras)}")
     try:
         parent.spin()
     finally:
         parent.shutdown()
-        rospy.signal_shutdown("the cameras have ended")
+        rospy.signal_shutdown("all camera nodes have ended")
     return 0

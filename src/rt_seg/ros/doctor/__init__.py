@@ -11,7 +11,7 @@ from rt_seg.ros.doctor.installation import check_bundles, check_machine, check_m
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Look, print, and return 1 when something is BAD."""
+    """Run the checks, print the findings, and return 1 when something is BAD."""
     parser = command_parser(
         "doctor",
         description=__doc__,
@@ -42,5 +42,5 @@ def main(arguments: Optional[List[str]] = None) -> int:
         report(check_bundles(options.bundle or installed_bundles()))
         report(watch(options.camera.strip("/"), options.node.strip("/"), options.seconds))
     bad, notes = (sum(finding.level == level for finding in findings) for level in (BAD, NOTE))
-    print(f"{len(findings)} findings: {bad} bad, {notes} to note")
+    print(f"{len(findings)} findings: {bad} bad, {notes} notes")
     return 1 if bad else 0

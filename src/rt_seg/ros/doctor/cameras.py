@@ -1,4 +1,4 @@
-"""Looks at the cameras that are plugged in: their cable, their rights, their firmware, and who else uses them."""
+"""Checks the connected cameras: cable, permissions, firmware, and other programs that use them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_cameras(root: Path = Path("/")) -> List[Finding]:
     found = webcams(root)
     findings += [finding for webcam in found for finding in judge_webcam(webcam, root)]
     if not (on_usb or infos or found):
-        findings.append(Finding(OK, "cameras", "none is plugged in here; recordings and the simulated one need none"))
+        findings.append(Finding(OK, "cameras", "no camera is connected; recordings and simulation need none"))
     return findings
 
 
@@ -64,27 +64,29 @@ def usb_realsense(root: Path) -> List[UsbCamera]:
 
 
 def judge_usb(camera: UsbCamera) -> List[Finding]:
-    """Findings about the cable and the rights of one camera."""
+    """Findings about the cable and the permissions of one camera."""
     findings = [Finding(OK, camera.product, f"on USB at {camera.speed:g} Mbit/s")]
     if camera.speed < USB_3:
         findings = [
             Finding(
                 NOTE,
                 camera.product,
-                f"is on USB 2 ({camera.speed:g} Mbit/s): small sizes and low rates only, and faults",
-                "use a USB 3 cable and port, no passive extension; plug it in quickly: a slow contact makes USB 2",
+                f"is on USB 2 ({camera.speed:g} Mbit/s): only small sizes and low rates, unreliable",
+                "use a USB 3 cable and port, no passive extension; plug it in quickly: slow insertion gives USB 2",
             )
         ]
     if not os.access(str(camera.node), os.R_OK | os.W_OK):
-        findings.append(Finding(BAD, camera.product, f"{camera.node} may not be opened by this user", INSTALL_RULES))
+        findings.append(Finding(BAD, camera.product, f"{camera.node}: permission denied for this user", INSTALL_RULES))
     users = programs_with(camera.node)
     if users:
-        findings.append(Finding(NOTE, camera.product, f"is in use by {', '.join(users)}", "end it, if no images come"))
+        findings.append(
+            Finding(NOTE, camera.product, f"is in use by {', '.join(users)}", "stop it if no image arrives")
+        )
     return findings
 
 
 def has_rules(root: Path) -> bool:
-    """Whether udev gives users the right to RealSense cameras."""
+    """Whether udev gives users access to RealSense cameras."""
     for folder in ("etc/udev/rules.d", "lib/udev/rules.d", "usr/lib/udev/rules.d"):
         for path in (root / folder).glob("*realsense*.rules"):
             if INTEL in path.read_text(errors="replace"):
@@ -93,7 +95,7 @@ def has_rules(root: Path) -> bool:
 
 
 def judge_sdk(infos: List[DeviceInfo], on_usb: int) -> List[Finding]:
-    """Findings about what the SDK says of the cameras; `on_usb` are those that the kernel has found."""
+    """Findings about the cameras that the SDK reports; `on_usb` are those that the kernel has found."""
     findings = []
     for info in infos:
         subject = f"{info.name} {info.serial}".strip()
@@ -103,7 +105,7 @@ def judge_sdk(infos: List[DeviceInfo], on_usb: int) -> List[Finding]:
                 Finding(
                     NOTE,
                     subject,
-                    f"has firmware {info.firmware}; the SDK here wants {info.recommended_firmware}",
+                    f"has firmware {info.firmware}; the installed SDK recommends {info.recommended_firmware}",
                     "update it with realsense-viewer or rs-fw-update of librealsense",
                 )
             )
@@ -115,7 +117,7 @@ def judge_sdk(infos: List[DeviceInfo], on_usb: int) -> List[Finding]:
                 BAD,
                 "RealSense SDK",
                 f"finds {len(infos)} of the {on_usb} cameras on USB",
-                f"another program holds it, or the rights are missing: {INSTALL_RULES}; then plug it again",
+                f"another program uses it, or permissions are missing: {INSTALL_RULES}; then reconnect it",
             )
         )
     return findings
@@ -130,11 +132,11 @@ def judge_webcam(webcam: str, root: Path) -> List[Finding]:
     node = root / webcam.split(" ")[0].lstrip("/")
     if not os.access(str(node), os.R_OK | os.W_OK):
         advice = "sudo usermod -aG video $USER, and log in again"
-        return [Finding(BAD, webcam, "may not be opened by this user", advice)]
+        return [Finding(BAD, webcam, "permission denied for this user", advice)]
     users = programs_with(node)
     if users:
-        return [Finding(NOTE, webcam, f"is in use by {', '.join(users)}", "end it: a webcam serves one program")]
-    return [Finding(OK, webcam, "there, and free")]
+        return [Finding(NOTE, webcam, f"is in use by {', '.join(users)}", "stop it: only one program can use a webcam")]
+    return [Finding(OK, webcam, "available")]
 
 
 def programs_with(node: Path) -> List[str]:

@@ -1,4 +1,4 @@
-"""One thing that the doctor looked at."""
+"""One result of a check of the doctor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ OK, NOTE, BAD = "ok", "note", "BAD"
 
 
 class Finding(NamedTuple):
-    """One thing looked at: `OK`, `NOTE` or `BAD`, what was found, and what to do ("" where nothing is to be done)."""
+    """One check: `OK`, `NOTE` or `BAD`, what was found, and what to do ("" where nothing is to be done)."""
 
     level: str
     subject: str

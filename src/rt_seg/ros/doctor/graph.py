@@ -102,7 +102,7 @@ def watch(camera: str, node: str, seconds: float) -> List[Finding]:
         findings += judge_result(seen["mask"], seen["color"], status)
         findings += judge_labels(seen["mask"], labels[-1] if labels else None)
     findings += [
-        Finding(NOTE, topic, "is there, and the raw topic is not", f"set ~{setting} of the node: {transport}")
+        Finding(NOTE, topic, "is published, but the raw topic is not", f"set ~{setting} of the node: {transport}")
         for name, setting, transport in PACKED
         for topic in [f"{names[name]}/{transport}"]
         if topic in published and not seen[name].type
@@ -112,7 +112,7 @@ def watch(camera: str, node: str, seconds: float) -> List[Finding]:
             Finding(
                 BAD,
                 "/clock",
-                "/use_sim_time is set and nobody publishes /clock",
+                "/use_sim_time is set, but /clock is not published",
                 "play the bag with --clock, or: rosparam set /use_sim_time false",
             )
         )

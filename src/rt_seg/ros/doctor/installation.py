@@ -1,4 +1,4 @@
-"""Looks at what is installed here: interpreter, modules, processor, disk, model bundles."""
+"""Checks the installation: interpreter, modules, processor, disk, model bundles."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def check_cv_bridge() -> Finding:
     try:
         importlib.import_module("cv_bridge").CvBridge()
     except Exception as error:  # its compiled half fails in ways of its own
-        advice = "rt_seg packs images by NumPy then; other packages want the distribution's Python and its NumPy"
-        return Finding(NOTE, "cv_bridge", f"does not work here: {error}", advice)
+        advice = "rt_seg then converts images with NumPy; other packages need the distribution's Python and NumPy"
+        return Finding(NOTE, "cv_bridge", f"does not work: {error}", advice)
     return Finding(OK, "cv_bridge", "present")
 
 
 def check_python_on_path() -> List[Finding]:
-    """Whether the python3 on PATH, which tools such as dynparam run under, knows ROS."""
+    """Whether the python3 on PATH, which tools such as dynparam run under, can import ROS."""
     python = shutil.which("python3")
     if python is None or os.path.realpath(python) == os.path.realpath(sys.executable):
         return []
@@ -56,11 +56,11 @@ def check_python_on_path() -> List[Finding]:
     if found.returncode == 0:
         return []
     advice = "source the workspace's setup.bash after pyenv or conda, or start with PATH=/usr/bin:$PATH"
-    return [Finding(NOTE, "python3", f"the first one on PATH is {python}, which does not know ROS", advice)]
+    return [Finding(NOTE, "python3", f"the first one on PATH is {python}, which cannot import ROS", advice)]
 
 
 def check_machine() -> List[Finding]:
-    """Processor cores, what they offer networks, and room on the disk."""
+    """Processor cores, their instruction sets and load, and free disk space."""
     findings = []
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
@@ -74,7 +74,7 @@ def check_machine() -> List[Finding]:
             OK if cores > 1 else NOTE,
             "processor",
             f"{cores} cores, {', '.join(units) or 'no AVX2'}",
-            "" if cores > 1 else "one core has to serve camera, network and viewer",
+            "" if cores > 1 else "camera, network and viewer share one core",
         )
     )
     if not units:
@@ -85,8 +85,8 @@ def check_machine() -> List[Finding]:
             Finding(
                 NOTE,
                 "load",
-                f"{load:.1f} processes want {cores} cores",
-                "masks come late while others compute: see `top`",
+                f"load average {load:.1f} on {cores} cores",
+                "other processes delay the masks: see `top`",
             )
         )
     free = shutil.disk_usage(str(Path.home())).free / 2**30
@@ -95,7 +95,7 @@ def check_machine() -> List[Finding]:
             OK if free > 2 else NOTE,
             "disk",
             f"{free:.0f} GB free in {Path.home()}",
-            "" if free > 2 else "recordings and saved frames need room",
+            "" if free > 2 else "recordings and saved frames need disk space",
         )
     )
     return findings

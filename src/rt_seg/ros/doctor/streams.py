@@ -1,4 +1,4 @@
-"""Judges what came on the topics of a camera and of the segmentation node."""
+"""Judges the messages on the topics of a camera and of the segmentation node."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class Observation:
 
 
 def judge_camera_node(camera: str, said: List[Tuple[int, str]]) -> List[Finding]:
-    """What this package's camera node says of itself, as (level, text); the last counts."""
+    """What this package's camera node reports, as (level, text); the last counts."""
     if not said:
         return []  # another driver, or a recording
     level, text = said[-1]
-    advice = "its terminal has the details; `rosrun rt_seg list_cameras` shows what is plugged in" if level else ""
+    advice = "see its terminal; `rosrun rt_seg list_cameras` lists the connected cameras" if level else ""
     return [Finding((OK, NOTE, BAD)[min(level, 2)], f"camera {camera}", text, advice)]
 
 
@@ -100,8 +100,8 @@ def judge_color(color: Observation) -> List[Finding]:
             Finding(
                 BAD,
                 name,
-                "nobody publishes it",
-                "start the camera, or name its namespace with --camera; `rostopic list` shows what is there",
+                "not published",
+                "start the camera, or pass its namespace with --camera; `rostopic list` shows all topics",
             )
         ]
     if not color.arrivals:
@@ -109,9 +109,9 @@ def judge_color(color: Observation) -> List[Finding]:
             Finding(
                 BAD,
                 name,
-                "advertised, but no image came",
-                "unplug and plug the camera, use a USB 3 cable and port, start the driver with "
-                "initial_reset:=true; with a bag: is it paused, and does /use_sim_time fit?",
+                "advertised, but no image received",
+                "reconnect the camera, use a USB 3 cable and port, start the driver with "
+                "initial_reset:=true; with a bag: is it paused, and is /use_sim_time correct?",
             )
         ]
     width, height = color.sizes[-1]
@@ -120,7 +120,7 @@ def judge_color(color: Observation) -> List[Finding]:
         try:
             color_to_rgb(color.last)
         except ConversionError as error:
-            findings = [Finding(BAD, name, str(error), "the node skips such images until the publisher is mended")]
+            findings = [Finding(BAD, name, str(error), "the node skips such images until the publisher is fixed")]
     if 0.0 < color.rate < 12.0:
         findings.append(
             Finding(
@@ -128,7 +128,7 @@ def judge_color(color: Observation) -> List[Finding]:
                 name,
                 f"only {color.rate:.1f} Hz",
                 "in dim light the driver halves its rate: set "
-                "/camera/rgb_camera/auto_exposure_priority to false; else look for USB 2",
+                "/camera/rgb_camera/auto_exposure_priority to false; otherwise check for USB 2",
             )
         )
     return findings + judge_stamps(color)
@@ -138,7 +138,7 @@ def judge_stamps(stream: Observation) -> List[Finding]:
     """Findings about stamps and frame ids."""
     findings = []
     if not any(stream.stamps):
-        findings.append(Finding(BAD, stream.topic, "images are stamped 0", "the publisher must fill in header.stamp"))
+        findings.append(Finding(BAD, stream.topic, "images are stamped 0", "the publisher must set header.stamp"))
     elif stream.ages:
         age = sorted(stream.ages)[len(stream.ages) // 2]
         if age > FASTEST_OLD_STAMP or age < -0.1:
@@ -157,11 +157,13 @@ def judge_stamps(stream: Observation) -> List[Finding]:
                 NOTE,
                 stream.topic,
                 f"stamps stepped back {stream.gaps} times",
-                "a looping bag or a camera clock that wraps: the node continues, other nodes may not",
+                "a looping bag or a camera clock that wraps: this node handles it, other nodes may not",
             )
         )
     if stream.frames and not stream.frames[-1]:
-        findings.append(Finding(BAD, stream.topic, "the frame id is empty", "RViz cannot place the points; set it"))
+        findings.append(
+            Finding(BAD, stream.topic, "the frame id is empty", "RViz cannot place the points; set header.frame_id")
+        )
     return findings
 
 
@@ -173,7 +175,7 @@ def judge_depth(depth: Observation, color: Observation) -> List[Finding]:
             Finding(
                 NOTE,
                 name,
-                "no depth" if not depth.type else "advertised, but no image came",
+                "no depth" if not depth.type else "advertised, but no image received",
                 "start the driver with align_depth:=true; without depth there are masks, but no points and no poses",
             )
         ]
@@ -184,8 +186,8 @@ def judge_depth(depth: Observation, color: Observation) -> List[Finding]:
             Finding(
                 BAD,
                 name,
-                f"{depth.encodings[-1]} is no depth",
-                "the driver's colorizer filter makes an image of it: leave colorizer out of `filters`",
+                f"{depth.encodings[-1]} is not a depth encoding",
+                "the driver's colorizer filter turns it into colours: leave colorizer out of `filters`",
             )
         )
     elif depth.last is not None:
@@ -205,7 +207,7 @@ def judge_depth(depth: Observation, color: Observation) -> List[Finding]:
                 NOTE,
                 name,
                 f"{depth.rate:.1f} Hz against {color.rate:.1f} Hz of colour",
-                "aligning costs the driver's processor time: lower the size or rate of both, and use equal rates",
+                "alignment takes CPU time in the driver: lower the size or rate of both, and use equal rates",
             )
         )
     if depth.stamps and color.stamps:
@@ -215,7 +217,7 @@ def judge_depth(depth: Observation, color: Observation) -> List[Finding]:
                 Finding(
                     NOTE,
                     name,
-                    f"up to {offset * 1e3:.0f} ms away from colour's stamps",
+                    f"up to {offset * 1e3:.0f} ms between the stamps of depth and colour",
                     "start the driver with enable_sync:=true and equal rates, or raise ~slop",
                 )
             )
@@ -227,16 +229,16 @@ def judge_distances(depth: Observation) -> List[Finding]:
     try:
         metres = depth_to_metres(depth.last)
     except ConversionError as error:
-        return [Finding(BAD, depth.topic, str(error), "the node falls back to RGB only until this is mended")]
+        return [Finding(BAD, depth.topic, str(error), "the node falls back to RGB only until this is fixed")]
     known = metres[np.isfinite(metres)]
     share = known.size / metres.size
     median = float(np.median(known)) if known.size else float("nan")
     found = f"{share:.0%} of the pixels have a depth, median {median:.2f} m"
     if share < MIN_DEPTH:
-        advice = "too near (below 0.3 m), too far, too shiny, or sunlit for the camera; is the lens covered?"
+        advice = "too close (below 0.3 m), too far, reflective or in sunlight; or is the lens covered?"
         return [Finding(NOTE, depth.topic, found, advice)]
     if not DEPTHS[0] <= median <= DEPTHS[1]:
-        return [Finding(BAD, depth.topic, found, "16UC1 holds millimetres and 32FC1 metres (REP 118): mind the unit")]
+        return [Finding(BAD, depth.topic, found, "16UC1 holds millimetres and 32FC1 metres (REP 118): check the unit")]
     return [Finding(OK, depth.topic, found)]
 
 
@@ -265,7 +267,7 @@ def judge_camera_info(info: Observation, color: Observation) -> List[Finding]:
 def judge_result(mask: Observation, color: Observation, status: Dict[str, Tuple[int, str]]) -> List[Finding]:
     """Findings about the segmentation node; `status` holds level and message of its diagnostics by name."""
     if not mask.type:
-        return [Finding(NOTE, mask.topic, "the segmentation node does not run", "roslaunch rt_seg live.launch")]
+        return [Finding(NOTE, mask.topic, "the segmentation node is not running", "roslaunch rt_seg live.launch")]
     findings = []
     for name, (level, message) in sorted(status.items()):
         findings.append(Finding(OK if level == 0 else NOTE if level == 1 else BAD, f"node ({name})", message))
@@ -275,11 +277,11 @@ def judge_result(mask: Observation, color: Observation, status: Dict[str, Tuple[
     if not mask.arrivals:
         return [
             *findings,
-            Finding(BAD, mask.topic, "no mask came", "see the node's own words above and its terminal"),
+            Finding(BAD, mask.topic, "no mask received", "see the node's diagnostics above and its terminal"),
         ]
     findings.append(Finding(OK, mask.topic, f"{mask.rate:.1f} Hz"))
     if color.sizes and mask.sizes[-1] != color.sizes[-1]:
-        findings.append(Finding(BAD, mask.topic, "has another size than colour", "is it this package's topic?"))
+        findings.append(Finding(BAD, mask.topic, "size differs from colour", "is it this package's topic?"))
     if mask.ages:
         age = sorted(mask.ages)[int(len(mask.ages) * 0.95)]
         if age > 1.0:
@@ -301,7 +303,7 @@ def judge_labels(mask: Observation, labels: Optional[LabelInfo]) -> List[Finding
     if not mask.type:
         return []
     if labels is None:
-        return [Finding(BAD, topic, "no list of classes came", "it is latched: is the node of this package at work?")]
+        return [Finding(BAD, topic, "no class list received", "it is latched: is this package's node running?")]
     names = {entry.class_id: entry.class_name for entry in labels.class_map}
     findings = [Finding(OK, topic, f"{labels.model}: {', '.join(names.values())}")]
     if mask.last is None:
@@ -313,12 +315,12 @@ def judge_labels(mask: Observation, labels: Optional[LabelInfo]) -> List[Finding
     unknown = [str(value) for value in ids if value not in names]
     if unknown:
         advice = "masks and labels come from different models: does another node publish on one of these topics?"
-        findings.append(Finding(BAD, mask.topic, f"ids {', '.join(unknown)} are no classes of {labels.model}", advice))
+        findings.append(Finding(BAD, mask.topic, f"ids {', '.join(unknown)} are not classes of {labels.model}", advice))
     elif len(ids) < 2:
-        found = f"the last mask holds nothing but {names[ids[0]] if ids else 'unlabelled pixels'}"
-        advice = "is this model for this scene (bundle:=...)? Do ~threshold, ~classes or ~remap leave anything?"
+        found = f"the last mask contains only {names[ids[0]] if ids else 'unlabelled pixels'}"
+        advice = "is this model for this scene (bundle:=...)? Do ~threshold, ~classes or ~remap remove everything?"
         findings.append(Finding(NOTE, mask.topic, found, advice))
     else:
-        found = f"holds ids {ids[0]} to {ids[-1]}; a viewer shows that as black: look at mask_color or overlay"
+        found = f"contains ids {ids[0]} to {ids[-1]}; viewers show that as black: view mask_color or overlay instead"
         findings.append(Finding(OK, mask.topic, found))
     return findings

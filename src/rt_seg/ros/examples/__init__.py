@@ -1,1 +1,1 @@
-"""Small nodes that make something of the results: how one reads them, and what one can do with them."""
+"""Example nodes that use the results of the segmentation node."""

@@ -48,7 +48,7 @@ def places(cloud: PointCloud2) -> np.ndarray:
     """x, y, z of the points of a cloud that have them, (n, 3) float32 metres in its frame. Raises ValueError."""
     offsets = {field.name: field.offset for field in cloud.fields if field.datatype == field.FLOAT32}
     if not {"x", "y", "z"} <= set(offsets) or cloud.is_bigendian:
-        raise ValueError(f"cloud of the fields {[field.name for field in cloud.fields]}: needs little-endian float32 "
+        raise ValueError(f"cloud with the fields {[field.name for field in cloud.fields]}: needs little-endian float32 "
                          "x, y and z")  # fmt: skip
     kind = np.dtype({"names": ["x", "y", "z"], "formats": ["<f4"] * 3, "offsets": [offsets[n] for n in "xyz"],
                      "itemsize": cloud.point_step})  # fmt: skip
@@ -66,7 +66,7 @@ class Mapper:
         """Raises ImportError where OctoMap is not installed."""
         self._settings = settings
         self.map = OccupancyMap(settings.resolution, settings.max_range)
-        self._frame = TargetFrame(settings.map_frame, "map_frame", "this cloud is left out of the map")
+        self._frame = TargetFrame(settings.map_frame, "map_frame", "this cloud is not added to the map")
         if settings.map_frame:
             self._frame.listen()
         self._last: Optional[float] = None
@@ -83,7 +83,7 @@ class Mapper:
             self.map.clear()
         beyond = self.map.insert(places(cloud) @ motion.rotation.T + motion.translation, motion.translation)
         if beyond:
-            rospy.logwarn_throttle(5.0, f"{beyond} points of the last cloud lie beyond the map and are left out of it")
+            rospy.logwarn_throttle(5.0, f"{beyond} points of the last cloud are outside the map and were dropped")
         header = Header(stamp=cloud.header.stamp, frame_id=self._settings.map_frame or cloud.header.frame_id)
         return point_cloud_message(np.ascontiguousarray(self.map.occupied()).view(CELL)[:, 0], header)
 

@@ -37,7 +37,7 @@ class FollowObjectSettings:
 
 
 class Follower:
-    """Chooses whom to follow, and says how fast."""
+    """Selects the object to follow and computes the velocity."""
 
     def __init__(self, settings: FollowObjectSettings) -> None:
         self._settings = settings

@@ -35,7 +35,7 @@ class GraspCandidatesSettings:
 
 
 def candidates(message: SegmentedObjects, settings: GraspCandidatesSettings) -> "tuple[PoseArray, PoseArray]":
-    """Poses at the objects, and before them."""
+    """Poses at the objects, and in front of them."""
     at, before = PoseArray(header=message.header), PoseArray(header=message.header)
     for item in message.objects:
         if item.class_name != settings.class_name or not item.has_pose or item.depth_share < settings.min_depth_share:

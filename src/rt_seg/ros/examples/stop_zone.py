@@ -37,7 +37,7 @@ class StopZoneSettings:
 
 
 class StopZone:
-    """The decision, without ROS's clockwork: `update` takes results, `stop` answers at any time."""
+    """The decision, independent of ROS: `update` takes results, `stop` answers at any time."""
 
     def __init__(self, settings: StopZoneSettings) -> None:
         self._settings = settings
@@ -47,7 +47,7 @@ class StopZone:
         self._lock = threading.Lock()
 
     def update(self, message: ClassStatistics, now: float) -> None:
-        """Take in the statistics of an image at `now`, seconds of any clock that only goes on."""
+        """Take in the statistics of an image at `now`, seconds of any monotonic clock."""
         nearest = min(
             (entry.depth_nearest for entry in message.classes
              if (not self._classes or entry.class_name in self._classes)
@@ -63,7 +63,7 @@ class StopZone:
                 self._too_near = False
 
     def stop(self, now: float) -> bool:
-        """Whether to stand: something is too near, or nothing is known."""
+        """Whether to stop: something is too close, or there is no recent result."""
         with self._lock:
             return self._last is None or now - self._last > self._settings.timeout or self._too_near
 

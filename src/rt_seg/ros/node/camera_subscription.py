@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, NamedTuple
 import message_filters
 
 REST_AFTER = 2.0
-"""Seconds without use after which the topics are let go: who asks once a second does not connect each time again."""
+"""Seconds without use before unsubscribing: a client that asks once a second does not cause reconnects."""
 
 
 class Stream(NamedTuple):
@@ -21,7 +21,7 @@ class Stream(NamedTuple):
 
 
 class CameraSubscription:
-    """Connects to streams and lets go of them; used by one thread."""
+    """Subscribes to streams and unsubscribes; used by one thread."""
 
     def __init__(self, streams: List[Stream], always: bool) -> None:
         """`streams` in the order of subscribing; `always` keeps them connected from now on to the end."""
@@ -59,7 +59,7 @@ class CameraSubscription:
             self._subscribers.append(subscriber)
 
     def close(self) -> None:
-        """Let go of the topics."""
+        """Unsubscribe."""
         subscribers, self._subscribers = self._subscribers, []
         for subscriber in subscribers:
             subscriber.unregister()

@@ -1,4 +1,4 @@
-"""What is wrong with the messages that come in: in the log once in a while for each cause, whatever the words."""
+"""Problems with incoming messages, logged at a limited rate for each cause."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import rospy
 
 IMAGE, DEPTH_IMAGE, CAMERA_INFO = "image", "depth image", "camera info"
 PERIOD = 5.0
-"""Seconds between two lines about the same cause. Two causes that take turns do not wake each other."""
+"""Seconds between two log lines about the same cause; alternating causes do not defeat this limit."""
 
 
 class Complaints:
-    """The latest words about each cause."""
+    """The latest text for each cause."""
 
     def __init__(self) -> None:
         self.texts: Dict[str, str] = {}
@@ -21,7 +21,7 @@ class Complaints:
         self._logged: Dict[str, float] = {}
 
     def add(self, cause: str, text: str) -> None:
-        """Note a complaint. An image that is left out is an error; what only leaves out a result is a warning."""
+        """Record a problem. A skipped image is an error; a missing result alone is a warning."""
         self.texts[cause] = self.last = text
         now = time.monotonic()
         if now - self._logged.get(cause, -PERIOD) < PERIOD:

@@ -22,8 +22,8 @@ STAMP_AGES = (-1.0, 5.0)
 """Seconds that a stamp may lie behind the clock; more means that two clocks differ."""
 MODEL_INPUT = "model input"
 """Key of what the model was given since the last message: one of the texts of `model_input`."""
-COLOR, COLOR_AND_DEPTH, DEPTH_MISSING = "color", "color and depth", "color alone, depth is missing"
-IDLE = "nobody subscribes to a result"
+COLOR, COLOR_AND_DEPTH, DEPTH_MISSING = "color", "color and depth", "color only, depth is missing"
+IDLE = "idle: no subscribers to any result"
 PAUSED = "disabled by ~enable"
 MIN_DEPTH_SHARE = 0.5
 """Share of the colour images that find their depth, below which this is worth a warning."""
@@ -50,7 +50,7 @@ class StreamState(NamedTuple):
 
 
 def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int, str]:
-    """Level and cause in words; `rates` are those of the counters since the last time, in Hz."""
+    """Level and cause as text; `rates` are those of the counters since the last time, in Hz."""
     if not state.enabled:
         return DiagnosticStatus.OK, PAUSED
     if state.idle:
@@ -61,18 +61,21 @@ def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int,
     if rates["failed"] > 0:
         return DiagnosticStatus.ERROR, state.complaints.get(IMAGE, "failing")
     if state.uses_depth and not state.depth_alive:
-        adds = ", and the model takes it" if state.model_takes_depth else ""
+        adds = ", but the model uses it" if state.model_takes_depth else ""
         return DiagnosticStatus.WARN, f"no depth{adds}; working with RGB only"
     if state.model_takes_depth and not state.uses_depth:
-        return DiagnosticStatus.WARN, "the model takes depth and ~use_depth is false; working with RGB only"
+        return DiagnosticStatus.WARN, "the model uses depth, but ~use_depth is false; working with RGB only"
     if rates["depth_refused"] > 0:
-        return DiagnosticStatus.WARN, state.complaints.get(DEPTH_IMAGE, "depth refused")
+        return DiagnosticStatus.WARN, state.complaints.get(DEPTH_IMAGE, "depth rejected")
     if rates["info_refused"] > 0:
-        return DiagnosticStatus.WARN, state.complaints.get(CAMERA_INFO, "camera info refused")
+        return DiagnosticStatus.WARN, state.complaints.get(CAMERA_INFO, "camera info rejected")
     age = state.arrival_age
     if age is not None and not STAMP_AGES[0] <= age <= STAMP_AGES[1]:
         where = f"{age:.1f} s behind" if age > 0 else f"{-age:.1f} s ahead of"
-        return DiagnosticStatus.WARN, f"stamps are {where} the clock; camera and computer may have clocks of their own"
+        return (
+            DiagnosticStatus.WARN,
+            f"stamps are {where} the clock; are the clocks of camera and computer synchronised?",
+        )
     if state.uses_depth and rates["paired"] < MIN_DEPTH_SHARE * rates["color_received"]:
         return DiagnosticStatus.WARN, _why_unpaired(rates)
     if rates["segmented"] == 0 and rates["unwanted"] > 0:
@@ -90,9 +93,9 @@ def model_input(state: StreamState, rates: Dict[str, float]) -> str:
 
 def _why_unpaired(rates: Dict[str, float]) -> str:
     color, depth = rates["color_received"], rates["depth_received"]
-    found = f"depth for {rates['paired'] / color:.0%} of the images only"
+    found = f"depth for only {rates['paired'] / color:.0%} of the images"
     if depth < 0.8 * color:
-        return f"{found}: it comes at {depth:.1f} Hz and colour at {color:.1f} Hz"
+        return f"{found}: it arrives at {depth:.1f} Hz, colour at {color:.1f} Hz"
     return f"{found}: the stamps of the others differ by more than ~slop; synchronise the camera, or raise ~slop"
 
 
@@ -111,7 +114,7 @@ class Diagnostics:
         period: float,
         node: str,
     ) -> None:
-        """`topic` of the images; `node` is the name that the messages bear."""
+        """`topic` of the images; `node` is the name in the messages."""
         self._model_of = model
         self._topic = topic
         self._read_state = read_state

@@ -1,4 +1,4 @@
-"""All that can be made of one image and its mask; each product is made when it is first asked for, and once."""
+"""The products of one image and its mask; each is computed once, when it is first requested."""
 
 from __future__ import annotations
 

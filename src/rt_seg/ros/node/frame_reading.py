@@ -1,4 +1,4 @@
-"""From the messages of one moment to what network and products take; what does not belong is left out, and told.
+"""Converts the messages of one moment to the inputs of network and products; skips and reports mismatches.
 
 Only a colour image that cannot be read is an error. Depth and camera info that do not fit it are refused, counted, and
 what needs them is missing.
@@ -80,7 +80,7 @@ class FrameReader:
             self._complaints.add(
                 CAMERA_INFO,
                 f"{self._info_topic}: camera info is for {info.width}x{info.height} pixels and the "
-                f"image has {width}x{height}; there are no points, no poses and no ~camera_info",
+                f"image has {width}x{height}; no points, poses or ~camera_info are published",
             )
             return None
         return info
@@ -93,7 +93,7 @@ class FrameReader:
             return intrinsics_from_message(info)
         except ConversionError as error:
             self.info_refused += 1
-            text = f"{self._info_topic}: {error}; there are no points and no poses"
+            text = f"{self._info_topic}: {error}; no points or poses are published"
             self._complaints.add(CAMERA_INFO, text)
             return None
 

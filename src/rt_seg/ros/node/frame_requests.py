@@ -15,13 +15,13 @@ class FrameRequests:
     """Services ask from their threads, the worker answers all at once."""
 
     def __init__(self, on_request: Callable[[], None] = lambda: None) -> None:
-        """`on_request` is called when somebody begins to wait."""
+        """`on_request` is called when a service starts to wait."""
         self._on_request = on_request
         self._waiting: List[Future] = []
         self._lock = threading.Lock()
 
     def pending(self) -> List[Future]:
-        """Those who wait now, to be answered with the image whose work begins now."""
+        """The requests that wait now, to be answered with the image that is processed next."""
         with self._lock:
             return list(self._waiting)
 

@@ -1,4 +1,4 @@
-"""Saves frames on request, and on its own those of which the model is unsure."""
+"""Saves frames on request, and automatically those with low confidence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FrameSaver:
     """One folder of frames, for several threads."""
 
     def __init__(self, folder: str, limit: int, interval: float) -> None:
-        """`limit` in megabytes; `interval` in seconds, between frames that are saved unasked."""
+        """`limit` in megabytes; `interval` in seconds, between automatically saved frames."""
         self._folder = FrameFolder(caller_path(folder), limit)
         self._interval = interval
         self._last: Optional[float] = None
@@ -27,7 +27,7 @@ class FrameSaver:
 
     @property
     def due(self) -> bool:
-        """Whether enough time has passed for a frame to be saved unasked."""
+        """Whether enough time has passed for a frame to be saved automatically."""
         return self._last is None or time.monotonic() - self._last >= self._interval
 
     def save(self, inputs: Inputs, results: Results) -> Path:

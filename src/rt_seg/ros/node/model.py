@@ -24,7 +24,7 @@ REMOTE = "remote"
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How networks are run here."""
+    """How networks are run."""
 
     runtime: str
     precision: str

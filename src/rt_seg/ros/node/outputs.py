@@ -1,4 +1,4 @@
-"""The topics of the segmentation node; makes and sends only what somebody subscribes to."""
+"""The topics of the segmentation node; computes and publishes only results with subscribers."""
 
 from __future__ import annotations
 
@@ -216,13 +216,13 @@ class Outputs:
         selection = ClassSelection(labels, settings.keep, settings.drop)
         wanted = split_names(settings.channels) or labels.names
         for where, unknown, adds in (
-            ("~classes and ~remap", class_filter.unknown, ", and ~remap has the form hole=peg"),
+            ("~classes and ~remap", class_filter.unknown, "; ~remap has the form hole=peg"),
             ("~keep and ~drop", selection.unknown, ""),
             ("~channels", [name for name in wanted if name not in labels.names], ""),
         ):
             if unknown:
                 raise SettingsError(
-                    f"{where}: {', '.join(unknown)} is no class of {bundle.name}; its classes are "
+                    f"{where}: {', '.join(unknown)} is not a class of {bundle.name}; its classes are "
                     f"{', '.join(labels.names)}{adds}"
                 )
         # An opening that the model lacks is left out: one configuration serves several models.

@@ -7,7 +7,7 @@ from typing import Callable, Optional
 
 
 class ResultsThread:
-    """Runs jobs in order in a thread of its own, one behind the caller at most: who hands over the next one waits.
+    """Runs jobs in order in a thread of its own, at most one behind the caller, who otherwise waits.
 
     The network computes without Python's lock, and products are made by one thread of Python. On two cores, measured in
     turns: with mask, overlay, points and objects a third more images per second, their masks a sixth older; with mask

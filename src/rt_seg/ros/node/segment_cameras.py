@@ -53,7 +53,7 @@ def _run(name: str, node: SegmentationNode) -> None:
     try:
         node.run()
     except Exception as error:  # the other cameras go on
-        rospy.logfatal(f"{name}: {type(error).__name__}: {error}; this camera is not segmented any more")
+        rospy.logfatal(f"{name}: {type(error).__name__}: {error}; this camera is no longer segmented")
 
 
 def main() -> int:

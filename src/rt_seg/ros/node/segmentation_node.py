@@ -164,7 +164,7 @@ class SegmentationNode:
         try:
             self._outputs.configure(AdjustableSettings(**values))
         except SettingsError as error:
-            rospy.logerr(f"{error}. The settings of classes stay as they were")
+            rospy.logerr(f"{error}. The class settings are unchanged")
             values.update({name: getattr(self._outputs.settings, name) for name in CLASS_SETTINGS})
             config.update(values)
             self._outputs.configure(AdjustableSettings(**values))
@@ -188,7 +188,7 @@ class SegmentationNode:
             if not self._exchange.offer(model, TAKE_OVER_PATIENCE):
                 model.segmenter.close()
                 raise BundleError(
-                    f"{model.title} is loaded, but the node did not take it over within {TAKE_OVER_PATIENCE:.0f} s"
+                    f"{model.title} is loaded, but the node did not switch to it within {TAKE_OVER_PATIENCE:.0f} s"
                 )
             return model.title
 

@@ -78,7 +78,7 @@ def read_all_settings(
     values = dict(parameters)
     for old, new in OLD_NAMES.items():
         if old in values:
-            warn(f"{where}: parameter {old!r} is called {new!r} now; the old name goes with the next release")
+            warn(f"{where}: parameter {old!r} is now called {new!r}; the old name will be removed in the next release")
             values[new] = values.pop(old)
     return (
         read_settings(SegmentationSettings, values, where, elsewhere=keys_of(AdjustableSettings)),

@@ -38,7 +38,7 @@ class Services:
         load_model: Callable[[str], str],
         prefix: str = "~",
     ) -> None:
-        """`enable` switches the work on images on and off; `load_model` exchanges the model, returns its title and
+        """`enable` switches segmentation on and off; `load_model` exchanges the model, returns its title and
         raises BundleError; `topic` is that of the images, and `prefix` comes before the names of services."""
         self._requests = requests
         self._saver = saver
@@ -62,7 +62,7 @@ class Services:
 
     def _on_enable(self, request: SetBoolRequest) -> SetBoolResponse:
         self._enable(request.data)
-        return SetBoolResponse(True, "segmenting" if request.data else "idle until enabled again")
+        return SetBoolResponse(True, "segmenting" if request.data else "paused until enabled again")
 
     def _on_get_objects(self, request: GetObjectsRequest) -> GetObjectsResponse:
         answer = self._requests.next_frame(PATIENCE)

@@ -209,7 +209,7 @@ class Status:
             if not window and quiet["color"] > QUIET:
                 return f"no colour image for {quiet['color']:.0f} s on {self.topics['color']}"
             if not window and quiet["mask"] > QUIET:
-                return f"colour images come, but no mask for {quiet['mask']:.0f} s on {self.topics['mask']}"
+                return f"colour images arrive, but no mask for {quiet['mask']:.0f} s on {self.topics['mask']}"
             if not window:
                 return "waiting for the first mask" if self.masks == 0 else "0.0 masks/s"
             p50, p95 = np.percentile(window, (50, 95)) * 1e3
@@ -235,7 +235,7 @@ class Status:
         """What was seen since the start, in a few lines."""
         with self._lock:
             if self.masks == 0 or self.first_mask is None or self.last_mask is None:
-                return [f"no mask was seen on {self.topics['mask']}"]
+                return [f"no mask was received on {self.topics['mask']}"]
             span = self.last_mask - self.first_mask
             rate = (self.masks - 1) / span if span > 0 else 0.0
             p50, p95 = np.percentile(self.latencies, (50, 95)) * 1e3

@@ -1,4 +1,4 @@
-"""The frame that objects are wanted in, by tf2: where the camera was when it took an image."""
+"""The target frame of objects, by tf2: where the camera was when it took an image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rt_seg.products.tracking import Motion
 from rt_seg.ros.node.rotations import axes_of
 
 PATIENCE = 0.1
-"""Seconds that an image waits for its transform: who publishes the robot's pose may be a moment late."""
+"""Seconds that an image waits for its transform: the publisher of the robot's pose may be slightly late."""
 
 
 class TargetFrame:
@@ -22,7 +22,7 @@ class TargetFrame:
         self,
         name: str,
         parameter: str = "target_frame",
-        otherwise: str = "objects stay in the camera's frame, without numbers",
+        otherwise: str = "objects stay in the camera's frame, without track ids",
     ) -> None:
         """`name`: of the frame; empty for the camera's own. `parameter` names it, and `otherwise` says what happens
         without a transform: for the log."""

@@ -83,7 +83,7 @@ def _open(options: argparse.Namespace) -> Tuple[Any, bool]:
     if path.suffix == ".active" or (path.suffix == ".mcap" and path.exists() and not is_bag):
         raise CaptureError(f"{source}: {fault_of_bag(path)}")
     if (options.depth or options.intrinsics) and (is_bag or not path.is_dir()):
-        raise CaptureError("--depth and --intrinsics go with a folder of images")
+        raise CaptureError("--depth and --intrinsics are for a folder of images")
     if source == "realsense" or (path.suffix == ".db3" and not is_bag):
         from rt_seg.cameras.realsense import RealSenseCamera, RealSenseSettings
         from rt_seg.cameras.realsense_device import find_device, open_recording
@@ -101,7 +101,7 @@ def _open(options: argparse.Namespace) -> Tuple[Any, bool]:
         try:
             from rt_seg.ros.recording.frame_source import BagFrames, TopicFrames
         except ImportError as error:
-            raise CaptureError(f"{source}: needs ROS ({error}); source its set-up file first") from error
+            raise CaptureError(f"{source}: needs ROS ({error}); source its setup.bash first") from error
         camera = options.camera.strip("/")
         return (BagFrames(path, camera) if is_bag else TopicFrames(camera, options.compressed)), True
     if path.is_dir():
@@ -111,7 +111,7 @@ def _open(options: argparse.Namespace) -> Tuple[Any, bool]:
             return open_recording_folder(path, options.source_rate), False
         return ImageFolder(path, options.depth, None, options.intrinsics, options.source_rate), False
     if not path.is_file():
-        raise CaptureError(f"{source}: no such file or folder; accepted are these, and {', '.join(LIVE_SOURCES)}")
+        raise CaptureError(f"{source}: no such file or folder; accepted are paths, and {', '.join(LIVE_SOURCES)}")
     from rt_seg.cameras.video import FrameByFrame
 
     return FrameByFrame(path), False
@@ -153,7 +153,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.rate < 0 or options.change < 0 or options.source_rate <= 0 or options.count < 0:
         raise CaptureError("--rate, --change and --count must be at least 0, --source-rate above 0")
     if options.on_key and options.source not in LIVE_SOURCES:
-        raise CaptureError(f"--on-key goes with {', '.join(LIVE_SOURCES)}; a recording does not wait for keys")
+        raise CaptureError(f"--on-key is only for {', '.join(LIVE_SOURCES)}, not for recordings")
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -174,7 +174,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
             asked = None
             if options.on_key:
                 asked = stack.enter_context(KeyPresses()).asked
-                print("space or Enter keeps an image, q ends", file=sys.stderr)
+                print("space or Enter saves an image, q quits", file=sys.stderr)
             try:
                 for new in _capture(options, source, by_stamp, asked):
                     made, present = made + new, present + (not new)
@@ -185,14 +185,14 @@ def main(arguments: Optional[List[str]] = None) -> int:
     except (CaptureError, CameraError, FolderError, OSError) as error:
         print(f"capture: {error}", file=sys.stderr)
         if made:
-            print(f"capture: {made} images were written before; the same command resumes", file=sys.stderr)
+            print(f"capture: {made} images were written before; run the same command again to resume", file=sys.stderr)
         return BAD_INPUT
     # A live source has no end of its own: Ctrl-C is the usual one.
     if stopped and options.source not in LIVE_SOURCES:
-        print("capture: stopped; the same command resumes from here", file=sys.stderr)
+        print("capture: stopped; run the same command again to resume", file=sys.stderr)
         return INTERRUPTED
     for text, count in getattr(source, "notes", {}).items():
         if count:
             print(f"capture: {text} ({count})" if count > 1 else f"capture: {text}", file=sys.stderr)
-    print(f"{options.output}: {made} images written, {present} were there")
+    print(f"{options.output}: {made} images written, {present} already present")
     return 0

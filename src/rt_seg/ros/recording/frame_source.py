@@ -73,7 +73,7 @@ class BagFrames:
                 messages = dict(frameset.messages)
                 with_depth = with_depth or DEPTH in messages
                 if COLOR not in messages:
-                    self.notes[f"{self._path}: depth images without their colour image, left out"] += DEPTH in messages
+                    self.notes[f"{self._path}: depth images without a colour image, skipped"] += DEPTH in messages
                     continue
                 frame = self._frame(messages)
                 if frame is not None:
@@ -82,7 +82,7 @@ class BagFrames:
         except RecordingError as error:
             raise CameraError(str(error)) from error
         if not given:
-            raise CameraError(next(iter(self.notes), f"{self._path}: holds no colour images"))
+            raise CameraError(next(iter(self.notes), f"{self._path}: contains no colour images"))
         if not with_depth:
             del self.notes[self._without_depth]
 
@@ -91,7 +91,7 @@ class BagFrames:
 
     @property
     def _without_depth(self) -> str:
-        return f"{self._path}: images without depth of their stamp"
+        return f"{self._path}: images without depth at the same stamp"
 
     def _frame(self, messages: Dict[str, Any]) -> Optional[Frame]:
         """The frame of a frameset, without its depth where that is not usable; None where colour is not."""
@@ -108,9 +108,9 @@ class BagFrames:
             except ConversionError as error:
                 reason = f"{self._path}: {error}"
             else:
-                self.notes[f"{reason}; kept without depth"] += 1
+                self.notes[f"{reason}; saved without depth"] += 1
                 return frame
-        self.notes[f"{reason}; left out"] += 1
+        self.notes[f"{reason}; skipped"] += 1
         return None
 
 
@@ -154,7 +154,7 @@ class TopicFrames:
             if pair is None:
                 if time.monotonic() - last > self._patience:
                     raise CameraError(
-                        f"no image on {self._color_topic} for {self._patience:.0f} s; 'rosrun rt_seg doctor' says why"
+                        f"no image on {self._color_topic} for {self._patience:.0f} s; see 'rosrun rt_seg doctor'"
                     )
                 continue
             last = time.monotonic()
@@ -163,7 +163,7 @@ class TopicFrames:
                     time.sleep(0.02)
                 waits_for_info = False
                 if self._info is None:
-                    rospy.logwarn(f"no camera info beside {self._color_topic}: the camera is not written")
+                    rospy.logwarn(f"no camera info for {self._color_topic}: camera parameters are not saved")
             try:
                 yield frame_of(pair.color, pair.depth, self._info)
             except ConversionError as error:

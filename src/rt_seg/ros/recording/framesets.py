@@ -171,9 +171,9 @@ def _read_bag(path: Path, camera: str, flag: str, tell: Callable[[str], None]) -
             f"{path}: cannot be played: {reason}. Make a recording with 'rosrun rt_seg make_recording'"
         ) from error
     if unstamped:
-        tell(f"{path}: {unstamped} messages have no stamp (0); the time of recording stands for it")
+        tell(f"{path}: {unstamped} messages have no stamp (0); their recording time is used")
     for text, count in refused.most_common(3):
-        tell(f"{path}: {count} messages left out, {text}")
+        tell(f"{path}: {count} messages skipped, {text}")
 
 
 class _OpenBag(NamedTuple):
@@ -215,12 +215,12 @@ def _topics(path: Path, held: List[str], camera: str, flag: str) -> _Wanted:
     cameras = sorted({name[: -len(ending)] for name in held for ending in endings if name.endswith(ending)})
     if not cameras:
         raise RecordingError(
-            f"{path}: holds no images on /{CAMERA}/{camera_topics.COLOR}, only {', '.join(held) or 'no topics'}. "
+            f"{path}: contains no images on /{CAMERA}/{camera_topics.COLOR}, only {', '.join(held) or 'no topics'}. "
             "Record the topics of realsense2_camera, or remap them with 'rosbag filter'"
         )
     known = [name for name in (f"/{camera}", f"/{CAMERA}") if name in cameras]
     if not known and len(cameras) > 1:
-        raise RecordingError(f"{path}: holds the cameras {', '.join(cameras)}; choose one with {flag}")
+        raise RecordingError(f"{path}: contains the cameras {', '.join(cameras)}; choose one with {flag}")
     chosen = (known or cameras)[0]
     names: _Wanted = {f"{chosen}/{topic}": (topic, None) for topic in MESSAGE_TYPES}
     for ending, (topic, decode) in packed.items():

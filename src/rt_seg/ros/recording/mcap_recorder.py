@@ -17,7 +17,7 @@ from rt_seg.recordings.mcap_ros1 import Mcap1Writer
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
 
 HELD = 256
-"""Messages that wait for the disk; what comes then is lost, and counted."""
+"""Messages that wait for the disk; further ones are dropped and counted."""
 MEGABYTE = 2**20
 
 
@@ -83,7 +83,7 @@ def record_mcap(topics: List[str], output: Path, seconds: float, min_free: int) 
         writer.close()
     if not count:
         temporary.unlink()
-        print("record: no message came; nothing was written", file=sys.stderr)
+        print("record: no messages received; nothing was written", file=sys.stderr)
         return 1
     os.replace(str(temporary), str(output))
     print(f"{output}: {count} messages, {output.stat().st_size / MEGABYTE:.0f} MB ({ended})")

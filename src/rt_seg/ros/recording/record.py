@@ -71,21 +71,21 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.seconds and options.split_size:
-        parser.error("--seconds makes one bag, and --split-size many: give one of them")
+        parser.error("--seconds writes one bag and --split-size several: use only one of them")
     folder, name = options.output.parent, options.output.name
     numbered = re.compile(re.escape(name) + r"(_\d+)?\.(bag(\.active)?|mcap)")
     present = sorted(path for path in folder.glob("*") if numbered.fullmatch(path.name))
     if present:
-        print(f"record: {present[0]} is there already; choose another name, nothing is overwritten", file=sys.stderr)
+        print(f"record: {present[0]} already exists; choose another name, nothing is overwritten", file=sys.stderr)
         return BAD_INPUT
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        print(f"record: {folder} cannot be made: {error.strerror}", file=sys.stderr)
+        print(f"record: {folder} cannot be created: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
     free = shutil.disk_usage(str(folder)).free // 2**20
     if free < options.free:
-        print(f"record: {free} MB are free in {folder}, and {options.free} shall stay free (--free); make room",
+        print(f"record: only {free} MB free in {folder}, --free is {options.free} MB; free up disk space",
               file=sys.stderr)  # fmt: skip
         return BAD_INPUT
     import rosgraph
@@ -97,7 +97,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     published = {topic for topic, _ in rosgraph.Master("/record").getPublishedTopics("")}
     missing = [topic for topic in topics(options.camera.strip("/"), options.compressed) if topic not in published]
     if missing:
-        print(f"record: nobody publishes {', '.join(missing)} yet; recorded as soon as somebody does", file=sys.stderr)
+        print(f"record: not published yet: {', '.join(missing)}; recorded as soon as published", file=sys.stderr)
     if options.format == "mcap":
         from rt_seg.ros.recording.mcap_recorder import record_mcap
 

@@ -39,7 +39,7 @@ rosrun rt_seg replay _recording:=my_images _rate:=10
 CLOCK_STEP = 0.01
 """Seconds between two messages on /clock."""
 REST_PATIENCE = 3.0
-"""Seconds that a consumer may rest, because nobody wants its results, before the recording begins all the same."""
+"""Seconds that a consumer may be idle, without subscribers to its results, before the recording starts anyway."""
 PREFETCH = 16
 """Framesets decoded ahead, so that a slow read does not show in the pace."""
 
@@ -200,8 +200,8 @@ class Replay:
         deadline = time.monotonic() + self._settings.wait
         while not rospy.is_shutdown() and not self._subscribers_ready():
             if time.monotonic() > deadline:
-                who = self._settings.consumer or "anybody"
-                rospy.logwarn(f"waited {self._settings.wait:.0f} s for {who} to subscribe; playing without")
+                who = self._settings.consumer or "a subscriber"
+                rospy.logwarn(f"waited {self._settings.wait:.0f} s for {who}; playing anyway")
                 return
             self._tick(begin)  # nodes in simulated time wait for it
             time.sleep(0.1)
@@ -224,7 +224,7 @@ class Replay:
         return all(publishers[name].get_num_connections() >= len(nodes.get(name, [])) for name in publishers)
 
     def _rests_long_enough(self, rests: bool) -> bool:
-        """Whether the consumer is there and has had no subscriber for REST_PATIENCE: then it needs no images."""
+        """Whether the consumer is running, but has had no subscriber for REST_PATIENCE: then it needs no images."""
         now = time.monotonic()
         if not rests:
             self._rests_since = None

@@ -93,7 +93,7 @@ def main() -> int:
         rospy.logerr(str(error))
         return BAD_INPUT
     if not os.environ.get("DISPLAY"):
-        rospy.logerr("RViz needs a display, and DISPLAY is not set; here viewer:=web shows a page in a browser instead")
+        rospy.logerr("RViz needs a display, but DISPLAY is not set; use viewer:=web for a live view in a browser")
         return 1
     program = shutil.which("rviz")
     if program is None:
@@ -104,7 +104,7 @@ def main() -> int:
         template = _write(_configuration(template, settings, cameras))
     if rospy.is_shutdown():
         return 0  # RViz would outlast the launch that ends
-    rospy.signal_shutdown("RViz takes this process")
+    rospy.signal_shutdown("RViz replaces this process")
     # With the name and the log of this node.
     os.execv(program, [program, "-d", str(template), *sys.argv[1:]])
 
@@ -116,7 +116,7 @@ def _configuration(template: Path, settings: RvizSettings, cameras: Sequence[Cam
         frame = f"{views[0].color_topic.strip('/').split('/')[0]}_color_optical_frame"
         if not rospy.is_shutdown():
             rospy.logwarn(
-                f"no image came on {views[0].color_topic} within {PATIENCE:.0f} s; RViz takes the frame {frame}"
+                f"no image received on {views[0].color_topic} within {PATIENCE:.0f} s; RViz uses the frame {frame}"
             )
     framing = framing_of(settings.depth_topic if not cameras else f"/{cameras[0].name}/{DEPTH}")
     parents = {camera.extrinsic.parent for camera in cameras if camera.extrinsic is not None}

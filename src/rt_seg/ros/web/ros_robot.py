@@ -31,7 +31,7 @@ from rt_seg.srv import LoadModel
 from rt_seg.web.robot import Refused, Robot
 
 STALE = 2.5
-"""Seconds after which numbers that no longer come are not shown."""
+"""Seconds without an update after which numbers are not shown."""
 OBJECTS = 12
 """Largest objects that the page lists."""
 SERVICE_PATIENCE = 2.0
@@ -62,7 +62,7 @@ def _number(value: float) -> Optional[float]:
 
 
 class RosRobot(Robot):
-    """Subscribes only to what is looked at, and to nothing while nobody looks."""
+    """Subscribes only to the streams that are viewed, and to nothing without viewers."""
 
     def __init__(self, node: str, color_topic: str, depth_topic: str) -> None:
         """`node`: absolute name of the segmentation node."""
@@ -141,7 +141,7 @@ class RosRobot(Robot):
         now = time.monotonic()
         diagnostics = {task: (level, text) for task, (at, level, text) in list(self._diagnostics.items())
                        if now - at < 2 * STALE}  # fmt: skip
-        level, summary = diagnostics.get("stream", (2, f"the node {self._node} does not answer; does it run?"))
+        level, summary = diagnostics.get("stream", (2, f"the node {self._node} does not respond; is it running?"))
         recent = [age for at, age in list(self._ages) if now - at < 1.0]
         objects = self._fresh("objects")
         labels = self._fresh("labels")
@@ -184,7 +184,7 @@ class RosRobot(Robot):
                         self._node, timeout=SERVICE_PATIENCE, config_callback=self._on_config
                     )
                 except rospy.ROSException as error:
-                    raise Refused(f"the node {self._node} does not answer; does it run?") from error
+                    raise Refused(f"the node {self._node} does not respond; is it running?") from error
             return self._reconfigure
 
     def _on_config(self, config: Any) -> None:
@@ -212,7 +212,9 @@ class RosRobot(Robot):
         described = {entry["name"]: entry for entry in self.settings()}
         entry = described.get(name)
         if entry is None:
-            raise Refused(f"{name!r:.80} is no setting; there are {', '.join(described) or 'none: the node is away'}")
+            raise Refused(
+                f"{name!r:.80} is not a setting; accepted are {', '.join(described) or 'none: node not running'}"
+            )
         kinds = {"str": (str,), "bool": (bool,), "int": (int,), "double": (int, float)}[entry["type"]]
         if type(value) not in kinds or (entry["type"] in ("int", "double") and not math.isfinite(value)):
             raise Refused(f"{name} is {value!r:.80}; accepted is a {entry['type']}")
@@ -224,7 +226,7 @@ class RosRobot(Robot):
                 DynamicReconfigureParameterException) as error:  # fmt: skip
             raise Refused(f"{name}: {error}") from error
         if taken[name] != value and entry["type"] in ("str", "bool", "int"):
-            raise Refused(f"{name} stays {taken[name]!r}: the node does not take {value!r:.80}; its log says why")
+            raise Refused(f"{name} stays {taken[name]!r}: the node rejected {value!r:.80}; see its log")
         self._await_configuration(name, taken[name])
         return f"{name} is {taken[name]!r}"
 
@@ -244,7 +246,7 @@ class RosRobot(Robot):
             rospy.wait_for_service(service, SERVICE_PATIENCE)
             answer = rospy.ServiceProxy(service, kind)(*arguments)
         except (rospy.ROSException, rospy.ServiceException) as error:
-            raise Refused(f"{service} does not answer: {error}") from error
+            raise Refused(f"{service} does not respond: {error}") from error
         if not answer.success:
             raise Refused(answer.message)
         return answer
@@ -256,7 +258,7 @@ class RosRobot(Robot):
     def load_model(self, name: str) -> str:
         """See Robot."""
         if name not in known_bundles():
-            raise Refused(f"{name!r:.80} is no model; there are {', '.join(self.models())}")
+            raise Refused(f"{name!r:.80} is not a model; accepted are {', '.join(self.models())}")
         said = f"loaded {self._call('load_model', LoadModel, name).message}"
         self._settings_key += 1
         return said

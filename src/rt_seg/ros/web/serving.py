@@ -23,7 +23,9 @@ async def serve(settings: WebSettings) -> int:
     try:
         await web.TCPSite(runner, settings.host, settings.port).start()
     except OSError as error:
-        rospy.logerr(f"no live view at {settings.host}:{settings.port}: {error.strerror}; choose another web_port:=")
+        rospy.logerr(
+            f"live view cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another web_port:="
+        )
         await runner.cleanup()
         return 1
     print(f"[rt_seg] live view: {address(settings, access)}", flush=True)

@@ -52,7 +52,7 @@ function connect() {
   socket.binaryType = "arraybuffer";
   socket.onopen = () => { ask(); fill(); };
   socket.onmessage = (event) => (typeof event.data === "string" ? tell(JSON.parse(event.data)) : show(event.data));
-  socket.onclose = () => { health(2, "no connection to the robot; trying again …"); setTimeout(connect, 1000); };
+  socket.onclose = () => { health(2, "not connected to the robot; reconnecting …"); setTimeout(connect, 1000); };
 }
 
 function health(level, text) {
@@ -120,7 +120,7 @@ async function wish(name, values) {
     const answer = await response.json();
     say(answer.said, !answer.done);
     return answer.done;
-  } catch (error) { say("the robot did not answer: " + error.message, true); return false; }
+  } catch (error) { say("no response from the robot: " + error.message, true); return false; }
 }
 const read = async (path) => (await fetch(path)).json();
 byId("pause").onclick = () => wish("enable", { enabled: !enabled });
