@@ -71,7 +71,7 @@ def test_a_second_run_makes_what_is_missing_and_overwrites_nothing(stream, capsy
     (stream / "out" / "rgb" / "v_000005.png").unlink()
     (stream / "out" / "rgb" / "v_000010.png").write_bytes(b"mine")
     assert _capture(stream) == 0
-    assert "1 images written, 3 already present" in capsys.readouterr().out
+    assert "1 images written, 3 already there" in capsys.readouterr().out
     assert (stream / "out" / "rgb" / "v_000010.png").read_bytes() == b"mine"
 
 

@@ -429,11 +429,11 @@ class FaultsTest(unittest.TestCase):
 
 
 class SlowInferenceTest(unittest.TestCase):
-    """A model that takes six times the camera's frame interval, as a large one does on a slow processor."""
+    """A model that takes several times the camera's frame interval, as a large one does on a slow processor."""
 
     def test_latency_stays_below_two_inference_times_at_thirty_images_a_second(self):
         with tempfile.TemporaryDirectory() as folder:
-            self.film(write_slow_bundle(Path(folder) / "slow", 0.2))
+            self.film(write_slow_bundle(Path(folder) / "slow", 0.25))
 
     def film(self, bundle):
         node = start_node(bundle, "slow", "_threads:=1")
@@ -461,7 +461,7 @@ class SlowInferenceTest(unittest.TestCase):
         ages = f"inference {inference * 1e3:.0f} ms, age p50 {np.median(late) * 1e3:.0f}, p95 "
         ages += f"{np.percentile(late, 95) * 1e3:.0f} ms"
         report("slow inference at 30 Hz, no depth", 150, len(late), worst=max(late), note=ages)
-        self.assertGreater(inference, 0.1)
+        self.assertGreater(inference, 2.0 * PERIOD)
         self.assertGreater(len(timings), 5)
         # An image waits for at most one inference, and takes its own. A machine that stalls lengthens these, too.
         own = np.array([timing.inference for timing in timings])

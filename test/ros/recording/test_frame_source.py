@@ -44,7 +44,7 @@ def test_a_bag_that_was_broken_off_goes_on(bag, tmp_path, capsys):
     options = [str(bag), "--output", str(tmp_path / "out")]
     assert main([*options, "--count", "2"]) == 0
     assert main(options) == 0
-    assert "2 images written, 2 already present" in capsys.readouterr().out
+    assert "2 images written, 2 already there" in capsys.readouterr().out
 
 
 def test_a_file_that_is_no_bag_is_named(tmp_path, capsys):

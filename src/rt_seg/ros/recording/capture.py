@@ -194,5 +194,5 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for text, count in getattr(source, "notes", {}).items():
         if count:
             print(f"capture: {text} ({count})" if count > 1 else f"capture: {text}", file=sys.stderr)
-    print(f"{options.output}: {made} images written, {present} already present")
+    print(f"{options.output}: {made} images written, {present} already there")
     return 0
