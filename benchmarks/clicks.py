@@ -2,6 +2,7 @@
 
     python benchmarks/clicks.py custom:~/polehole nyu_depth_v2:~/nyuv2_train:13 --regions 100
     python benchmarks/clicks.py d435:~/realsense_d435 --network runs/click_model
+    python benchmarks/clicks.py nyu_depth_v2:~/nyuv2_train:40 camvid:~/camvid --looks 1 3
 
 Baseline, in the same run and with the same kind of clicks: GrabCut with a disc of certain pixels around each click and
 the whole image as its box. Clicks are simulated for each method from its own errors (simulated_clicks). Regions are
@@ -25,7 +26,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / name) for name in ("src", "training")]
 
 from rt_seg_training.clicks.click_model import ClickModelError  # noqa: E402
-from rt_seg_training.clicks.installed_model import open_click_model  # noqa: E402
+from rt_seg_training.clicks.click_network import LOOKS, ClickNetwork  # noqa: E402
+from rt_seg_training.clicks.installed_model import SHIPPED, open_click_model  # noqa: E402
 from rt_seg_training.clicks.regions import regions_of  # noqa: E402
 from rt_seg_training.clicks.simulated_clicks import Click, next_click  # noqa: E402
 from rt_seg_training.datasets.images import read_image  # noqa: E402
@@ -102,18 +104,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--regions", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--network", type=Path, help="folder of a click network (default: the shipped one)")
+    parser.add_argument("--looks", type=int, nargs="+", metavar="COUNT", help="how often it looks for one click")
     parser.add_argument("--baseline", action=argparse.BooleanOptionalAction, default=True, help="measure GrabCut")
     parser.add_argument("--segmenter", type=Path, help="folder of a SAM-like model to measure, too")
     options = parser.parse_args(arguments)
     ways: list = [GrabCutClicks()] if options.baseline else []
     try:
-        if options.network is not None:
-            from rt_seg_training.clicks.click_network import ClickNetwork
-
-            ways.append(ClickNetwork(options.network))
-        else:
+        if options.network is None and options.looks is None:
             installed = open_click_model()
             ways += [] if installed is None else [installed]
+        for looks in options.looks or ([LOOKS] if options.network is not None else []):
+            network = ClickNetwork(options.network or REPOSITORY / "models" / SHIPPED, looks)
+            network.description += f", {looks} looks"
+            ways.append(network)
         ways += [open_click_model(options.segmenter)] if options.segmenter is not None else []
     except ClickModelError as error:
         print(f"clicks: {error}", file=sys.stderr)

@@ -8,7 +8,6 @@ import pytest
 import yaml
 from openvino import opset13 as ops
 
-from rt_seg_training.clicks import click_network
 from rt_seg_training.clicks.click_model import ClickModelError, connected_to_clicks
 from rt_seg_training.clicks.click_network import ClickNetwork, View, view_around
 from rt_seg_training.clicks.installed_model import open_click_model
@@ -42,13 +41,12 @@ def image():
     return picture
 
 
-def test_a_click_gives_the_region_finer_than_the_network_sees_the_whole_image(bright, monkeypatch):
+def test_a_click_gives_the_region_finer_than_the_network_sees_the_whole_image(bright):
     truth = np.zeros((240, 320), bool)
     truth[50:80, 60:100] = True
 
     def found(looks):
-        monkeypatch.setattr(click_network, "LOOKS", looks)
-        mask = ClickNetwork(bright).mask(image(), [Click(80, 65)])
+        mask = ClickNetwork(bright, looks).mask(image(), [Click(80, 65)])
         assert not mask[150:220, 200:300].any(), "nobody clicked there"
         return (mask & truth).sum() / (mask | truth).sum()
 

@@ -68,9 +68,12 @@ def _box(mask: np.ndarray, clicks: Sequence[Click]) -> tuple[float, float, float
 
 
 class ClickNetwork:
-    """The network in `folder`, a click.yaml and its OpenVINO files. Raises ClickModelError."""
+    """The network in `folder`, a click.yaml and its OpenVINO files. Raises ClickModelError.
 
-    def __init__(self, folder: Path) -> None:
+    `looks`: how many times it looks, each time closer, for one click.
+    """
+
+    def __init__(self, folder: Path, looks: int = LOOKS) -> None:
         import openvino
         import yaml
 
@@ -87,6 +90,7 @@ class ClickNetwork:
             )
         except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError, RuntimeError) as error:
             raise ClickModelError(f"{folder}: is not a click network ({type(error).__name__}: {error})") from error
+        self._looks = looks
         self.description = f"click network {folder.name} ({self._size[1]}x{self._size[0]})"
 
     def _look(self, image: np.ndarray, view: View, clicks: Sequence[Click], before: np.ndarray) -> np.ndarray:
@@ -119,9 +123,8 @@ class ClickNetwork:
             view = view_around(_box(known > 0, clicks), shape, aspect, MIN_VIEW)
         else:
             view = View(0, 0, shape[1], shape[0])
-        # Also after the first click: closer looks raise its mean IoU from 0.581 to 0.675 (40 regions each of NYU with
-        # 40 classes, CamVid validation and simulated scenes).
-        for _ in range(LOOKS):
+        # Also after the first click, which gains most by it: `benchmarks/clicks.py --looks 1 3`.
+        for _ in range(self._looks):
             seen = np.zeros(shape, np.float32)
             seen[view.part] = self._look(image, view, clicks, known)
             found = connected_to_clicks(seen > 0.5, clicks)
