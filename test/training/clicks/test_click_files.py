@@ -56,7 +56,9 @@ def test_the_class_is_the_first_one_unless_it_is_named_and_regions_lie_over_earl
         ("a: [{add: [[1]]}]", r"accepted is \[x, y\]"),
         ("a: [{where: [[1, 2]]}]", "accepted are the keys class, add and remove"),
         ("a: [{add: 7}]", "accepted is a list"),
-        ("a: {b: [", "cannot be read"),
+        ("a: [{add: [[1, 2]]}]\na: [{add: [[3, 4]]}]", "duplicate key 'a'"),
+        ("[" * 3000, "not valid YAML"),
+        ("a: {b: [", "not valid YAML"),
     ],
 )
 def test_what_is_no_file_of_clicks_is_refused_with_what_is_accepted(tmp_path, text, words):
@@ -69,3 +71,10 @@ def test_a_click_outside_the_image_is_refused_with_the_size(tmp_path):
     (tmp_path / "c.yaml").write_text("a: [{add: [[80, 20]]}]")
     with pytest.raises(ClickModelError, match="click 80, 20: the image is 80x60"):
         mask_of(np.zeros((60, 80, 3), np.uint8), read_clicks(tmp_path / "c.yaml", LABELS)["a"], Discs())
+
+
+def test_an_image_may_be_called_by_a_number(tmp_path):
+    (tmp_path / "c.yaml").write_text("0010:\n- add: [[2e1, 20]]\n1700000000_123:\n- add: [[1, 2]]\n")
+    found = read_clicks(tmp_path / "c.yaml", LABELS)
+    assert list(found) == ["0010", "1700000000_123"]
+    assert found["0010"][0].clicks == (Click(20, 20),)

@@ -500,3 +500,27 @@ def test_labels_that_would_fill_the_memory_are_refused_at_once(folder):
         (folder / "labels.yaml").write_text(text)
         with pytest.raises(DatasetError, match=r"labels.yaml: not valid YAML"):
             read_custom(folder)
+
+
+@pytest.mark.parametrize("change", [lambda name: f"/{name}", lambda name: name.replace("/", "//")])
+def test_zip_files_with_absolute_names_or_doubled_separators(folder, tmp_path, change):
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as opened:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                opened.writestr(change(path.relative_to(folder).as_posix()), path.read_bytes())
+    assert names(read_custom(tmp_path / "odd.zip")) == names(read_custom(folder))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_that_is_twice_in_a_zip_is_refused(folder, tmp_path):
+    archive = zip_folder(folder, tmp_path / "double.zip", "")
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("labels.yaml", LABELS)
+    with pytest.raises(DatasetError, match=r"double\.zip: holds labels\.yaml twice"):
+        read_custom(archive)
+
+
+def test_an_image_of_fractions_is_refused(tmp_path):
+    Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(DatasetError, match=r"a\.tif: has fractions"):
+        read_image(tmp_path / "a.tif")

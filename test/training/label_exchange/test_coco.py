@@ -320,7 +320,10 @@ def test_outlines_of_two_corners_and_empty_boxes_are_refused_or_left_out_and_cou
     coco(line).refused("annotations[0]", "an outline of 2 corners", "--skip")
     found = coco(line, ["a.png"], "--skip")
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
-    assert found.count("regions without an area are skipped") == 2  # the outline, and so the region
+    assert found.count("regions without an area are skipped") == 1
+    half = data([annotation(segmentation=[[1, 1, 5, 5], SQUARE])])
+    coco(half, output="half").refused("annotations[0]", "an outline of 2 corners", "--skip")
+    assert coco(half, ["a.png"], "--skip", output="half").count("outline parts without an area are skipped") == 1
     empty = data([annotation(segmentation=[], bbox=[5, 5, 0, 10])])
     assert coco(empty, ["a.png"], "--boxes", "--skip", output="other").count("regions without an area") == 1
 
@@ -329,3 +332,63 @@ def test_images_without_labels_and_names_that_differ_by_a_space_are_said(coco):
     found = coco(data(categories=[{"id": 1, "name": "x"}, {"id": 2, "name": "x "}]), ["a.png", "b.png"])
     assert found.count("images without labels are skipped") == 1
     assert found.count("class names differ only in spaces or capitals") == 1
+
+
+@pytest.mark.parametrize("size", [[10, 10], [100, 100]])
+def test_run_lengths_tell_the_size_of_an_image_whose_entry_does_not(coco, size):
+    image = [{"id": 1, "file_name": "a.png"}]
+    runs = {"size": size, "counts": [0, size[0] * size[1]]}
+    line = data([annotation(segmentation=runs)], images=image)
+    coco(line).refused("a.png", "64x48", f"labelled at {size[1]}x{size[0]}")
+    right = {"size": [48, 64], "counts": [0, 48, 48 * 63]}
+    np.testing.assert_array_equal(
+        coco(data([annotation(segmentation=right)], images=image), output="right").pixels("x"), box(0, 0, 1, 48)
+    )
+    both = data([annotation(segmentation=right), annotation(id=2, segmentation=runs)], images=image)
+    coco(both, output="both").refused("annotations[1]", "in another annotation of the image [48, 64]")
+
+
+@pytest.mark.parametrize("corners", [[[10, 10], [20, 10], [20, 20]], [[[10, 10], [20, 10], [20, 20]]]])
+def test_corners_in_lists_of_their_own_are_refused_with_the_form_that_is_accepted(coco, corners):
+    coco(data([annotation(segmentation=corners)]), ["a.png"], "--skip").refused("[x1, y1, x2, y2, …]")
+
+
+def test_a_part_that_is_there_twice_counts_once_when_smaller_regions_lie_over_larger_ones(coco):
+    categories = [{"id": 1, "name": "x"}, {"id": 2, "name": "y"}]
+    around = [5, 5, 17, 5, 17, 17, 5, 17]
+    inside = [6, 6, 16, 6, 16, 16, 6, 16]
+    line = data([annotation(segmentation=[inside, inside]), annotation(id=2, category_id=2, segmentation=[around])],
+                categories)  # fmt: skip
+    found = coco(line)
+    np.testing.assert_array_equal(found.pixels("x"), box(6, 6, 16, 16))
+
+
+def test_a_region_of_background_is_never_painted_as_another_class(coco, tmp_path):
+    labels = "classes:\n- {id: 0, name: road, color: [0, 0, 0]}\n- {id: 1, name: x, color: [9, 9, 9]}\n"
+    (tmp_path / "road.yaml").write_text(labels)
+    categories = [{"id": 1, "name": "x"}, {"id": 2, "name": "background"}]
+    inside = [12, 12, 15, 12, 15, 15, 12, 15]
+    line = data([annotation(), annotation(id=2, category_id=2, segmentation=[inside])], categories)
+    found = coco(line, ["a.png"], "--labels", str(tmp_path / "road.yaml"))
+    expected = np.where(box(10, 10, 20, 20) & ~box(12, 12, 15, 15), 1, 255)
+    np.testing.assert_array_equal(found.mask(), expected)
+    assert found.count("regions are background, which is no class here") == 1
+
+
+def test_class_names_that_look_the_same_are_said(coco):
+    found = coco(data(categories=[{"id": 1, "name": "caf\u00e9"}, {"id": 2, "name": "cafe\u0301"}]))
+    assert found.count("class names look the same (Unicode NFC and NFD)") == 1
+
+
+def test_the_image_of_a_name_with_accents_is_found_however_they_are_written(coco):
+    image = [{"id": 1, "file_name": "cafe\u0301.png", "width": 64, "height": 48}]
+    found = coco(data(images=image), ["caf\u00e9.png"])
+    np.testing.assert_array_equal(found.pixels("x", "caf\u00e9"), box(10, 10, 20, 20))
+
+
+def test_a_split_without_another_one_is_said_and_not_written(coco, tmp_path, imported):
+    file = tmp_path / "train" / "_annotations.coco.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(data()))
+    found = imported("coco", file, ["train/a.png"])
+    assert not (found.output / "splits.yaml").exists() and found.count("all frames are of the split train") == 1

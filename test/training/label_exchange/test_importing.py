@@ -294,3 +294,31 @@ def test_help_names_every_format(capsys):
         main_import(["--help"])
     text = capsys.readouterr().out
     assert "rosrun rt_seg import_labels" in text and all(f"{name}:" in text for name in (FORMATS | READ_ONLY))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_that_is_twice_in_a_zip_file_is_refused(tmp_path, imported):
+    path = coco(tmp_path, "a.png")
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        archive.write(path, "c.json")
+        archive.write(path, "c.json")
+    imported("coco", tmp_path / "c.zip").refused("c.zip", "holds c.json twice")
+
+
+def test_zip_files_with_the_separators_of_windows(tmp_path, imported):
+    path = coco(tmp_path, "a.png")
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        info = zipfile.ZipInfo("annotations\\c.json")
+        info.filename = "annotations\\c.json"
+        archive.writestr(info, path.read_text())
+    np.testing.assert_array_equal(imported("coco", tmp_path / "c.zip").pixels("x"), box(10, 10, 20, 20))
+
+
+def test_remarks_name_the_zip_file(tmp_path, imported):
+    path = coco(tmp_path, "a.png")
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        archive.writestr("top/c.json", json.dumps(json.loads(path.read_text()) | {"annotations": [
+            {"id": 1, "image_id": 0, "category_id": 1, "iscrowd": 1, "segmentation": [[10, 10, 20, 10, 20, 90, 10, 20]]}
+        ]}))  # fmt: skip
+    found = imported("coco", tmp_path / "c.zip")
+    assert found.status == 0 and "c.zip/c.json" in found.text and "/rt_seg_" not in found.text

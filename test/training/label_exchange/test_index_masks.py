@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 from imported_labels import box
+from PIL import Image
 
 from rt_seg.labels import load_labels
 from rt_seg_training.datasets.custom.custom_source import read_custom
@@ -89,3 +93,46 @@ def test_the_folder_of_masks_may_lie_in_another(masks, folder):
     found = masks(files, ["a/images/train/a.jpg"])
     np.testing.assert_array_equal(found.pixels("y"), box(10, 10, 20, 20))
     assert found.count("images without labels") == 0
+
+
+DATA = "names: {0: background, 1: x}\nmasks_dir: masks\n"
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_in_several_channels_are_refused(masks, suffix):
+    wide = np.repeat(ids(1).astype(np.uint16)[..., None], 3, axis=2)
+    masks({"data.yaml": DATA, f"masks/a.{suffix}": wide}).refused(f"a.{suffix}", "3 channels of 16 bits")
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_grey_of_few_bits_means_its_values(tmp_path, masks, bits):
+    folder = tmp_path / "masks_set" / "masks"
+    folder.mkdir(parents=True)
+    folder.joinpath("a.png").write_bytes(grey_png(ids(1), bits))
+    np.testing.assert_array_equal(masks({"data.yaml": DATA}).pixels("x"), box(10, 10, 20, 20))
+
+
+def test_a_file_of_several_pages_is_refused(tmp_path, masks):
+    folder = tmp_path / "masks_set" / "masks"
+    folder.mkdir(parents=True)
+    pages = [Image.fromarray(ids(value)) for value in (1, 0)]
+    pages[0].save(folder / "a.tif", save_all=True, append_images=pages[1:])
+    masks({"data.yaml": DATA}).refused("a.tif", "2 pages")
+
+
+def test_masks_without_a_region_are_said(masks):
+    assert masks({"data.yaml": DATA, "masks/a.png": ids(0)}).count("images have no region") == 1
+
+
+def grey_png(values, bits):
+    """A grey PNG of 2 or 4 bits, which Pillow does not write."""
+    per_byte = 8 // bits
+    packed = np.zeros((values.shape[0], values.shape[1] // per_byte), np.uint8)
+    for place in range(per_byte):
+        packed |= values[:, place::per_byte] << (8 - bits * (place + 1))
+    rows = np.hstack([np.zeros((len(packed), 1), np.uint8), packed]).tobytes()
+    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], bits, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    parts = [struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+             for kind, body in chunks]  # fmt: skip
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)

@@ -190,3 +190,28 @@ def test_key_points_and_choices(studio):
     found = studio([task(points, choice, result())], ["a.png"], "--skip", output="skipped")
     np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
     assert found.count("results are not regions: skipped") == 1
+
+
+@pytest.mark.parametrize("changes", [{"to_name": "img2"}, {"item_index": 1}])
+def test_results_of_several_images_are_refused(studio, changes):
+    other = result(label="y") | {"id": "r2"} | changes
+    studio([task(result(), other)]).refused("task 0", "several images", "a task for each image")
+
+
+@pytest.mark.parametrize(
+    "values", [{"left": "a.png", "right": "b.png"}, {"images": ["b.png", "c.png"], "text": "a.png"}]
+)
+def test_tasks_of_several_images_are_refused(studio, values):
+    studio([task(result()) | {"data": values}], ["a.png", "b.png"]).refused("task 0", "several images")
+
+
+def test_of_several_images_the_one_called_image_is_used_and_that_is_said(studio):
+    found = studio([task(result()) | {"data": {"thumbnail": "b.png", "image": "a.png"}}], ["a.png", "b.png"])
+    np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
+    assert found.count("tasks name several images") == 1
+
+
+def test_a_polygon_that_is_not_closed_is_said(studio):
+    found = studio([task(result(points=percent(SQUARE), closed=False))])
+    np.testing.assert_array_equal(found.pixels("x"), box(10, 10, 20, 20))
+    assert found.count("polygons are not closed") == 1

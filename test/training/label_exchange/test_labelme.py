@@ -176,3 +176,8 @@ def test_four_corners_are_painted_as_they_lie(labelme, kind):
     diamond = [[20, 10], [30, 20], [20, 30], [10, 20]]
     assert labelme(data(shape(diamond, kind))).pixels("x").sum() == 200
     labelme(data(shape(diamond[:2], kind)), output="other").refused("shapes[0]", kind, "2 points")
+
+
+def test_fractions_of_the_box_of_a_mask_are_cut_off_as_labelme_does(labelme):
+    found = labelme(data(shape([[-0.4, 9.6], [5.2, 14.9]], "mask", mask=png(np.ones((6, 6), bool)))))
+    np.testing.assert_array_equal(found.pixels("x"), box(0, 9, 6, 15))

@@ -128,3 +128,12 @@ def test_a_file_that_cannot_be_is_refused(supervisely, content):
 @pytest.mark.parametrize("meta", [b"", {}, {"classes": 5}, {"classes": [5]}, {"classes": [{"title": None}]}])
 def test_a_project_file_that_cannot_be_is_refused(supervisely, meta):
     supervisely(data(polygon()), meta=meta).refused("meta.json")
+
+
+def test_holes_that_overlap_or_reach_over_the_rim_are_holes(supervisely):
+    outer = [[5, 5], [30, 5], [30, 30], [5, 30]]
+    holes = [[[10, 10], [20, 10], [20, 20], [10, 20]], [[15, 15], [25, 15], [25, 25], [15, 25]],
+             [[28, 8], [38, 8], [38, 12], [28, 12]]]  # fmt: skip
+    found = supervisely(data(polygon(outer, *holes)))
+    expected = box(5, 5, 30, 30) & ~box(10, 10, 20, 20) & ~box(15, 15, 25, 25) & ~box(28, 8, 38, 12)
+    np.testing.assert_array_equal(found.pixels("x"), expected)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
+import yaml
 from imported_labels import box
 from PIL import Image
 
@@ -104,3 +106,20 @@ def test_a_class_of_two_colours_is_said(voc):
     found = voc(MAP + "x:7,7,7::\n", {"a.png": mask((10, 20, 30), (7, 7, 7))})
     assert found.pixels("x").sum() == 160
     assert found.count("classes have several colours, which are merged") == 1
+
+
+def test_the_splits_of_image_sets_are_taken_over(tmp_path, voc):
+    lists = tmp_path / "voc" / "ImageSets" / "Segmentation"
+    lists.mkdir(parents=True)
+    for name, stem in (("train", "a"), ("val", "b"), ("trainval", "a\nb")):
+        (lists / f"{name}.txt").write_text(stem + "\n")
+    found = voc(masks={"a.png": mask((10, 20, 30)), "b.png": mask((10, 20, 30))}, names=("a.jpg", "b.jpg"))
+    assert yaml.safe_load((found.output / "splits.yaml").read_text()) == {"train": ["a"], "validation": ["b"]}
+
+
+def test_colours_of_sixteen_bits_are_refused(tmp_path, voc):
+    voc()
+    wide = mask((10, 20, 30)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "voc" / "SegmentationClass" / "a.png"), wide)
+    imported = voc(masks={"b.png": mask((10, 20, 30))}, names=("a.jpg", "b.jpg"), output="other")
+    imported.refused("a.png", "3 channels of 16 bits")

@@ -147,3 +147,37 @@ def test_a_count_of_classes_that_is_wrong_is_refused_and_equal_names_are_said(yo
     yolo({"data.yaml": "nc: 3\n" + NAMES, "labels/a.txt": SQUARE}).refused("data.yaml", "'nc' is '3'", "2 names")
     found = yolo({"data.yaml": "nc: 2\nnames: [x, x]\n", "labels/a.txt": SQUARE})
     assert found.count("classes share a name and are merged") == 1
+
+
+def test_the_splits_that_data_yaml_names_are_taken_over(yolo):
+    files = {
+        "data.yaml": "train: ../images/train2017\nval: images/val2017\n" + NAMES,
+        "labels/train2017/a.txt": SQUARE, "labels/val2017/b.txt": SQUARE,
+    }  # fmt: skip
+    found = yolo(files, ["images/train2017/a.jpg", "images/val2017/b.jpg"])
+    assert yaml.safe_load((found.output / "splits.yaml").read_text()) == {"train": ["a"], "validation": ["b"]}
+
+
+def test_lists_of_images_in_data_yaml_are_splits_too(yolo):
+    files = {
+        "data.yaml": "train: train.txt\nval: val.txt\n" + NAMES, "train.txt": "./images/a.jpg\n",
+        "val.txt": "./images/b.jpg\n", "labels/a.txt": SQUARE, "labels/b.txt": SQUARE,
+    }  # fmt: skip
+    found = yolo(files, ["images/a.jpg", "images/b.jpg"])
+    assert yaml.safe_load((found.output / "splits.yaml").read_text()) == {"train": ["a"], "validation": ["b"]}
+
+
+def test_one_folder_for_two_splits_tells_none(yolo):
+    files = {"data.yaml": "train: images\nval: images\n" + NAMES, "labels/a.txt": SQUARE}
+    assert not (yolo(files, ["images/a.jpg"]).output / "splits.yaml").exists()
+
+
+def test_a_list_of_classes_beside_the_labels_goes_before_one_in_a_folder_above(yolo):
+    files = {"data.yaml": "names: [dog, cat]\n", "b/labels/classes.txt": "x\ny\n", "b/labels/a.txt": SQUARE}
+    np.testing.assert_array_equal(yolo(files, path="b").pixels("y"), box(10, 10, 20, 20))
+
+
+def test_classes_from_a_folder_above_are_said(yolo):
+    found = yolo({"data.yaml": NAMES, "b/labels/a.txt": SQUARE}, path="b")
+    np.testing.assert_array_equal(found.pixels("y"), box(10, 10, 20, 20))
+    assert found.count("classes are taken from a file in a folder above the labels") == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rt_seg.labels import LabelSet
+from rt_seg.settings import parse_yaml, shown
 from rt_seg_training.clicks.click_model import ClickModel, ClickModelError
 from rt_seg_training.clicks.simulated_clicks import Click
 
@@ -29,47 +30,43 @@ class ClickedRegion:
 
 def read_clicks(path: Path, labels: LabelSet) -> dict[str, tuple[ClickedRegion, ...]]:
     """Name of an image → its regions, from a YAML file as EXAMPLE. Raises ClickModelError that names the entry."""
-    import yaml
-
     from rt_seg_training.datasets.source_files import read_text
 
     try:
-        content = yaml.safe_load(read_text(path))
-    except (yaml.YAMLError, OSError, ValueError) as error:
+        text = read_text(path)
+    except (OSError, ValueError) as error:
         raise ClickModelError(f"{path}: cannot be read ({error})") from error
+    # Texts only: an image may be called 0010 or 1e3.
+    content = parse_yaml(text, str(path), ClickModelError, only_text=True)
     if not isinstance(content, Mapping):
         raise ClickModelError(f"{path}: accepted is\n{EXAMPLE}")
     found = {}
     for name, regions in content.items():
         if not isinstance(regions, list) or not regions:
             raise ClickModelError(f"{path}: {name}: accepted is a list of regions, as in\n{EXAMPLE}")
-        found[str(name)] = tuple(_region(f"{path}: {name}", region, labels) for region in regions)
+        found[name] = tuple(_region(f"{path}: {name}", region, labels) for region in regions)
     return found
 
 
 def _region(where: str, region: object, labels: LabelSet) -> ClickedRegion:
     if not isinstance(region, Mapping) or set(region) - {"class", "add", "remove"}:
-        raise ClickModelError(f"{where}: {region!r}: accepted are the keys class, add and remove")
+        raise ClickModelError(f"{where}: {shown(region)}: accepted are the keys class, add and remove")
     name = region.get("class", labels.names[min(1, len(labels) - 1)])
     if name not in labels.names:
-        raise ClickModelError(f"{where}: class {name!r}: accepted are {', '.join(labels.names)}")
+        raise ClickModelError(f"{where}: class {shown(name)}: accepted are {', '.join(labels.names)}")
     clicks = []
     for key in ("add", "remove"):
         places = region.get(key, [])
         if not isinstance(places, list):
-            raise ClickModelError(f"{where}: {key} {places!r}: accepted is a list of [x, y]")
+            raise ClickModelError(f"{where}: {key} {shown(places)}: accepted is a list of [x, y]")
         for place in places:
-            numbers = (
-                isinstance(place, list)
-                and len(place) == 2
-                and all(
-                    isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value)
-                    for value in place
-                )
-            )
-            if not numbers:
-                raise ClickModelError(f"{where}: {key} {place!r}: accepted is [x, y] in pixels")
-            clicks.append(Click(float(place[0]), float(place[1]), key == "add"))
+            try:
+                x, y = (float(value) for value in place)
+            except (TypeError, ValueError):
+                x = y = np.nan
+            if not (isinstance(place, list) and np.isfinite((x, y)).all()):
+                raise ClickModelError(f"{where}: {key} {shown(place)}: accepted is [x, y] in pixels")
+            clicks.append(Click(x, y, key == "add"))
     if not any(click.adds for click in clicks):
         raise ClickModelError(f"{where}: no add click, so there is no region")
     return ClickedRegion(labels.names.index(name), tuple(clicks))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from rt_seg.recordings.encoded_images import fault_of
 from rt_seg_training.datasets.errors import DatasetError
@@ -16,9 +17,13 @@ LOSSLESS = ("PNG", "BMP", "TIFF")
 """Kinds of files with these suffixes, as Pillow calls them."""
 
 EXIF_ORIENTATION = 274
+TIFF_BITS_PER_SAMPLE = 258
+PNG_BITS = 24
+"""Place in the file of the bits per channel, in its first chunk (PNG specification, IHDR)."""
 
 
-def _open(path: Any) -> Image.Image:
+def _open(path: Any) -> tuple[Image.Image, int]:
+    """An image and the bits per channel of its file, which Pillow's modes do not tell. Raises DatasetError."""
     data = read_bytes(path)
     fault = fault_of(data)
     if fault is not None:
@@ -31,7 +36,11 @@ def _open(path: Any) -> Image.Image:
         raise DatasetError(text) from error
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError or its own bomb error by file type
         raise DatasetError(f"{path}: cannot be read as an image ({error}). Replace or remove the file.") from error
-    return image
+    if image.format == "PNG":
+        return image, data[PNG_BITS]
+    if isinstance(image, TiffImageFile):
+        return image, max(image.tag_v2.get(TIFF_BITS_PER_SAMPLE, (8,)))
+    return image, 8
 
 
 def read_image(path: Any) -> np.ndarray:
@@ -40,7 +49,11 @@ def read_image(path: Any) -> np.ndarray:
 
     `path` is a pathlib.Path or zipfile.Path. Raises DatasetError, naming the file, if it cannot be decoded.
     """
-    image = ImageOps.exif_transpose(_open(path))
+    image = ImageOps.exif_transpose(_open(path)[0])
+    if image.mode == "F":
+        raise DatasetError(
+            f"{path}: has fractions for values (mode F), whose range is unknown; save it with 8 or 16 bits"
+        )
     if image.mode.startswith("I"):  # grey of 16 bits, which Pillow would cut off at 255
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=2)
     return np.asarray(image.convert("RGB"))
@@ -59,21 +72,24 @@ def read_mask(path: Any) -> np.ndarray:
     `path` is a pathlib.Path or zipfile.Path. Palette images yield their indices, not their colours; three equal
     channels count as grey. Raises DatasetError, naming the file, for unreadable files and for colour images.
     """
-    image = _lossless(path)
-    values = _one_channel(image)
+    image, bits = _lossless(path)
+    values = _one_channel(image, bits)
     if values is None:
+        kind = "has fractions" if image.mode == "F" else "is a colour image"
         raise DatasetError(
-            f"{path}: is a colour image (mode {image.mode}), but a label image holds one class id per pixel. "
+            f"{path}: {kind} (mode {image.mode}), but a label image holds one class id per pixel. "
             "Accepted are grey or palette PNG files; convert colours to the ids of the labels file."
         )
     return values
 
 
-def _one_channel(image: Image.Image) -> np.ndarray | None:
+def _one_channel(image: Image.Image, bits: int) -> np.ndarray | None:
     """(H, W) whole numbers of an image; None for colours and fractions."""
     if image.mode in ("L", "P", "I", "I;16", "I;16B", "1"):
         values = np.asarray(image)
-        return values.astype(np.uint8) if values.dtype == bool else values
+        # Pillow spreads grey of 2 and 4 bits over 0..255.
+        step = {2: 85, 4: 17}.get(bits, 1) if image.mode == "L" else 1
+        return values.astype(np.uint8) if values.dtype == bool else values // step
     if image.mode in ("RGB", "RGBA", "LA"):
         channels = np.asarray(image)[..., : 1 if image.mode == "LA" else 3]
         if (channels == channels[..., :1]).all():
@@ -81,15 +97,36 @@ def _one_channel(image: Image.Image) -> np.ndarray | None:
     return None
 
 
-def _lossless(path: Any) -> Image.Image:
-    """An image whose values are those that were written, the way up that viewers show it. Raises DatasetError."""
-    image = _open(path)
+def _lossless(path: Any) -> tuple[Image.Image, int]:
+    """An image whose values are those that were written, the way up that viewers show it, and its bits per channel.
+
+    Raises DatasetError.
+    """
+    image, bits = _open(path)
     if image.format not in LOSSLESS:
         raise DatasetError(
             f"{path}: is a {image.format} file, regardless of its suffix, and its values may have changed when it was "
             f"written; accepted are {', '.join(LOSSLESS)}. Export it again from the original"
         )
-    return ImageOps.exif_transpose(image)
+    pages = getattr(image, "n_frames", 1)
+    if pages > 1:
+        raise DatasetError(f"{path}: has {pages} pages; write each to a file of its own")
+    if bits > 8 and len(image.getbands()) > 1:
+        # Pillow keeps the upper 8 bits only.
+        raise DatasetError(
+            f"{path}: has {len(image.getbands())} channels of {bits} bits; save it with one channel of 8 or 16 bits, "
+            "or with colours of 8 bits"
+        )
+    return ImageOps.exif_transpose(image), bits
+
+
+def read_color_mask(path: Any) -> np.ndarray:
+    """(height, width, 3) uint8 colours of a label image, exactly as they were written.
+
+    `path` is a pathlib.Path or zipfile.Path. Raises DatasetError, naming the file, if it cannot be decoded or its
+    colours have more than 8 bits.
+    """
+    return np.asarray(_lossless(path)[0].convert("RGB"))
 
 
 def palette_of(path: Any) -> list[tuple[int, int, int]] | None:
@@ -97,7 +134,7 @@ def palette_of(path: Any) -> list[tuple[int, int, int]] | None:
 
     `path` is a pathlib.Path or zipfile.Path. Raises DatasetError, naming the file, if it cannot be decoded.
     """
-    image = _open(path)
+    image, _ = _open(path)
     if image.mode != "P":
         return None
     values = image.getpalette("RGB") or []
@@ -110,8 +147,8 @@ def read_depth(path: Any, shape: tuple[int, ...], unit: float = 1.0) -> np.ndarr
     `path` is a pathlib.Path or zipfile.Path. Raises DatasetError, naming the file, if it is of another kind or its
     size is not that of `shape`, the colour image's.
     """
-    image = _lossless(path)
-    depth = _one_channel(image)
+    image, bits = _lossless(path)
+    depth = _one_channel(image, bits)
     if depth is None:
         raise DatasetError(
             f"{path}: is not an integer greyscale image (mode {image.mode}); depth is a grey PNG of 16 bits, in "

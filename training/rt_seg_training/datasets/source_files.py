@@ -6,6 +6,7 @@ import codecs
 import lzma
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,15 @@ def open_zip(path: Path) -> zipfile.Path:
     except DAMAGED as error:
         reason = str(error)[:200]
         raise DatasetError(f"{path}: is not a complete zip file ({reason}). Copy or make it again.") from error
-    # Some programs of Windows write their own separators.
-    if any("\\" in member.filename for member in archive.filelist):
-        for member in archive.filelist:
-            member.filename = member.filename.replace("\\", "/")
-        archive.NameToInfo = {member.filename: member for member in archive.filelist}
+    # Some programs write the separators of Windows, or absolute names.
+    for member in archive.filelist:
+        parts = [part for part in member.filename.replace("\\", "/").split("/") if part not in ("", ".")]
+        member.filename = "/".join(parts) + ("/" if member.filename.endswith(("/", "\\")) else "")
+    archive.NameToInfo = {member.filename: member for member in archive.filelist}
+    names = [member.filename for member in archive.filelist if not member.filename.endswith("/")]
+    if len(set(names)) < len(names):
+        double = next(name for name, count in Counter(names).items() if count > 1)
+        raise DatasetError(f"{path}: holds {double} twice; remove one of them")
     return zipfile.Path(archive)
 
 

@@ -87,6 +87,18 @@ class LabelFile:
     every_pixel: bool = False
 
 
+def area_of(patches: list[Patch]) -> int:
+    """The number of pixels that patches of one image cover together."""
+    if len(patches) == 1:
+        return int(patches[0].mask.sum())
+    bottom = max((patch.top + patch.mask.shape[0] for patch in patches), default=0)
+    right = max((patch.left + patch.mask.shape[1] for patch in patches), default=0)
+    covered = np.zeros((bottom, right), bool)
+    for patch in patches:
+        patch.of(covered)[patch.mask] = True
+    return int(covered.sum())
+
+
 def is_background(name: str) -> bool:
     """Whether a class of this name is what is not labelled."""
     return name.lower() in BACKGROUND_NAMES
@@ -149,16 +161,19 @@ def paint(
     height, width = size or frame.size or (0, 0)
     ids = class_ids(labels)
     unlabelled = 0 if is_background(labels.names[0]) else labels.ignore_id
+    background = next((label.id for label in labels.labels if is_background(label.name)), None)
     mask = np.full((height, width), unlabelled, np.uint8)
     painted = []
     for region in frame.regions:
         patches = region.patches(height, width)
         if any(shape.reaches_outside(height, width) for shape in region.shapes):
             remarks.add("regions extend beyond their image and are clipped", region.place)
-        area = sum(int(patch.mask.sum()) for patch in patches)
+        area = area_of(patches)
         if not area:
             remarks.add("regions cover no pixel centre of their image", region.place)
-        painted.append((area, ids.get(region.name, 0), patches))
+        if region.name not in ids and background is None:
+            remarks.add("regions are background, which is no class here: their pixels are ignored", region.place)
+        painted.append((area, ids.get(region.name, unlabelled if background is None else background), patches))
     if frame.by_area:
         painted.sort(key=lambda entry: -entry[0])
     for _, number, patches in painted:

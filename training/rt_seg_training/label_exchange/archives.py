@@ -45,7 +45,12 @@ def _extract(path: Path, folder: Path) -> None:
                 raise ExchangeError(f"{path}: unpacks to {size >> 20} MB from {packed >> 10} kB, an implausible ratio")
             if size > shutil.disk_usage(folder).free:
                 raise ExchangeError(f"{path}: unpacks to {size >> 20} MB, more than the free space in {folder.parent}")
+            seen: set[str] = set()
             for member in members:
+                member.filename = member.filename.replace("\\", "/")
+                if member.filename in seen and not member.is_dir():
+                    raise ExchangeError(f"{path}: holds {member.filename} twice; remove one of them")
+                seen.add(member.filename)
                 archive.extract(member, folder)
     except DAMAGED as error:
         if isinstance(error, ExchangeError):

@@ -14,12 +14,15 @@ MAX_YAML = 100_000
 """Bytes; names of 254 classes are a tenth of it."""
 
 
-def _class_file(path: Path, given: Path | None) -> Path:
+def _class_file(path: Path, given: Path | None, reading: Reading) -> Path:
     if given is not None:
         return given
-    for folder in (path, *path.parents[:2]):
+    for folder in (path, path / "labels", *path.parents[:2]):
         for name in CLASS_FILES:
             if (folder / name).is_file():
+                if folder in path.parents:
+                    place = f"{folder / name}"
+                    reading.remarks.add("classes are taken from a file in a folder above the labels", place)
                 return folder / name
     found = files_below(path, (".yaml", ".yml"))
     if len(found) == 1:
@@ -29,7 +32,7 @@ def _class_file(path: Path, given: Path | None) -> Path:
 
 def read_class_file(path: Path, given: Path | None, reading: Reading) -> tuple[Path, dict[int, str], dict]:
     """The file of the classes of a folder, number → name, and what else data.yaml says. Raises ExchangeError."""
-    file = _class_file(path, given)
+    file = _class_file(path, given, reading)
     content = read_text(file)
     if file.suffix.lower() not in (".yaml", ".yml"):
         lines = [line.strip() for line in content.rstrip().splitlines()]

@@ -150,6 +150,7 @@ def _read_file(file: Path, reading: Reading) -> LabelFile:
                 regions.append(region)
         if not found[number]:
             reading.remarks.add("images have no annotation: all background", entry["file_name"])
+        size = size or _size_of_runs(regions)
         split = split_of(file.parent.name)
         # Beside its images in Roboflow's folders, where both train/ and valid/ may have a 1.jpg.
         prefix = f"{file.parent.name}/" if split else ""
@@ -158,12 +159,29 @@ def _read_file(file: Path, reading: Reading) -> LabelFile:
     return LabelFile(frames, list(dict.fromkeys(names.values())))
 
 
+def _size_of_runs(regions: list[Region]) -> tuple[int, int] | None:
+    """(height, width) of the image that run lengths are of; None without any. Raises ExchangeError for two sizes."""
+    found: tuple[int, int] | None = None
+    for region in regions:
+        for shape in region.shapes:
+            if isinstance(shape, Runs):
+                if found is not None and found != (shape.height, shape.width):
+                    raise ExchangeError(
+                        f"{region.place}: segmentation: size is {[shape.height, shape.width]}, but in another "
+                        f"annotation of the image {list(found)} (height, width)"
+                    )
+                found = shape.height, shape.width
+    return found
+
+
 def _region(
     annotation: dict[str, Any], name: str, size: tuple[int, int] | None, place: str, reading: Reading
 ) -> Region | None:
     """The region of an annotation; None where it is left out. Raises ExchangeError."""
     place = f"{place} {name!r}"
     shapes = _shapes(annotation.get("segmentation"), size, f"{place}: segmentation", reading)
+    if shapes is None:
+        return None
     if not shapes:
         if reading.boxes and annotation.get("bbox") is not None:
             box = _box(annotation["bbox"], f"{place}: bbox")
@@ -195,18 +213,31 @@ def _box(values: Any, place: str) -> Outline | None:
     return Outline((np.array([(left, top), (right, top), (right, bottom), (left, bottom)]),))
 
 
-def _shapes(segmentation: Any, size: tuple[int, int] | None, place: str, reading: Reading) -> list[Shape]:
-    """The shapes of a segmentation; none where it is empty. Raises ExchangeError."""
+def _is_corner(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and not any(isinstance(part, (list, dict)) for part in value)
+
+
+def _refuse_corners(part: Any, place: str) -> None:
+    """Raise ExchangeError for an outline [[x, y], [x, y], …], whose corners would be taken for empty parts."""
+    if isinstance(part, list) and len(part) > 2 and all(map(_is_corner, part)):
+        raise ExchangeError(f"{place}: is a list of [x, y], {shown(part)}; expected [x1, y1, x2, y2, …]")
+
+
+def _shapes(segmentation: Any, size: tuple[int, int] | None, place: str, reading: Reading) -> list[Shape] | None:
+    """The shapes of a segmentation; none where it is empty, None where all were left out. Raises ExchangeError."""
     if segmentation is None or segmentation == {}:
         return []
     if isinstance(segmentation, dict):
         return [_runs(segmentation, size, place)]
+    _refuse_corners(segmentation, place)
     parts = sequence(segmentation, place)
     if parts and not isinstance(parts[0], (list, dict)):
         parts = [parts]  # one polygon without the list around it
     shapes: list[Shape] = []
+    small = []
     for position, part in enumerate(parts):
         where = f"{place}[{position}]"
+        _refuse_corners(part, where)
         if isinstance(part, dict):
             shapes.append(_runs(part, size, where))
             continue
@@ -218,9 +249,16 @@ def _shapes(segmentation: Any, size: tuple[int, int] | None, place: str, reading
         if len(flat) % 2:
             raise ExchangeError(f"{where}: has {len(flat)} numbers; an outline is x, y of at least three corners")
         if len(flat) < 6:
-            reading.left_out(where, f"an outline of {len(flat) // 2} corners")
+            small.append((where, f"an outline of {len(flat) // 2} corners"))
             continue
         shapes.append(Outline((flat.reshape(-1, 2),)))
+    if small and not shapes:
+        reading.left_out(*small[0])
+        return None
+    for where, what in small:
+        if not reading.skip:
+            reading.left_out(where, what)
+        reading.remarks.add("outline parts without an area are skipped", f"{where}: {what}")
     return shapes
 
 

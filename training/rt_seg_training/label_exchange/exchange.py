@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import tempfile
 from contextlib import ExitStack
@@ -76,8 +77,13 @@ def import_labels(
                 raise ExchangeError(f"{error}. It looks like {kind.name}: {advice}") from error
         if images is None:
             images = places[0] if places[0].is_dir() else places[0].parent
-        images = stack.enter_context(unpacked(images))
-        return write_set(files, paths, images, output, labels_file, reading)
+        images_there = stack.enter_context(unpacked(images))
+        imported = write_set(files, paths, images_there, output, labels_file, reading)
+        lines = imported.remarks
+        # Zip files are unpacked in folders that are gone when somebody reads this.
+        for place, path in [*zip(places, paths), (images_there, images)]:
+            lines = [line.replace(str(place), str(path)) for line in lines]
+        return dataclasses.replace(imported, remarks=lines)
 
 
 def export_labels(form: str, source_path: Path, output: Path) -> int:

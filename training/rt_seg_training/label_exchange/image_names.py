@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -55,8 +56,8 @@ class Images:
         self._by_stem: dict[str, list[Path]] = {}
         for file in files_below(folder, IMAGE_SUFFIXES):
             if not MASK_FOLDERS.intersection(file.relative_to(folder).parts[:-1]) and not _is_of(output, folder, file):
-                self._by_name.setdefault(file.name, []).append(file)
-                self._by_stem.setdefault(file.stem, []).append(file)
+                self._by_name.setdefault(_composed(file.name), []).append(file)
+                self._by_stem.setdefault(_composed(file.stem), []).append(file)
         every = (file for files in self._by_name.values() for file in files)
         self._in_order = sorted(every, key=lambda file: _natural(file.relative_to(folder)))
 
@@ -72,11 +73,11 @@ class Images:
         """
         for name in (frame.file_name, *frame.other_names):
             parts = parts_of(name)
-            if parts and (found := (self._by_stem if frame.any_suffix else self._by_name).get(parts[-1])):
+            if parts and (found := (self._by_stem if frame.any_suffix else self._by_name).get(_composed(parts[-1]))):
                 return self._nearest(found, parts, frame, remarks)
         for name in () if frame.any_suffix else (frame.file_name, *frame.other_names):
             parts = parts_of(name)
-            if parts and (found := self._by_stem.get(PurePosixPath(parts[-1]).stem)):
+            if parts and (found := self._by_stem.get(_composed(PurePosixPath(parts[-1]).stem))):
                 image = self._nearest(found, parts, frame, remarks)
                 remarks.add("images have a different suffix than in their labels", f"{frame.file_name} is {image.name}")
                 return image
@@ -105,6 +106,11 @@ class Images:
             place = f"{frame.file_name} is {best[0].relative_to(self.folder)}"
             remarks.add("images are in different folders than in their labels", place)
         return best[0]
+
+
+def _composed(name: str) -> str:
+    """A name with accents as one character each: macOS writes them as two."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _is_of(output: Path | None, folder: Path, file: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,12 +63,15 @@ def _labels(files: list[LabelFile], output: Path, labels_file: Path | None) -> L
 
 
 def _compare_names(names: list[str], remarks: Remarks) -> None:
-    """Count class names that differ only in spaces or capitals: mostly typos."""
+    """Count class names that look alike: mostly typos."""
     alike: dict[str, str] = {}
     for name in names:
-        other = alike.setdefault("".join(name.split()).casefold(), name)
+        composed = unicodedata.normalize("NFC", name)
+        other = alike.setdefault("".join(composed.split()).casefold(), name)
         if other != name:
-            remarks.add("class names differ only in spaces or capitals", f"{name!r} and {other!r}")
+            same = composed == unicodedata.normalize("NFC", other)
+            kind = "look the same (Unicode NFC and NFD)" if same else "differ only in spaces or capitals"
+            remarks.add(f"class names {kind}", f"{name!r} and {other!r}")
 
 
 def _check_image(image: Path, frame: Annotated) -> tuple[int, int]:
@@ -113,7 +117,9 @@ def _check_names(names: list[str], images: list[Path], output: Path, remarks: Re
         try:
             pair_by_name(planned / COLOR, planned / GROUND_TRUTH)
         except DatasetError as error:
-            raise ExchangeError(str(error).replace(folder, str(output))) from error
+            raise ExchangeError(
+                f"{str(error).replace(folder, str(output))} (as they would be written: rename one of the images)"
+            ) from error
 
 
 def write_set(
@@ -169,6 +175,9 @@ def _write_splits(output: Path, names: list[str], frames: list[Annotated], began
         if frame.split is not None:
             splits.setdefault(frame.split, []).append(name)
     if not splits:
+        return
+    if len(splits) == 1:
+        remarks.add(f"all frames are of the split {next(iter(splits))}: splits.yaml is not written", str(output))
         return
     if "train" not in splits or sum(map(len, splits.values())) < len(frames) or not began_empty:
         remarks.add("the files give splits, but not for all frames: splits.yaml is not written", str(output))

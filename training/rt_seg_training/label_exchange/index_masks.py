@@ -107,6 +107,8 @@ def _frame(mask: Path, image: Path, root: Path, classes: dict[int, str], file: P
             raise ExchangeError(f"{mask}: has the value {value}, but the classes of {file.name} are {known}")
         if not is_background(name):
             regions.append(Region(name, (ValueIn(mask, value),), f"{mask}: {name!r}"))
+    if not regions:
+        reading.remarks.add("images have no region: all background", str(mask))
     parts = image.relative_to(root).parts
     split = next((found for found in map(split_of, parts[:-1]) if found), None)
     name = "/".join(parts)

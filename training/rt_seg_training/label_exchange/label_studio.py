@@ -166,6 +166,12 @@ def _regions(results: list[Any], place: str, reading: Reading) -> tuple[tuple[Re
             continue
         mapping(member(result, "value", f"{place}: result[{position}]"), f"{place}: result[{position}]: 'value'")
         entries.append((position, result))
+    of_images = {(shown(result.get("to_name")), shown(result.get("item_index"))) for _, result in entries}
+    if len(of_images) > 1:
+        raise ExchangeError(
+            f"{place}: its results are of several images (to_name, item_index: "
+            f"{'; '.join(', '.join(image) for image in sorted(of_images))}); export a task for each image"
+        )
     regions: list[Region] = []
     sizes: set[tuple[int, int]] = set()
     for position, result in entries:
@@ -183,6 +189,8 @@ def _regions(results: list[Any], place: str, reading: Reading) -> tuple[tuple[Re
         if kind in WITHOUT_AREA:
             reading.left_out(where, f"a {kind}")
             continue
+        if kind == "polygon" and result["value"].get("closed") is False:
+            reading.remarks.add("polygons are not closed: painted as if they were", where)
         if kind not in ("polygon", "brush", "rectangle", "ellipse"):
             raise ExchangeError(
                 f"{where}: a result of type {shown(result.get('type'))}; accepted are polygonlabels, brushlabels, "
@@ -202,12 +210,27 @@ def _regions(results: list[Any], place: str, reading: Reading) -> tuple[tuple[Re
     return tuple(regions), next(iter(sizes), None)
 
 
-def _image_names(task: dict[str, Any], place: str) -> list[str]:
-    """The names that the image of a task may have: with folders, without what an upload puts before it."""
+def _is_image(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.search(r"\.(png|jpe?g|bmp|tiff?|webp)($|[?#])", value, re.IGNORECASE))
+
+
+def _image_names(task: dict[str, Any], place: str, reading: Reading) -> list[str]:
+    """The names that the image of a task may have: with folders, without what an upload puts before it.
+
+    Raises ExchangeError for a task of several images.
+    """
     data = mapping(member(task, "data", place), f"{place}: 'data'")
     values = [value for value in data.values() if isinstance(value, str)]
-    images = [value for value in values if re.search(r"\.(png|jpe?g|bmp|tiff?|webp)($|[?#])", value, re.IGNORECASE)]
+    images = [value for value in values if _is_image(value)]
+    lists = [key for key, value in data.items() if isinstance(value, list) and any(map(_is_image, value))]
     value = data.get("image") if isinstance(data.get("image"), str) else None
+    if lists or value is None and len(images) > 1:
+        raise ExchangeError(
+            f"{place}: its 'data' names several images ({shown(data[lists[0]] if lists else images)}); accepted is a "
+            "task for each image, or its name under the key 'image'"
+        )
+    if value is not None and set(images) - {value}:
+        reading.remarks.add("tasks name several images: the one called 'image' is used", f"{place}: {shown(value)}")
     value = value or next(iter(images or values), None)
     if value is None:
         raise ExchangeError(f"{place}: its 'data' names no image")
@@ -240,7 +263,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
             raise ExchangeError(
                 f"{place}: has no {'data' if 'data' not in task else 'annotations'!r}: export as JSON, not as JSON-MIN"
             )
-        names = _image_names(task, place)
+        names = _image_names(task, place, reading)
         annotations = []
         for number_, annotation in enumerate(sequence(task["annotations"], f"{place}: 'annotations'")):
             annotation = mapping(annotation, f"{place}: annotations[{number_}]")

@@ -6,7 +6,6 @@ Coordinates are continuous, as they are clicked. labelme's own class images, whi
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +47,8 @@ def _shape(shape: dict[str, Any], kind: str, place: str) -> Shape | str:
         if len(points) != 2:
             raise ExchangeError(f"{place}: a mask has {len(points)} points; expected the two corners of its box")
         part = decoded_png(from_base64(shape.get("mask"), f"{place}: 'mask'"), place)
-        # The box's last row and column are included.
-        (left, top), (right, bottom) = (tuple(math.floor(side) for side in points[order]) for order in (0, 1))
+        # The box's last row and column are included; labelme cuts off fractions.
+        (left, top), (right, bottom) = (tuple(int(side) for side in points[order]) for order in (0, 1))
         width, height = right - left + 1, bottom - top + 1
         if abs(part.shape[1] - width) > 1 or abs(part.shape[0] - height) > 1:
             raise ExchangeError(

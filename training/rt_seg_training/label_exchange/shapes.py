@@ -57,6 +57,28 @@ class Outline:
 
 
 @dataclass(frozen=True)
+class Perforated:
+    """An outline without its holes, which may overlap each other and the rim."""
+
+    exterior: Outline
+    holes: tuple[Outline, ...]
+
+    def patch(self, height: int, width: int) -> Patch:
+        """See Shape."""
+        whole = self.exterior.patch(height, width)
+        canvas = np.zeros((height, width), bool)
+        whole.of(canvas)[:] = whole.mask
+        for hole in self.holes:
+            part = hole.patch(height, width)
+            part.of(canvas)[part.mask] = False
+        return Patch(whole.top, whole.left, whole.of(canvas))
+
+    def reaches_outside(self, height: int, width: int) -> bool:
+        """See Shape."""
+        return self.exterior.reaches_outside(height, width)
+
+
+@dataclass(frozen=True)
 class Ellipse:
     """`center` (x, y) and `radii` along x and y in pixels, turned clockwise by `degrees`."""
 
@@ -120,9 +142,9 @@ class Runs:
 
 @functools.lru_cache(maxsize=1)
 def _image(file: Path) -> np.ndarray:
-    from rt_seg_training.datasets.images import read_image
+    from rt_seg_training.datasets.images import read_color_mask
 
-    return read_image(file)
+    return read_color_mask(file)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from rt_seg_training.label_exchange.file_values import (
 )
 from rt_seg_training.label_exchange.image_names import files_below, split_of
 from rt_seg_training.label_exchange.png_masks import decoded_png, from_base64
-from rt_seg_training.label_exchange.shapes import Bitmap, Outline, Shape
+from rt_seg_training.label_exchange.shapes import Bitmap, Outline, Perforated, Shape
 
 PROGRAM = "Supervisely"
 META = "meta.json"
@@ -70,7 +70,8 @@ def _shape(entry: dict[str, Any], kind: str, place: str) -> Shape | str:
         corners(hole, f"{place}: interior[{position}]")
         for position, hole in enumerate(sequence(points.get("interior") or [], f"{place}: interior"))
     ]
-    return Outline((exterior, *(hole for hole in holes if len(hole) > 2)))
+    cut = tuple(Outline((hole,)) for hole in holes if len(hole) > 2)
+    return Perforated(Outline((exterior,)), cut) if cut else Outline((exterior,))
 
 
 def _kind(entry: dict[str, Any]) -> Any:

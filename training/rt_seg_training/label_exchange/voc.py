@@ -10,7 +10,7 @@ from rt_seg.atomic_file import write_atomically
 from rt_seg.labelled_folder import IMAGE_SUFFIXES, MASK_SUFFIXES
 from rt_seg.labels import LabelSet
 from rt_seg_training.datasets.errors import DatasetError
-from rt_seg_training.datasets.images import read_image
+from rt_seg_training.datasets.images import read_color_mask
 from rt_seg_training.label_exchange.annotations import (
     BACKGROUND_NAMES,
     IGNORE,
@@ -24,6 +24,7 @@ from rt_seg_training.label_exchange.annotations import (
 from rt_seg_training.label_exchange.file_values import class_name, read_text, shown
 from rt_seg_training.label_exchange.image_names import files_below
 from rt_seg_training.label_exchange.shapes import ColorIn
+from rt_seg_training.label_exchange.split_lists import lists_of_image_sets
 
 LABELMAP = "labelmap.txt"
 MASKS = "SegmentationClass"
@@ -69,13 +70,14 @@ def read(path: Path, reading: Reading) -> LabelFile:
     if not (path / LABELMAP).is_file() or not (path / MASKS).is_dir():
         raise ExchangeError(f"{path}: must hold {LABELMAP} and a folder {MASKS}/")
     colors = _colors(path / LABELMAP, reading)
+    lists = lists_of_image_sets((path / LIST).parent)
     frames = []
     # CVAT keeps the folders of the images.
     for file in files_below(path / MASKS, IMAGE_SUFFIXES):
         if file.suffix.lower() not in MASK_SUFFIXES:
             raise ExchangeError(f"{file}: masks must be lossless; accepted are {', '.join(MASK_SUFFIXES)}")
         try:
-            pixels = read_image(file)
+            pixels = read_color_mask(file)
         except DatasetError as error:
             raise ExchangeError(str(error)) from error
         regions = []
@@ -91,7 +93,9 @@ def read(path: Path, reading: Reading) -> LabelFile:
             reading.remarks.add("images have no region: all background", str(file))
         name = file.relative_to(path / MASKS).with_suffix("").as_posix()
         size = (pixels.shape[0], pixels.shape[1])
-        frames.append(Annotated(name, size, tuple(regions), any_suffix=True, place=str(file)))
+        frames.append(
+            Annotated(name, size, tuple(regions), any_suffix=True, split=lists.split_of(name), place=str(file))
+        )
     return LabelFile(frames, [name for name in dict.fromkeys(colors.values()) if name != IGNORE])
 
 

@@ -22,6 +22,7 @@ from rt_seg_training.label_exchange.class_files import class_number, read_class_
 from rt_seg_training.label_exchange.file_values import parsed, read_text
 from rt_seg_training.label_exchange.image_names import files_below, split_of
 from rt_seg_training.label_exchange.shapes import Outline
+from rt_seg_training.label_exchange.split_lists import lists_of_data_yaml
 
 NO_LABELS = ("classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "readme.txt", "requirements.txt")
 """Text files in such folders that are lists of images, of classes, or for people."""
@@ -82,6 +83,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
         raise ExchangeError(f"{file}: has 'kpt_shape': labels of key points (YOLO pose) have no outlines")
     if isinstance(data.get("masks_dir"), str):
         raise ExchangeError(f"{file}: has 'masks_dir': these are masks; import_labels masks reads them")
+    lists = lists_of_data_yaml(data, file)
     frames = []
     for file in files:
         regions = []
@@ -93,11 +95,11 @@ def read(path: Path, reading: Reading) -> LabelFile:
         if not regions:
             reading.remarks.add("images have no region: all background", str(file))
         folders = list(file.relative_to(root).parts[:-1])
-        split = next((found for found in map(split_of, folders) if found), None)
         if "labels" in folders:
             place = len(folders) - 1 - folders[::-1].index("labels")
             folders[place] = "images"
         name = "/".join([*folders, file.name[: -len(file.suffix)]])
+        split = next((found for found in map(split_of, folders) if found), None) or lists.split_of(name)
         # Where polygons overlap, Ultralytics too puts smaller ones over larger ones.
         frames.append(
             Annotated(name, None, tuple(regions), by_area=True, any_suffix=True, split=split, place=str(file))
