@@ -8,6 +8,7 @@ nothing could be begun; 130 ended by Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import textwrap
 from dataclasses import MISSING, Field, fields
@@ -20,10 +21,11 @@ class _Help(argparse.HelpFormatter):
     """Wraps text as argparse does, but keeps paragraphs, and indented lines as they are."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "\n".join(
-            line if line.startswith("  ") or not line else textwrap.fill(line, width, initial_indent=indent)
-            for line in text.splitlines()
-        )
+        lines: List[str] = []
+        # Lines of a paragraph are joined: where they end in the source is not where they end on a terminal.
+        for kept, group in itertools.groupby(text.splitlines(), lambda line: line.startswith("  ") or not line):
+            lines += group if kept else [textwrap.fill(" ".join(group), width, initial_indent=indent)]
+        return "\n".join(lines)
 
 
 def command_parser(name: str, description: str, example: str, **settings: Any) -> argparse.ArgumentParser:

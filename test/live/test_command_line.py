@@ -55,3 +55,12 @@ def test_a_node_takes_parameters_and_remappings_and_nothing_else(capsys):
         node_arguments("thing", "", [Settings], "", ["nonsense"])
     assert ended.value.code == 2
     assert "unrecognized arguments: nonsense" in capsys.readouterr().err
+
+
+def test_the_lines_of_a_paragraph_are_joined_and_indented_ones_stay(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "62")
+    paragraph = "This paragraph has a line that is longer than the terminal is\nwide, and goes on."
+    parser = command_parser("x", f"{paragraph}\n\n  a list,\n  kept", "rosrun rt_seg x")
+    assert parser.format_help().split("\n\n")[1:3] == [
+        "This paragraph has a line that is longer than the terminal\nis wide, and goes on.", "  a list,\n  kept",
+    ]  # fmt: skip
