@@ -24,7 +24,8 @@ class _Help(argparse.HelpFormatter):
         lines: List[str] = []
         # Lines of a paragraph are joined: where they end in the source is not where they end on a terminal.
         for kept, group in itertools.groupby(text.splitlines(), lambda line: line.startswith("  ") or not line):
-            lines += group if kept else [textwrap.fill(" ".join(group), width, initial_indent=indent)]
+            part = list(group)
+            lines += part if kept else [textwrap.fill(" ".join(part), width, initial_indent=indent)]
         return "\n".join(lines)
 
 
