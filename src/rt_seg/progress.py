@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Iterable, Iterator, Optional, Sized, TypeVar
+from typing import Any, Dict, Iterable, Iterator, Optional, Sized, TypeVar
 
 from tqdm import tqdm
 
@@ -34,12 +34,26 @@ class ProgressLines(tqdm):
         description = (settings.get("desc") or "").rstrip(": ")
         counted = "{n_fmt} of {total_fmt}" if settings.get("total") else "{n_fmt}"
         left = ", {remaining} left" if settings.get("total") else ""
+        self._unit = unit
         settings.update(
             unit=f" {unit}s", file=_Lines(settings.get("file") or sys.stderr), mininterval=PERIOD, miniters=1,
             leave=settings.get("leave", True), desc=f"{description}: " if description else "",
-            bar_format="{desc}" + counted + "{unit}, {rate_fmt}" + left + "{postfix}",
+            bar_format="{desc}" + counted + "{unit}, {speed}" + left + "{postfix}",
         )  # fmt: skip
         super().__init__(*arguments, **settings)
+
+    @property
+    def format_dict(self) -> Dict[str, Any]:
+        """The state, with `speed`: tqdm knows one form of the unit, and slow things are told by the single one."""
+        state: Dict[str, Any] = super().format_dict
+        rate = state["rate"]
+        if rate is None and state["elapsed"]:
+            rate = (state["n"] - state["initial"]) / state["elapsed"]
+        if not rate:
+            speed = f"? {self._unit}s/s"
+        else:
+            speed = f"{rate:.2f} {self._unit}s/s" if rate >= 1.0 else f"{1.0 / rate:.1f} s/{self._unit}"
+        return {**state, "speed": speed}
 
     def display(self, msg: Optional[str] = None, pos: Optional[int] = None) -> None:
         """Write the state as one line; the first one, when nothing is done yet, is left out."""

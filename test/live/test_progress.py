@@ -1,6 +1,9 @@
 """Progress in a log: a line now and then, and one at the end."""
 
+import io
 import time
+
+import pytest
 
 from rt_seg import progress
 
@@ -21,6 +24,14 @@ def test_what_was_done_before_counts_and_what_is_quick_is_one_line(capsys):
         bar.update()
     text = capsys.readouterr().err
     assert text.startswith("5 of 5 steps, ") and text.count("\n") == 1
+
+
+@pytest.mark.parametrize("elapsed, told", [(2 * 45.72, "45.7 s/step"), (2 / 1.05, "1.05 steps/s")])
+def test_the_speed_is_told_in_steps_or_of_one_step(elapsed, told):
+    bar = progress.ProgressLines(total=2, unit="step", file=io.StringIO())
+    bar.n, bar.start_t = 2, bar._time() - elapsed
+    assert f"2 of 2 steps, {told}, " in str(bar)
+    bar.close()
 
 
 def test_without_a_number_the_count_alone_is_told(capsys):

@@ -90,6 +90,7 @@ class CamerasTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             names = ("left", "right")
             bundle = str(write_color_bundle(Path(folder) / "color"))
+            rospy.set_param("/left/segmentation/threshold", 0.7)  # as an earlier run leaves it
             launch = self.launch(folder, [{"name": name, "source": "none", "bundle": bundle} for name in names], "one")
             color = {name: rospy.Publisher(f"/{name}/color/image_raw", Image, queue_size=1) for name in names}
             masks = {name: [] for name in names}
@@ -124,6 +125,7 @@ class CamerasTest(unittest.TestCase):
                     self.assertEqual(set(np.unique(mask_from_message(masks[name][-1]))), {channel})
                 nodes = {node for _, users in rosgraph.Master(rospy.get_name()).getSystemState()[0] for node in users}
                 self.assertEqual({node for node in nodes if "seg" in node}, {"/segment_cameras"})
+                self.assertEqual(rospy.get_param("/left/segmentation/threshold"), 0.0)
                 rospy.wait_for_service("/left/segmentation/set_parameters", 10.0)
                 # One camera falls silent: the other has a mask for each of its images, all but a few.
                 before = len(masks["right"])

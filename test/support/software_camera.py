@@ -21,8 +21,9 @@ def ideal_lens(width, height):
 class SoftwareCamera:
     """A device of the SDK that is fed here: depth taken from `baseline` metres beside colour."""
 
-    def __init__(self, unit=0.001, baseline=0.0, lens=None, size=(WIDTH, HEIGHT), rate=30):
-        """`lens`: intrinsics of both, where they are not those of `ideal_lens`."""
+    def __init__(self, unit=0.001, baseline=0.0, lens=None, size=(WIDTH, HEIGHT), rate=30, depth_size=None):
+        """`lens`: intrinsics of both, where they are not those of `ideal_lens`; `depth_size`: where it is not `size`,
+        of a camera that is not streamed from."""
         self.size, self.rate = size, rate
         self.device = rs.software_device()
         self.unit = unit
@@ -33,8 +34,9 @@ class SoftwareCamera:
         for uid, (name, (stream, pixel, bytes_of_pixel)) in enumerate(kinds.items(), 1):
             video = rs.video_stream()
             video.type, video.index, video.uid, video.fmt, video.bpp = stream, 0, uid, pixel, bytes_of_pixel
-            (video.width, video.height), video.fps = self.size, rate
-            video.intrinsics = lens or ideal_lens(*size)
+            width_height = depth_size if name == "depth" and depth_size else size
+            (video.width, video.height), video.fps = width_height, rate
+            video.intrinsics = lens or ideal_lens(*width_height)
             self.profiles[name] = self.sensors[name].add_video_stream(video)
         between = rs.extrinsics()
         between.rotation, between.translation = [1, 0, 0, 0, 1, 0, 0, 0, 1], [baseline, 0.0, 0.0]

@@ -61,8 +61,9 @@ class RealSenseCamera:
         patience: float = PATIENCE,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Open the sensors; a device without depth gives RGB only. Raises CameraError naming the profiles, filters
-        or options that there are, and CameraFault when the sensors do not start."""
+        """Open the sensors; a device without depth gives RGB only, one that has it at other sizes or rates is refused.
+        Raises CameraError naming the profiles, filters or options that there are, and CameraFault when the sensors do
+        not start."""
         self._sdk = sdk()
         self._device = device
         self._settings = settings
@@ -93,14 +94,19 @@ class RealSenseCamera:
     def _open(self) -> None:
         streams = {"color": self._sdk.stream.color, "depth": self._sdk.stream.depth}
         chosen: Dict[str, Tuple[Any, Any]] = {}
+        has_depth = False
         for sensor in self._device.query_sensors():
             profiles = sensor.get_stream_profiles()
+            has_depth |= any(profile.format() == self._sdk.format.z16 for profile in profiles)
             for name in streams.keys() - chosen.keys():
                 fitting = [profile for profile in profiles if self._fits(profile, name, streams[name])]
                 if fitting:
                     chosen[name] = (sensor, fitting[0])
         if "color" not in chosen:
-            raise CameraError(self._no_profile(streams["color"]))
+            raise CameraError(self._no_profile("colour", streams["color"]))
+        if "depth" not in chosen and has_depth:
+            # Colour alone would look like a camera whose depth, filters and options do not work.
+            raise CameraError(self._no_profile("depth", streams["depth"]))
         if self._settings.json_file:
             load_preset(self._device, self._settings.json_file)
         options = parse_options(self._settings.options)
@@ -128,14 +134,14 @@ class RealSenseCamera:
         video = profile.as_video_stream_profile()
         return (video.width(), video.height()) == (self._settings.width, self._settings.height)
 
-    def _no_profile(self, stream: Any) -> str:
+    def _no_profile(self, name: str, stream: Any) -> str:
         wanted = self._settings
         known = ", ".join(stream_profiles(self._device, stream))
         slow = ""
         if describe(self._device).usb.startswith("2"):
             slow = ". It is on USB 2, without the larger sizes and higher rates: use a USB 3 cable and port"
         return (
-            f"{self.description}: has no colour stream of {wanted.width}x{wanted.height} at {wanted.rate} Hz; "
+            f"{self.description}: has no {name} stream of {wanted.width}x{wanted.height} at {wanted.rate} Hz; "
             f"accepted are {known or 'none'}{slow}"
         )
 

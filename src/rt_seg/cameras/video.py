@@ -30,10 +30,11 @@ def load_calibration(path: Path) -> Intrinsics:
         raise CameraSettingError(f"{path}: {error!r}: expected the file that camera_calibration writes") from error
     # Newer releases of camera_calibration call fisheye what sensor_msgs calls equidistant.
     name = "equidistant" if model == "fisheye" else model
+    counts = ", ".join(f"{count} for {model_name}" for count, model_name in LENS_MODELS.items())
     if len(matrix) != 9 or LENS_MODELS.get(len(distortion)) != name:
         raise CameraSettingError(
             f"{path}: has {len(matrix)} numbers in camera_matrix and {len(distortion)} of the model {model!r}; "
-            f"accepted are 9, and {', '.join(f'{count} of {name}' for count, name in LENS_MODELS.items())}"
+            f"accepted are 9 numbers in camera_matrix, and {counts.replace(' for', ' coefficients for', 1)}"
         )
     return Intrinsics(*size, matrix[0], matrix[4], matrix[2], matrix[5], tuple(distortion))
 

@@ -84,7 +84,8 @@ class FrameFolder:
         return Path(LabelledFolder(self.folder).image(name))
 
     def _check_room(self) -> None:
-        if self._size is None:
+        if self._size is None or self._size >= self._limit * MEGABYTE:
+            # Counted again where it is too much: frames may have been moved away since.
             self.folder.mkdir(parents=True, exist_ok=True)
             self._size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
         if self._size >= self._limit * MEGABYTE:

@@ -199,6 +199,12 @@ def _compressed_image(message: Any) -> CameraImage:
     image = _decode(bytes(message.data))
     if image.dtype != np.uint8:
         raise ConversionError(f"an image of {image.dtype} is not a colour image; accepted is uint8")
+    if message.format.startswith("bayer_") and image.ndim == 2:
+        # Publishers that remove the mosaic send three channels. As grey it would look right and give wrong masks.
+        raise ConversionError(
+            f"format {message.format!r} is a Bayer mosaic in a CompressedImage, not a colour image; accepted are JPEG "
+            "and PNG of colour. Subscribe to the debayered image (image_proc)"
+        )
     codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
     return CameraImage(image, codes[1 if image.ndim == 2 else image.shape[2]])
 

@@ -66,7 +66,7 @@ def intrinsics_from_message(message: CameraInfo) -> Intrinsics:
         raise ConversionError(
             f"camera info has the lens model {message.distortion_model!r} with {len(distortion)} coefficients; "
             f"accepted are {', '.join(f'{name} with {count}' for count, name in LENS_MODELS.items())}, or no "
-            "distortion. Subscribe to rectified images instead (image_proc)"
+            "distortion. Rectify the images (image_proc), and publish a camera info of theirs: D of zeros, and K from P"
         )
     coefficients = tuple(distortion) if any(distortion) else (0.0,) * 5
     return Intrinsics(message.width, message.height, fx, fy, cx, cy, coefficients)

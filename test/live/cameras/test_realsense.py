@@ -271,6 +271,12 @@ def test_a_size_that_the_camera_lacks_is_refused_with_those_it_has():
         RealSenseCamera(SoftwareCamera().device, RealSenseSettings(1280, 720, 30))
 
 
+def test_a_size_that_only_colour_has_is_refused_with_those_of_depth():
+    software = SoftwareCamera(size=(1920, 1080), depth_size=(1280, 720))
+    with pytest.raises(CameraError, match=r"no depth stream of 1920x1080 at 30 Hz; accepted are 1280x720 30 Hz"):
+        RealSenseCamera(software.device, RealSenseSettings(1920, 1080, 30))
+
+
 def test_on_usb_2_a_size_that_is_lacking_is_explained():
     software = SoftwareCamera()
     software.device.register_info(rs.camera_info.usb_type_descriptor, "2.1")

@@ -65,11 +65,12 @@ def test_a_calibration_belongs_to_the_frames_and_must_fit_their_size(film, tmp_p
     "change, message",
     [
         (("camera_matrix", "matrix"), "camera_matrix"),
-        (("plumb_bob", "equidistant"), "5 of the model 'equidistant'; accepted are 9, and 5 of plumb_bob, 8"),
+        (("plumb_bob", "equidistant"), "5 of the model 'equidistant'; accepted are 9 numbers in camera_matrix, and 5 "
+                                       "coefficients for plumb_bob, 8 for rational_polynomial"),
         (("plumb_bob", "thin_prism"), "thin_prism"),
         (("64", "wide"), "wide"),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_calibration_is_named(tmp_path, change, message):
     path = tmp_path / "webcam.yaml"
     path.write_text(CALIBRATION.replace(*change))

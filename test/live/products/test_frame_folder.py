@@ -59,6 +59,17 @@ def test_a_full_folder_refuses_and_says_so(tmp_path):
         FrameFolder(tmp_path, 1).save(STAMP, rgb, mask, LABELS)
 
 
+def test_a_full_folder_takes_frames_again_once_there_is_room(tmp_path):
+    rgb, mask, _ = frame()
+    old = tmp_path / "old.bin"
+    old.write_bytes(bytes(2**20))
+    folder = FrameFolder(tmp_path, 1)
+    with pytest.raises(FrameFolderError, match="Move frames away"):
+        folder.save(STAMP, rgb, mask, LABELS)
+    old.unlink()
+    assert folder.save(STAMP, rgb, mask, LABELS).exists()
+
+
 def test_what_is_saved_counts_to_the_limit(tmp_path):
     random = np.random.default_rng(2)
     rgb = random.integers(0, 256, (480, 640, 3), np.uint8)

@@ -51,6 +51,14 @@ def test_depth_on_the_topic_of_colour_is_refused():
         color_to_rgb(CompressedImage(format="16UC1; png compressed", data=encoded(DEPTH, ".png")))
 
 
+def test_a_mosaic_is_refused_and_not_taken_for_grey():
+    with pytest.raises(ConversionError, match="is a Bayer mosaic in a CompressedImage.*image_proc"):
+        color_to_rgb(CompressedImage(format="bayer_rggb8; jpeg compressed ", data=encoded(RGB[..., 0], ".jpg")))
+    data = encoded(cv2.cvtColor(RGB, cv2.COLOR_RGB2BGR), ".png")  # of a publisher that has removed the mosaic
+    message = CompressedImage(format="bayer_rggb8; png compressed bgr8", data=data)
+    np.testing.assert_array_equal(color_to_rgb(message), RGB)
+
+
 @pytest.mark.parametrize("format", ["16UC1; compressedDepth", "16UC1; compressedDepth png"])
 def test_millimetres_become_metres_and_zero_unknown(format):
     metres = depth_to_metres(depth_message(encoded(DEPTH, ".png"), format))

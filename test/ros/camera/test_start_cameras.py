@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+import rospy
 import yaml
 
 from rt_seg.cameras.frame import Placement
 from rt_seg.ros.camera.cameras_file import Extrinsic, read_cameras
-from rt_seg.ros.camera.start_cameras import StartSettings, launch_files
+from rt_seg.ros.camera.start_cameras import StartSettings, forget_settings, launch_files
 from rt_seg.settings import SettingsError
 
 EXTRINSIC = {"parent": "base", "translation": [0, 0, 1], "rotation": [0, 0, 0, 1]}
@@ -75,3 +76,10 @@ def test_arguments_of_a_camera_go_to_its_launch_file_and_a_recording_waits_for_i
     files = launch_files(cameras, StartSettings("cameras.yaml", "node.yaml"), Path("/package"))
     assert files[1][1] == ["camera:=webcam", "camera_name:=a", "device:=/dev/video2", "fps:=15"]
     assert {"consumer:=/b/segmentation", "result:=/b/segmentation/mask", "recording:=b.bag"} <= set(files[3][1])
+
+
+def test_settings_that_an_earlier_run_left_are_deleted_and_nothing_else(tmp_path, monkeypatch):
+    server = {"/a/segmentation": {"threshold": 0.7}, "/a/realsense": {}, "/other/segmentation": {}}
+    monkeypatch.setattr(rospy, "delete_param", server.pop)  # a KeyError for what is not there, as ROS has it
+    forget_settings(read_cameras(written(tmp_path, [{"name": name, "source": "none"} for name in ("a", "b")])))
+    assert set(server) == {"/a/realsense", "/other/segmentation"}

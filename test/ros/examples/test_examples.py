@@ -9,10 +9,11 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from rt_seg.msg import ClassStatistic, ClassStatistics, SegmentedObject, SegmentedObjects
-from rt_seg.ros.examples.build_octomap import BuildOctomapSettings, Mapper, places
+from rt_seg.ros.examples.build_octomap import BuildOctomapSettings, Mapper, output_path, places
 from rt_seg.ros.examples.follow_object import Follower, FollowObjectSettings
 from rt_seg.ros.examples.grasp_candidates import GraspCandidatesSettings, candidates
 from rt_seg.ros.examples.stop_zone import StopZone, StopZoneSettings
+from rt_seg.settings import SettingsError
 
 
 def statistics(**nearest):
@@ -88,3 +89,13 @@ def test_without_a_frame_the_map_is_of_the_latest_cloud_alone_and_one_is_taken_e
     assert (cells.header.frame_id, cells.width, [field.name for field in cells.fields]) == ("optical", 1, list("xyz"))
     assert mapper.update(cloud([(0.05, 0.05, 2.05)]), 0.4) is None
     np.testing.assert_allclose(places(mapper.update(cloud([(0.05, 0.05, 2.05)]), 0.6)), [(0.05, 0.05, 2.05)], atol=1e-6)
+
+
+def test_a_map_is_written_in_the_callers_folder_and_one_that_cannot_be_is_refused_at_the_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("PWD", str(tmp_path))  # roslaunch starts its nodes elsewhere
+    assert output_path("maps/room.bt") == tmp_path / "maps" / "room.bt"
+    assert not list((tmp_path / "maps").iterdir())
+    (tmp_path / "file").touch()
+    for wrong, reason in (("file/room.bt", "cannot be written"), ("maps", "is a folder")):
+        with pytest.raises(SettingsError, match=f"output: {tmp_path / wrong} {reason}"):
+            output_path(wrong)

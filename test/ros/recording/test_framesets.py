@@ -72,6 +72,21 @@ def test_the_parts_of_a_split_recording_follow_each_other_in_their_order(tmp_pat
     assert [frameset.time for frameset in framesets] == [100.0 + part for part in range(11)]
 
 
+def test_a_missing_and_an_unfinished_part_of_a_split_recording_are_told(tmp_path):
+    for number in (0, 2):
+        with rosbag.Bag(str(tmp_path / f"kitchen_{number}.bag"), "w") as bag:
+            write(bag, "camera", number)
+    told = []
+    assert len(list(read_framesets(tmp_path / "kitchen", "camera", 30.0, tell=told.append))) == 2
+    assert told == [f"{tmp_path}/kitchen: kitchen_1.bag missing: the recording has a gap"]
+    (tmp_path / "kitchen_1.bag").touch()
+    active = tmp_path / "kitchen_3.bag.active"
+    active.touch()
+    told.clear()
+    next(read_framesets(tmp_path / "kitchen", "camera", 30.0, tell=told.append))
+    assert len(told) == 1 and f"rosbag reindex {active}" in told[0] and told[0].endswith("rename it to kitchen_3.bag")
+
+
 def test_the_camera_of_a_bag_may_have_another_name_and_of_several_one_is_chosen(tmp_path):
     path = tmp_path / "scene.bag"
     with rosbag.Bag(str(path), "w") as bag:

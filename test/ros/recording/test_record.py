@@ -27,10 +27,11 @@ def test_compressed_topics_are_recorded_in_place_of_the_raw_ones():
     assert "--duration=5" in call and "/front/color/image_raw" not in call
 
 
-def test_what_is_there_already_is_not_overwritten(tmp_path, capsys):
-    (tmp_path / "kitchen_3.bag").touch()
+@pytest.mark.parametrize("name", ["kitchen_3.bag", "kitchen_3.bag.active", "kitchen.mcap", "kitchen.mcap.part"])
+def test_what_is_there_already_is_not_overwritten(tmp_path, capsys, name):
+    (tmp_path / name).touch()
     assert main([str(tmp_path / "kitchen")]) == 2
-    assert "kitchen_3.bag already exists; choose another name" in capsys.readouterr().err
+    assert f"{name} already exists; choose another name" in capsys.readouterr().err
 
 
 def test_a_disk_that_is_full_already_is_named_before_anything_starts(tmp_path, capsys):
@@ -43,3 +44,11 @@ def test_a_recording_cannot_end_after_a_time_and_be_split(capsys):
         main(["recordings/kitchen", "--seconds", "60", "--split-size", "1000"])
     assert ended.value.code == 2
     assert "--seconds writes one bag and --split-size several" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["--compression", "lz4"], ["--split-size", "100"]])
+def test_an_option_that_mcap_does_not_take_is_refused(capsys, option):
+    with pytest.raises(SystemExit) as ended:
+        main(["recordings/kitchen", "--format", "mcap", *option])
+    assert ended.value.code == 2
+    assert "--split-size and --compression are for bags" in capsys.readouterr().err

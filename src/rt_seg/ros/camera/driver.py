@@ -32,10 +32,15 @@ def main() -> int:
     try:
         print(rospkg.RosPack().get_path(arguments.package))
     except rospkg.ResourceNotFound:
-        without = "use the camera through its SDK, without a driver: camera:=realsense_sdk\n"
-        way = f"Install it:\n    sudo apt install {arguments.apt_package}\nor {without}"
+        way = (
+            f"Install it:\n    sudo apt install {arguments.apt_package}\nor use the camera through its SDK, without a "
+            "driver: camera:=realsense_sdk\n"
+        )
         if not is_packaged(arguments.apt_package):
-            way = f"There is no package {arguments.apt_package} for this system: {without}"
+            way = (
+                f"{arguments.apt_package} is not available for this system. Use the SDK instead: "
+                "camera:=realsense_sdk\n"
+            )
         print(
             f"\nThe camera driver {arguments.package} is not installed. {way}"
             "Or, where apt has no such package, build it from source in the same workspace "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Sequence, Tuple
@@ -66,6 +67,17 @@ def transforms(cameras: Sequence[CameraEntry]) -> TFMessage:
     )  # fmt: skip
 
 
+def forget_settings(cameras: Sequence[CameraEntry]) -> None:
+    """Delete what an earlier run on the same roscore has left in /NAME/segmentation.
+
+    With `processes: one` nothing else does: what segment_cameras finds there precedes its settings, for it must
+    survive a respawn of the node.
+    """
+    for camera in cameras:
+        with contextlib.suppress(KeyError):
+            rospy.delete_param(f"/{camera.name}/segmentation")
+
+
 def main() -> int:
     """Start the cameras and wait; returns 2 when the file cannot be used."""
     node_arguments("start_cameras", __doc__, [StartSettings], EXAMPLE)
@@ -83,6 +95,7 @@ def main() -> int:
     package = Path(rospkg.RosPack().get_path("rt_seg"))
     files = launch_files(cameras, settings, package, found.processes)
     if found.processes == ONE:
+        forget_settings(cameras)
         bundles = {camera.name: str(caller_bundle(camera.bundle)) for camera in cameras}
         rospy.set_param(f"{SHARED_NODE}/cameras", bundles)
     import roslaunch  # a fifth of a second: not for --help
@@ -92,7 +105,7 @@ def main() -> int:
     try:
         parent.start()
     except roslaunch.RLException as error:
-        rospy.logfatal(f"{settings.cameras}: roslaunch rejects it: {error}")
+        rospy.logfatal(f"{settings.cameras}: roslaunch cannot start it: {error}")
         return 1
     rospy.loginfo(f"started {', '.join(camera.name for camera in cameras)}")
     try:

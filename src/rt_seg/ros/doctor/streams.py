@@ -146,7 +146,7 @@ def judge_stamps(stream: Observation) -> List[Finding]:
                 Finding(
                     NOTE,
                     stream.topic,
-                    f"stamps are {age:+.2f} s behind the clock",
+                    f"stamps are {abs(age):.2f} s {'behind' if age > 0 else 'ahead of'} the clock",
                     "compare the clocks (chrony, ntp); for a bag use --clock and /use_sim_time, or "
                     "switch off the camera's global time",
                 )
@@ -187,7 +187,7 @@ def judge_depth(depth: Observation, color: Observation) -> List[Finding]:
                 BAD,
                 name,
                 f"{depth.encodings[-1]} is not a depth encoding",
-                "the driver's colorizer filter turns it into colours: leave colorizer out of `filters`",
+                "the driver's colorizer filter is on; remove colorizer from `filters`",
             )
         )
     elif depth.last is not None:
@@ -289,7 +289,7 @@ def judge_result(mask: Observation, color: Observation, status: Dict[str, Tuple[
                 Finding(
                     NOTE,
                     mask.topic,
-                    f"95 % of the masks are younger than {age:.1f} s",
+                    f"masks arrive late: 95th percentile of their age is {age:.1f} s",
                     "latency that grows means a queue: subscribe with queue_size=1 and a buff_size "
                     "above one image; in RViz keep Queue Size small",
                 )

@@ -8,6 +8,7 @@ without one the map holds the latest cloud only, in the camera's frame.
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.products.occupancy import OccupancyMap
 from rt_seg.products.tracking import STILL
 from rt_seg.ros.array_messages import ArrayCloud
+from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.launch_end import init_node
 from rt_seg.ros.node.messages import point_cloud_message
 from rt_seg.ros.node.target_frame import TargetFrame
@@ -42,6 +44,21 @@ class BuildOctomapSettings:
     max_range: float = setting(5.0, "maximum ray length, metres", 0.1, 100.0)
     period: float = setting(0.5, "minimum seconds between two clouds that are used", 0.0, 60.0)
     output: str = setting("", "file for the map at the end, in OctoMap's format .bt; it is overwritten")
+
+
+def output_path(text: str) -> Path:
+    """The file that `output` names, from the caller's folder. Raises SettingsError where it cannot be written: better
+    now than at the end, when there is a map to lose."""
+    path = caller_path(text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=str(path.parent)):
+            pass
+    except OSError as error:
+        raise SettingsError(f"output: {path} cannot be written: {error.strerror}") from error
+    if path.is_dir():
+        raise SettingsError(f"output: {path} is a folder; expected a file")
+    return path
 
 
 def places(cloud: PointCloud2) -> np.ndarray:
@@ -94,6 +111,7 @@ def main() -> int:
     init_node("build_octomap")
     try:
         settings = read_settings(BuildOctomapSettings, rospy.get_param("~", {}), f"node {rospy.get_name()}")
+        output = output_path(settings.output) if settings.output else None
         mapper = Mapper(settings)
     except (SettingsError, ImportError) as error:
         rospy.logfatal(str(error))
@@ -112,10 +130,11 @@ def main() -> int:
     subscriber = rospy.Subscriber("cloud_in", ArrayCloud, on_cloud, queue_size=1, buff_size=2**25)
     rospy.spin()
     subscriber.unregister()
-    if settings.output:
+    if output is not None:
         try:
-            mapper.map.write(Path(settings.output).expanduser())
+            mapper.map.write(output)
         except OSError as error:
             print(f"build_octomap: {error}", file=sys.stderr)
             return BAD_INPUT
+        print(f"build_octomap: {output} written")
     return 0

@@ -41,7 +41,8 @@ def start_camera(name: str, bundle: str, shared: Mapping[str, Any], pool: Engine
     names = Names.of_camera(name)
     settings, adjustable = read_all_settings({**shared, "bundle": bundle}, names.node, rospy.logwarn)
     for entry in fields(AdjustableSettings):
-        # From where dynamic_reconfigure reads its first values.
+        # From where dynamic_reconfigure reads its first values. What is there was set after start_cameras deleted the
+        # parameters of an earlier run, and survives a respawn.
         if not rospy.has_param(names.results + entry.name):
             rospy.set_param(names.results + entry.name, getattr(adjustable, entry.name))
     model = load_model(settings.bundle, engine_settings(settings), pool=pool)

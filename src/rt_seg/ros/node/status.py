@@ -29,9 +29,12 @@ from rt_seg.ros.launch_end import init_node
 from rt_seg.ros.node import diagnostics
 from rt_seg.settings import SettingsError, read_settings, setting
 
-EXAMPLE = """rosrun rt_seg status _snapshot:=snapshot.png _period:=2
+EXAMPLE = """
+  rosrun rt_seg status _snapshot:=snapshot.png _period:=2 color/image_raw:=/camera/color/image_raw \\
+      mask:=/segmentation/mask overlay:=/segmentation/overlay labels:=/segmentation/labels
 
-Subscribes to /camera/color/image_raw and /segmentation/...; `roslaunch rt_seg live.launch viewer:=status` starts it."""
+`roslaunch rt_seg live.launch viewer:=status` starts it with the same topics, and with those of the ground truth:
+ground_truth/mask:=/camera/ground_truth/mask ground_truth/labels:=/camera/ground_truth/labels."""
 
 REMEMBERED = 40
 """Messages kept per topic to find those of one stamp: more than a second of a camera at 30 Hz."""

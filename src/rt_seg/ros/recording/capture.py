@@ -18,7 +18,7 @@ EXAMPLES = """
   rosrun rt_seg capture clip.mp4 --output captures --rate 2
   rosrun rt_seg capture recordings/kitchen.bag --output captures
   rosrun rt_seg capture topics --output captures --rate 1          # a running camera: roslaunch rt_seg live.launch …
-  rosrun rt_seg capture realsense --output captures --on-key       # no ROS needed; space keeps an image, q ends
+  rosrun rt_seg capture realsense --output captures --on-key       # no ROS needed; space saves an image, q quits
   rosrun rt_seg capture webcam --output captures --change 8 --count 50
 
 A run that was interrupted continues with the same command; no file is ever overwritten."""
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         "--change", type=float, default=2.0,
         help="minimum change of the view, in levels of 255; 0 keeps near-duplicates (default: %(default)s)",
     )  # fmt: skip
-    what.add_argument("--on-key", action="store_true", help="save an image when space or Enter is pressed; q ends")
+    what.add_argument("--on-key", action="store_true", help="save an image when space or Enter is pressed; q quits")
     what.add_argument("--count", type=int, default=0, help="stop after this many images (default: end of the source)")
     what.add_argument(
         "--roi", type=int, nargs=4, metavar=("LEFT", "TOP", "WIDTH", "HEIGHT"), help="crop to this part, in pixels"

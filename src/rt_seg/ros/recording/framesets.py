@@ -72,7 +72,8 @@ def read_framesets(
         camera: namespace to take, where a bag has the topics of several cameras.
         rate: frames per second of a folder; bags have stamps.
         flag: how the caller's user chooses a camera, for the message.
-        tell: called with what there is to say of a bag that was read: messages without a stamp or not decodable.
+        tell: called with what there is to say of a bag that was read: messages without a stamp or not decodable, and
+            parts of a split one that are missing or unfinished.
 
     Where stamps are 0, the time of recording stands for them, also in the messages. Raises RecordingError when the
     recording cannot be read or holds no colour images.
@@ -80,16 +81,34 @@ def read_framesets(
     if recording.is_dir() and kind_of_bag(recording) is None:
         yield from _read_folder(recording, rate)
         return
-    parts = [recording] if recording.exists() else _parts(recording)
-    for part in parts or [recording]:
+    parts = {0: recording} if recording.exists() else _parts(recording, ".bag")
+    if not recording.exists():
+        _tell_of_missing(recording, parts, tell)
+    for part in parts.values() or [recording]:
         yield from _read_bag(part, camera, flag, tell)
 
 
-def _parts(recording: Path) -> List[Path]:
-    """The bags that `record` splits a recording of this name into, by their number."""
-    numbered = re.compile(re.escape(recording.name) + r"_(\d+)\.bag")
-    matches = ((numbered.fullmatch(path.name), path) for path in recording.parent.glob("*.bag"))
-    return [path for _, path in sorted((int(match.group(1)), path) for match, path in matches if match)]
+def _parts(recording: Path, ending: str) -> Dict[int, Path]:
+    """The bags that `record` splits a recording of this name into, by their number, in its order."""
+    numbered = re.compile(re.escape(recording.name) + r"_(\d+)" + re.escape(ending))
+    matches = ((numbered.fullmatch(path.name), path) for path in recording.parent.glob("*"))
+    return dict(sorted((int(match.group(1)), path) for match, path in matches if match))
+
+
+def _tell_of_missing(recording: Path, parts: Dict[int, Path], tell: Callable[[str], None]) -> None:
+    """Tell which parts of a split recording are not among those that are played."""
+    unfinished = {number: path for number, path in _parts(recording, ".bag.active").items() if number not in parts}
+    for path in unfinished.values():
+        tell(
+            f"{path}: unfinished, not played. If its recording has ended, 'rosbag reindex {path}' repairs it; then "
+            f"rename it to {path.stem}"
+        )
+    numbers = {*parts, *unfinished}
+    missing = [number for number in range(max(numbers, default=0)) if number not in numbers]
+    if missing:
+        names = ", ".join(f"{recording.name}_{number}.bag" for number in missing[:3])
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        tell(f"{recording}: {names}{more} missing: the recording has a gap")
 
 
 def _read_folder(folder: Path, rate: float) -> Iterator[Frameset]:

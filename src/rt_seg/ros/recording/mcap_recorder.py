@@ -17,7 +17,7 @@ from rt_seg.recordings.mcap_ros1 import Mcap1Writer
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
 
 HELD = 256
-"""Messages that wait for the disk; further ones are dropped and counted."""
+"""Messages that wait for the disk; further ones are dropped and counted. They are written after the end, too."""
 MEGABYTE = 2**20
 
 
@@ -53,7 +53,21 @@ def record_mcap(topics: List[str], output: Path, seconds: float, min_free: int) 
         for topic in topics
     ]  # fmt: skip
     channels: Dict[str, int] = {}
-    count, ended = 0, "Ctrl-C"
+    taken, count, ended = 0, 0, "Ctrl-C"
+
+    def write(topic: str, message: rospy.AnyMsg, moment: int) -> None:
+        nonlocal taken, count
+        taken += 1
+        if topic not in channels:
+            head = message._connection_header
+            channels[topic] = writer.add_channel(
+                topic, head["type"], head["message_definition"].encode("utf-8"),
+                {"md5sum": head["md5sum"], "callerid": head.get("callerid", ""),
+                 "latching": head.get("latching", "0")},
+            )  # fmt: skip
+        writer.write(channels[topic], moment, message._buff)
+        count += 1
+
     deadline = time.monotonic() + seconds if seconds else float("inf")
     try:
         while time.monotonic() < deadline and not rospy.is_shutdown():
@@ -61,25 +75,22 @@ def record_mcap(topics: List[str], output: Path, seconds: float, min_free: int) 
                 ended = f"fewer than {min_free} MB free"
                 break
             try:
-                topic, message, moment = waiting.get(timeout=0.1)
+                write(*waiting.get(timeout=0.1))
             except queue.Empty:
                 continue
-            if topic not in channels:
-                head = message._connection_header
-                channels[topic] = writer.add_channel(
-                    topic, head["type"], head["message_definition"].encode("utf-8"),
-                    {"md5sum": head["md5sum"], "callerid": head.get("callerid", ""),
-                     "latching": head.get("latching", "0")},
-                )  # fmt: skip
-            writer.write(channels[topic], moment, message._buff)
-            count += 1
         else:
-            ended = f"{seconds:g} s"
+            ended = f"{seconds:g} s" if time.monotonic() >= deadline else "the node was shut down"
     except KeyboardInterrupt:
         pass
     finally:
         for subscriber in subscribers:
             subscriber.unregister()
+        try:
+            while not waiting.empty():
+                write(*waiting.get_nowait())
+        except KeyboardInterrupt:
+            pass  # a second one: whoever does not want to wait for the disk; the rest is counted
+        lost += taken - count + waiting.qsize()
         writer.close()
     if not count:
         temporary.unlink()

@@ -72,8 +72,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
     options = parser.parse_args(arguments)
     if options.seconds and options.split_size:
         parser.error("--seconds writes one bag and --split-size several: use only one of them")
+    if options.format == "mcap" and (options.split_size or options.compression != "none"):
+        parser.error("--format mcap writes one file, uncompressed: --split-size and --compression are for bags; "
+                     "--compressed records compressed topics")  # fmt: skip
     folder, name = options.output.parent, options.output.name
-    numbered = re.compile(re.escape(name) + r"(_\d+)?\.(bag(\.active)?|mcap)")
+    numbered = re.compile(re.escape(name) + r"(_\d+)?\.(bag(\.active)?|mcap(\.part)?)")
     present = sorted(path for path in folder.glob("*") if numbered.fullmatch(path.name))
     if present:
         print(f"record: {present[0]} already exists; choose another name, nothing is overwritten", file=sys.stderr)
