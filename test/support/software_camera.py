@@ -21,9 +21,11 @@ def ideal_lens(width, height):
 class SoftwareCamera:
     """A device of the SDK that is fed here: depth taken from `baseline` metres beside colour."""
 
-    def __init__(self, unit=0.001, baseline=0.0, lens=None, size=(WIDTH, HEIGHT), rate=30, depth_size=None):
-        """`lens`: intrinsics of both, where they are not those of `ideal_lens`; `depth_size`: where it is not `size`,
-        of a camera that is not streamed from."""
+    def __init__(
+        self, unit=0.001, baseline=0.0, lens=None, size=(WIDTH, HEIGHT), rate=30, depth_size=None, depth_rate=None
+    ):
+        """`lens`: intrinsics of both, where they are not those of `ideal_lens`; `depth_size`, `depth_rate`: where they are
+        not those of colour; such a camera is not fed."""
         self.size, self.rate = size, rate
         self.device = rs.software_device()
         self.unit = unit
@@ -35,7 +37,8 @@ class SoftwareCamera:
             video = rs.video_stream()
             video.type, video.index, video.uid, video.fmt, video.bpp = stream, 0, uid, pixel, bytes_of_pixel
             width_height = depth_size if name == "depth" and depth_size else size
-            (video.width, video.height), video.fps = width_height, rate
+            (video.width, video.height) = width_height
+            video.fps = depth_rate if name == "depth" and depth_rate else rate
             video.intrinsics = lens or ideal_lens(*width_height)
             self.profiles[name] = self.sensors[name].add_video_stream(video)
         between = rs.extrinsics()

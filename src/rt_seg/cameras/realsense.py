@@ -61,8 +61,8 @@ class RealSenseCamera:
         patience: float = PATIENCE,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Open the sensors; a device without depth gives RGB only, one that has it at other sizes or rates is refused.
-        Raises CameraError naming the profiles, filters or options that there are, and CameraFault when the sensors do
+        """Open the sensors; a device without depth gives RGB only, one that has it at other rates is refused. Depth of
+        another size, the largest, is used where it has not that of colour. Raises CameraError naming the profiles, filters or options that there are, and CameraFault when the sensors do
         not start."""
         self._sdk = sdk()
         self._device = device
@@ -101,7 +101,7 @@ class RealSenseCamera:
             for name in streams.keys() - chosen.keys():
                 fitting = [profile for profile in profiles if self._fits(profile, name, streams[name])]
                 if fitting:
-                    chosen[name] = (sensor, fitting[0])
+                    chosen[name] = (sensor, max(fitting, key=self._preference))
         if "color" not in chosen:
             raise CameraError(self._no_profile("colour", streams["color"]))
         if "depth" not in chosen and has_depth:
@@ -132,7 +132,14 @@ class RealSenseCamera:
         if profile.stream_type() != stream or profile.format() != pixel or profile.fps() != self._settings.rate:
             return False
         video = profile.as_video_stream_profile()
-        return (video.width(), video.height()) == (self._settings.width, self._settings.height)
+        # Depth is aligned to colour, so it may have another size, as where colour alone has 1920x1080.
+        return name == "depth" or (video.width(), video.height()) == (self._settings.width, self._settings.height)
+
+    def _preference(self, profile: Any) -> Tuple[bool, int]:
+        """The size that is wanted, else the largest."""
+        video = profile.as_video_stream_profile()
+        size = (video.width(), video.height())
+        return size == (self._settings.width, self._settings.height), size[0] * size[1]
 
     def _no_profile(self, name: str, stream: Any) -> str:
         wanted = self._settings

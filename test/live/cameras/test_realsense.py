@@ -271,10 +271,18 @@ def test_a_size_that_the_camera_lacks_is_refused_with_those_it_has():
         RealSenseCamera(SoftwareCamera().device, RealSenseSettings(1280, 720, 30))
 
 
-def test_a_size_that_only_colour_has_is_refused_with_those_of_depth():
+def test_where_only_colour_has_a_size_depth_of_another_one_is_aligned_to_it():
     software = SoftwareCamera(size=(1920, 1080), depth_size=(1280, 720))
-    with pytest.raises(CameraError, match=r"no depth stream of 1920x1080 at 30 Hz; accepted are 1280x720 30 Hz"):
-        RealSenseCamera(software.device, RealSenseSettings(1920, 1080, 30))
+    camera = RealSenseCamera(software.device, RealSenseSettings(1920, 1080, 30))
+    (depth,) = software.sensors["depth"].get_active_streams()
+    assert (depth.as_video_stream_profile().width(), depth.as_video_stream_profile().height()) == (1280, 720)
+    camera.close()
+
+
+def test_depth_of_another_rate_alone_is_refused():
+    software = SoftwareCamera(depth_rate=15)
+    with pytest.raises(CameraError, match=r"no depth stream of \d+x\d+ at 30 Hz; accepted are \d+x\d+ 15 Hz"):
+        RealSenseCamera(software.device, RealSenseSettings(*software.size, 30))
 
 
 def test_on_usb_2_a_size_that_is_lacking_is_explained():

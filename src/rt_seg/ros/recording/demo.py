@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Iterable, Iterator
 
@@ -13,6 +15,8 @@ from rt_seg.cameras.frame import Frame
 
 SEED, FRAMES = 3, 180
 """Of a scene that no shipped model was trained on. make/live.sh renders the same into recordings/."""
+LEFTOVER_AGE = 3600.0
+"""Seconds after the last write."""
 
 
 def demo_recording() -> Path:
@@ -32,8 +36,17 @@ def demo_recording() -> Path:
 
         rospy.loginfo(f"rendering the demo recording, {FRAMES} simulated frames, once: {path}")
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
         write_recording(_until_shutdown(simulate_recording(SEED, FRAMES, 30.0)), path, tabletop_labels())
     return path
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what killed renderings left, up to 160 MB each; a rendering takes minutes, so one of an hour ago is dead."""
+    for left in path.parent.glob(f".{path.name}.*.part"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > LEFTOVER_AGE:
+                left.unlink()
 
 
 def _until_shutdown(frames: Iterable[Frame]) -> Iterator[Frame]:
