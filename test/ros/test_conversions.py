@@ -17,7 +17,12 @@ from rt_seg.recordings.image_messages import (  # noqa: E402
     depth_to_metres,
     mask_from_message,
 )
-from rt_seg.ros.conversions import camera_info_message, image_message, intrinsics_from_message  # noqa: E402
+from rt_seg.ros.conversions import (  # noqa: E402
+    camera_info_message,
+    image_message,
+    intrinsics_from_message,
+    is_rectified,
+)
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 
@@ -204,6 +209,23 @@ def test_a_camera_info_that_cannot_be_meant_is_refused(change, message):
         setattr(info, name, value)
     with pytest.raises(ConversionError, match=message):
         intrinsics_from_message(info)
+
+
+def test_rectified_images_have_the_projection_of_their_camera_info_and_no_distortion():
+    info = camera_info_message(Intrinsics(640, 480, 600.0, 600.0, 320.0, 240.0, (-0.3, 0.1, 0.0, 0.0, 0.0)), Header())
+    info.P = [540.0, 0, 318.0, 0, 0, 550.0, 241.0, 0, 0, 0, 1, 0]
+    assert intrinsics_from_message(info, rectified=True) == Intrinsics(640, 480, 540.0, 550.0, 318.0, 241.0)
+    assert intrinsics_from_message(info).distortion[0] == -0.3
+    info.P = [0.0] * 12
+    with pytest.raises(ConversionError, match="is not a calibration"):
+        intrinsics_from_message(info, rectified=True)
+    info.D = [0.0] * 5
+    assert intrinsics_from_message(info, rectified=True).fx == 600.0
+
+
+def test_rectified_images_are_known_by_their_topic():
+    topics = {"/front/rgb/image_rect_color": True, "/rgb/image_rect/compressed": True, "/camera/color/image_raw": False}
+    assert {topic: is_rectified(topic) for topic in topics} == topics
 
 
 def test_another_lens_model_without_distortion_is_taken():

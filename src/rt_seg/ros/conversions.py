@@ -45,21 +45,30 @@ def image_message(pixels: np.ndarray, header: Header) -> Image:
     return ArrayImage(header, height, width, encoding, int(sys.byteorder == "big"), step, bytes_of(pixels))
 
 
-def intrinsics_from_message(message: CameraInfo) -> Intrinsics:
-    """Pinhole camera of a CameraInfo: K, and D where the lens model is known (LENS_MODELS).
+def is_rectified(topic: str) -> bool:
+    """Whether a topic has rectified images by its name, as image_proc gives it: image_rect, image_rect_color."""
+    return any(part.startswith("image_rect") for part in topic.split("/"))
+
+
+def intrinsics_from_message(message: CameraInfo, rectified: bool = False) -> Intrinsics:
+    """Pinhole camera of a CameraInfo: K, and D where the lens model is known (LENS_MODELS); of `rectified` images P,
+    without distortion: the camera info beside them is that of the raw ones.
 
     Raises ConversionError for a camera that is not calibrated (K of zeros), for numbers that are not finite or of no
     lens, and for another lens model with distortion.
     """
-    fx, fy, cx, cy = message.K[0], message.K[4], message.K[2], message.K[5]
+    # Without a P and without distortion K is right: it is the camera info of the rectified images.
+    rectified = rectified and (any(message.P) or any(message.D))
+    matrix, width = (message.P, 4) if rectified else (message.K, 3)
+    fx, fy, cx, cy = matrix[0], matrix[width + 1], matrix[2], matrix[width + 2]
     is_lens = 1.0 <= min(fx, fy) and max(fx, fy, abs(cx), abs(cy)) <= FARTHEST_PIXEL
-    if not np.all(np.isfinite(message.K)) or not is_lens or message.width < 1 or message.height < 1:
+    if not np.all(np.isfinite(matrix)) or not is_lens or message.width < 1 or message.height < 1:
         raise ConversionError(
             f"camera info of {message.width}x{message.height} pixels with fx {fx:g}, fy {fy:g}, cx {cx:g}, cy {cy:g} "
             f"is not a calibration; accepted are fx and fy from 1 to {FARTHEST_PIXEL:g} pixels. Calibrate the camera, "
             "or correct the publisher"
         )
-    distortion = [float(value) for value in message.D]
+    distortion = [] if rectified else [float(value) for value in message.D]
     if not np.all(np.isfinite(distortion)):
         raise ConversionError(f"camera info has the distortion {distortion}; accepted are finite numbers")
     if any(distortion) and LENS_MODELS.get(len(distortion)) != message.distortion_model:

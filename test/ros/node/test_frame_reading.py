@@ -45,6 +45,14 @@ def test_what_belongs_together_is_read(reader, kind, millimetres):
     assert counts(reader) == (0, 0, 0)
 
 
+def test_rectified_images_have_the_projection_matrix_of_the_camera_info():
+    reader = FrameReader("/depth", "/info", Complaints(), rectified=True)
+    reader.camera_info = info()
+    reader.camera_info.P[0], reader.camera_info.D = 45.0, [-0.3, 0.1, 0.0, 0.0, 0.0]
+    intrinsics = reader.read(Pair(0, color(), depth()), uses_depth=True, takes_depth=True).intrinsics
+    assert intrinsics.fx == 45.0 and not any(intrinsics.distortion)
+
+
 def test_depth_of_another_size_is_refused_with_a_complaint_and_the_frame_is_read_without(reader):
     inputs = reader.read(Pair(0, color(), depth(24, 32)), uses_depth=False, takes_depth=True)
     assert inputs.depth_image is None and counts(reader) == (1, 0, 1)

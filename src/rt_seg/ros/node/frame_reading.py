@@ -33,8 +33,10 @@ class FrameReader:
     `depth_refused`, `info_refused` and `without_depth` (frames of a model that takes depth) count since the start.
     """
 
-    def __init__(self, depth_topic: str, info_topic: str, complaints: Complaints) -> None:
-        """The topics are for the complaints."""
+    def __init__(self, depth_topic: str, info_topic: str, complaints: Complaints, rectified: bool = False) -> None:
+        """The topics are for the complaints; `rectified`: whether the colour images are, which camera infos do not
+        tell."""
+        self._rectified = rectified
         self._depth_topic, self._info_topic, self._complaints = depth_topic, info_topic, complaints
         self.camera_info: Optional[CameraInfo] = None
         self.depth_refused = self.info_refused = self.without_depth = 0
@@ -90,7 +92,7 @@ class FrameReader:
         if info is None:
             return None
         try:
-            return intrinsics_from_message(info)
+            return intrinsics_from_message(info, self._rectified)
         except ConversionError as error:
             self.info_refused += 1
             text = f"{self._info_topic}: {error}; no points or poses are published"

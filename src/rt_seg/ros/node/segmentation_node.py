@@ -24,6 +24,7 @@ from rt_seg.msg import FrameTiming
 from rt_seg.recordings.image_messages import ConversionError
 from rt_seg.ros.array_messages import ArrayImage
 from rt_seg.ros.camera_topics import COLOR, COLOR_INFO, DEPTH, RECEIVE_BUFFER
+from rt_seg.ros.conversions import is_rectified
 from rt_seg.ros.frame_queue import FrameQueue
 from rt_seg.ros.launch_end import end_launch, init_node
 from rt_seg.ros.master_watch import MasterWatch
@@ -95,7 +96,9 @@ class SegmentationNode:
         self._requests = FrameRequests(self._queue.wake)
         self._saver = FrameSaver(settings.save_folder, settings.save_limit, settings.save_interval)
         self._info_topic = rospy.resolve_name(names.camera + COLOR_INFO)
-        self._reader = FrameReader(self._depth_topic, self._info_topic, self._complaints)
+        self._reader = FrameReader(
+            self._depth_topic, self._info_topic, self._complaints, is_rectified(self._color_topic)
+        )
         self._services = Services(
             self._requests, self._saver, self._color_topic, self._enable, self._load_model, names.results
         )
