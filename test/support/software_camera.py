@@ -24,8 +24,8 @@ class SoftwareCamera:
     def __init__(
         self, unit=0.001, baseline=0.0, lens=None, size=(WIDTH, HEIGHT), rate=30, depth_size=None, depth_rate=None
     ):
-        """`lens`: intrinsics of both, where they are not those of `ideal_lens`; `depth_size`, `depth_rate`: where they are
-        not those of colour; such a camera is not fed."""
+        """`lens`: intrinsics of both, where they are not those of `ideal_lens`; `depth_size`, `depth_rate`: where they
+        are not those of colour; such a camera is not fed."""
         self.size, self.rate = size, rate
         self.device = rs.software_device()
         self.unit = unit

@@ -61,9 +61,11 @@ class RealSenseCamera:
         patience: float = PATIENCE,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Open the sensors; a device without depth gives RGB only, one that has it at other rates is refused. Depth of
-        another size, the largest, is used where it has not that of colour. Raises CameraError naming the profiles, filters or options that there are, and CameraFault when the sensors do
-        not start."""
+        """Open the sensors; a device without depth gives RGB only, one that has it at other rates is refused.
+
+        Depth of another size, the largest, is used where it has not that of colour. Raises CameraError naming the
+        profiles, filters or options that there are, and CameraFault when the sensors do not start.
+        """
         self._sdk = sdk()
         self._device = device
         self._settings = settings

@@ -42,7 +42,7 @@ def demo_recording() -> Path:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove what killed renderings left, up to 160 MB each; a rendering takes minutes, so one of an hour ago is dead."""
+    """Remove what killed renderings left, up to 160 MB each. None takes an hour."""
     for left in path.parent.glob(f".{path.name}.*.part"):
         with suppress(OSError):
             if time.time() - left.stat().st_mtime > LEFTOVER_AGE:
