@@ -8,10 +8,11 @@ from geometry_msgs.msg import Point, Pose, Quaternion
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
-from rt_seg.msg import ClassStatistic, ClassStatistics, SegmentedObject, SegmentedObjects
+from rt_seg.msg import ClassStatistic, ClassStatistics, LabelClass, LabelInfo, SegmentedObject, SegmentedObjects
 from rt_seg.ros.examples.build_octomap import BuildOctomapSettings, Mapper, places
 from rt_seg.ros.examples.follow_object import Follower, FollowObjectSettings
 from rt_seg.ros.examples.grasp_candidates import GraspCandidatesSettings, candidates
+from rt_seg.ros.examples.model_classes import ModelClasses
 from rt_seg.ros.examples.stop_zone import StopZone, StopZoneSettings
 
 
@@ -27,11 +28,44 @@ def test_the_zone_stops_for_its_classes_goes_on_later_than_it_stops_and_stops_wh
                                    statistics(person=1.1), statistics(person=math.nan), statistics())):  # fmt: skip
         zone.update(message, float(now))
         answers.append(zone.stop(now + 0.1))
-    assert answers == [False, True, True, False, False, False]
+    assert answers == [False, True, True, False, True, False]
     assert zone.stop(5.6)
 
 
-def tracked(track, z, name="person", x=0.0):
+def test_the_zone_stops_for_a_class_that_is_there_without_a_depth_reading_unless_it_is_too_small_to_count():
+    zone = StopZone(StopZoneSettings(classes="person", min_share=0.2))
+    zone.update(statistics(person=math.nan), 0.0)  # a tenth of the pixels
+    assert not zone.stop(0.1)
+    zone = StopZone(StopZoneSettings(classes="person"))
+    zone.update(statistics(person=2.0), 0.0)
+    zone.update(statistics(person=math.nan), 0.1)
+    assert zone.stop(0.2)
+
+
+def test_the_zone_stops_while_the_model_lacks_one_of_its_classes():
+    zone = StopZone(StopZoneSettings(classes="person,block"))
+    zone.update(statistics(block=2.0), 0.0)
+    zone.set_missing(["person"])
+    assert zone.stop(0.1)
+    zone.set_missing([])
+    assert not zone.stop(0.1)
+
+
+def test_a_class_that_the_model_lacks_is_an_error_with_its_classes_and_what_to_do(monkeypatch):
+    errors = []
+    monkeypatch.setattr("rospy.logerr", errors.append)
+    classes = ModelClasses(["person", "block"], "classes", "stop is published")
+    info = LabelInfo(
+        model="tabletop 1.0.0", class_map=[LabelClass(class_name="background"), LabelClass(class_name="block")]
+    )
+    assert classes.missing(info) == ["person"]
+    assert errors == ["tabletop 1.0.0 has no class person; stop is published. Its classes are background, block: set "
+                      "~classes to one of them, or load a model with this class"]  # fmt: skip
+    info.class_map.append(LabelClass(class_name="person"))
+    assert classes.missing(info) == [] and len(errors) == 1
+
+
+def tracked(track, z, name="thing", x=0.0):
     return SegmentedObject(class_name=name, track_id=track, track_position=Point(x, 0.0, z))
 
 

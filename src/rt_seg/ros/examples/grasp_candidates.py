@@ -16,6 +16,7 @@ from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import SegmentedObjects
 from rt_seg.products.approach import approach_of
 from rt_seg.products.objects import SpatialPose
+from rt_seg.ros.examples.model_classes import ModelClasses
 from rt_seg.ros.launch_end import init_node
 from rt_seg.ros.node.rotations import axes_of, quaternion
 from rt_seg.settings import SettingsError, read_settings, setting
@@ -66,6 +67,7 @@ def main() -> int:
         for publisher, poses in zip(publishers, candidates(message, settings)):
             publisher.publish(poses)
 
+    ModelClasses([settings.class_name], "class_name", "there are no candidates").watch("objects")
     rospy.Subscriber("objects", SegmentedObjects, on_objects, queue_size=1)
     rospy.spin()
     return 0
