@@ -194,7 +194,9 @@ class FrameProducts:
     @cached_property
     def points_kept(self) -> Optional[np.ndarray]:
         """Points (n,) of the wanted classes; None without depth or calibration."""
-        return None if self.points is None else keep_points(self.points, self.stays)
+        if self.points is None:
+            return None
+        return keep_points(self.points, self.stays, self.plan.settings.cloud_stride)
 
     @cached_property
     def objects(self) -> FoundObjects:
