@@ -165,7 +165,7 @@ class SegmentationNode:
             self._outputs.configure(AdjustableSettings(**values))
         except SettingsError as error:
             rospy.logerr(f"{error}. The class settings are unchanged")
-            values.update({name: getattr(self._outputs.settings, name) for name in CLASS_SETTINGS})
+            values.update({name: getattr(self._outputs.wanted_settings, name) for name in CLASS_SETTINGS})
             config.update(values)
             self._outputs.configure(AdjustableSettings(**values))
         return config
