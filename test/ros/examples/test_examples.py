@@ -72,15 +72,15 @@ def tracked(track, z, name="thing", x=0.0):
 def test_it_follows_the_nearest_and_stays_with_it_and_stands_when_it_is_gone():
     follower = Follower(FollowObjectSettings(distance=1.0))
     assert follower.velocities(0.0) == (0.0, 0.0)
-    follower.update(SegmentedObjects(Header(), [tracked(1, 5.0), tracked(2, 3.0, x=1.0), tracked(3, 0.5, "dog")]), 0.0)
+    follower.update(SegmentedObjects(objects=[tracked(1, 5.0), tracked(2, 3.0, x=1.0), tracked(3, 0.5, "dog")]), 0.0)
     speed, turn = follower.velocities(0.1)
     assert speed > 0 > turn
-    follower.update(SegmentedObjects(Header(), [tracked(1, 0.3, x=-1.0), tracked(2, 3.0, x=1.0)]), 0.2)
+    follower.update(SegmentedObjects(objects=[tracked(1, 0.3, x=-1.0), tracked(2, 3.0, x=1.0)]), 0.2)
     assert follower.velocities(0.3)[1] < 0  # still the second, though the first is nearer now
-    follower.update(SegmentedObjects(Header(), [tracked(1, 0.3, x=-1.0)]), 0.4)
+    follower.update(SegmentedObjects(objects=[tracked(1, 0.3, x=-1.0)]), 0.4)
     assert follower.velocities(0.5)[1] < 0
     assert follower.velocities(0.9) == (0.0, 0.0)
-    follower.update(SegmentedObjects(Header(), [tracked(1, 3.0, x=-1.0)]), 1.0)
+    follower.update(SegmentedObjects(objects=[tracked(1, 3.0, x=-1.0)]), 1.0)
     assert follower.velocities(1.1)[1] > 0
 
 
@@ -90,13 +90,23 @@ def test_candidates_point_at_the_objects_of_the_class_nearest_first():
         SegmentedObject(class_name=name, has_pose=posed, pose=Pose(Point(0.1, 0.0, z), flip))
         for name, z, posed in (("hole", 2.0, True), ("hole", 1.0, True), ("peg", 0.5, True), ("hole", 0.2, False))
     ]
-    at, before = candidates(SegmentedObjects(Header(frame_id="optical"), objects), GraspCandidatesSettings())
+    at, before = candidates(
+        SegmentedObjects(header=Header(frame_id="optical"), objects=objects), GraspCandidatesSettings()
+    )
     assert at.header.frame_id == "optical"
     assert [pose.position.z for pose in at.poses] == [1.0, 2.0]
     assert [pose.position.z for pose in before.poses] == pytest.approx([0.9, 1.9])
     q = at.poses[0].orientation
     z_axis = (2 * (q.x * q.z + q.w * q.y), 2 * (q.y * q.z - q.w * q.x), 1 - 2 * (q.x**2 + q.y**2))
     np.testing.assert_allclose(z_axis, (0, 0, 1), atol=1e-9)
+
+
+def test_candidates_are_nearest_to_the_camera_first_wherever_the_frame_begins():
+    objects = [SegmentedObject(class_name="hole", has_pose=True, pose=Pose(Point(x, 0.0, 0.0), Quaternion(w=1.0)))
+               for x in (1.0, 3.0, 8.0)]  # fmt: skip
+    message = SegmentedObjects(header=Header(frame_id="map"), camera=Point(5.0, 0.0, 1.0), objects=objects)
+    at, _ = candidates(message, GraspCandidatesSettings())
+    assert [pose.position.x for pose in at.poses] == [3.0, 8.0, 1.0]
 
 
 def cloud(points, names="xyz", **changes):

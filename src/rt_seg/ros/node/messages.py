@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import List, Sequence
 
 import numpy as np
@@ -81,7 +82,7 @@ def pose_message(item: SegmentedObject) -> Pose:
 
 def objects_message(found: FoundObjects, labels: LabelSet) -> msg.SegmentedObjects:
     """Objects of one image."""
-    message = msg.SegmentedObjects(header=found.header)
+    message = msg.SegmentedObjects(header=found.header, camera=Point(*found.camera))
     for item, track in zip(found.objects, found.tracks):
         left, top, width, height = item.box
         entry = msg.SegmentedObject(
@@ -101,6 +102,11 @@ def objects_message(found: FoundObjects, labels: LabelSet) -> msg.SegmentedObjec
             entry.covariance = track.covariance.ravel().tolist()
         message.objects.append(entry)
     return message
+
+
+def distance(first: Point, second: Point) -> float:
+    """Metres between two points of one frame, such as the camera of SegmentedObjects and an object."""
+    return math.sqrt((first.x - second.x) ** 2 + (first.y - second.y) ** 2 + (first.z - second.z) ** 2)
 
 
 def object_frames_message(found: FoundObjects) -> TFMessage:
