@@ -51,7 +51,10 @@ class AdjustableSettings:
     openings: str = setting(
         "hole", "classes that are holes, comma-separated: placed in the plane around them, not behind it"
     )
-    object_frames: bool = setting(False, "send a frame object_<track id> to /tf for each tracked object")
+    object_frames: bool = setting(
+        False,
+        "send a frame object_<track id> to /tf for each tracked object; in a namespace: <namespace>_object_<track id>",
+    )
     save_below_confidence: float = setting(
         0.0, "save the frames whose mean probability is lower, for the next round of labelling; 0: none", 0.0, 1.0
     )

@@ -109,12 +109,14 @@ def distance(first: Point, second: Point) -> float:
     return math.sqrt((first.x - second.x) ** 2 + (first.y - second.y) ** 2 + (first.z - second.z) ** 2)
 
 
-def object_frames_message(found: FoundObjects) -> TFMessage:
-    """A frame `object_<track id>` for each tracked object, at its filtered position, turned as its pose."""
+def object_frames_message(found: FoundObjects, prefix: str = "") -> TFMessage:
+    """A frame `<prefix>object_<track id>` for each tracked object, at its filtered position, turned as its pose."""
     return TFMessage(
         [
             TransformStamped(
-                found.header, f"object_{track.id}", Transform(Vector3(*track.position), quaternion(item.pose.axes))
+                found.header,
+                f"{prefix}object_{track.id}",
+                Transform(Vector3(*track.position), quaternion(item.pose.axes)),
             )
             for item, track in zip(found.objects, found.tracks)
             if track is not None and item.pose is not None

@@ -172,11 +172,14 @@ class Outputs:
         on_subscriber: Callable[[], None],
         target_frame: str = "",
         prefix: str = "~",
+        frame_prefix: str = "",
     ) -> None:
         """`on_subscriber` is called when somebody has subscribed to a result, in a thread of rospy; `target_frame` is
-        that of objects, empty for the camera's; `prefix` comes before the names of topics."""
+        that of objects, empty for the camera's; `prefix` comes before the names of topics, and `frame_prefix` before
+        those of the objects' frames."""
         self._changing = threading.Lock()
         self._memory = Memory(target_frame)
+        self._frame_prefix = frame_prefix
         self._smoother = TemporalSmoother()
         self._last_stamp: Optional[float] = None
         self._publishers = {
@@ -306,7 +309,7 @@ class Outputs:
                 if message is not None:
                     self._publishers[name].publish(message)
         if self._wants_frames:
-            self._frames.publish(object_frames_message(products.objects))
+            self._frames.publish(object_frames_message(products.objects, self._frame_prefix))
         objects = products.objects if with_objects or "objects" in vars(products) else None
         return Results(plan.bundle.labels, mask, segmentation.confidence, objects)
 

@@ -77,7 +77,13 @@ class SegmentationNode:
         self._loading = threading.Lock()
         self._queue = FrameQueue(settings.mode, settings.use_depth, settings.slop, settings.depth_timeout)
         self._outputs = Outputs(
-            model.bundle, adjustable, settings.mode, self._queue.wake, settings.target_frame, names.results
+            model.bundle,
+            adjustable,
+            settings.mode,
+            self._queue.wake,
+            settings.target_frame,
+            names.results,
+            names.frame_prefix,
         )
         self._enabled = True
         self._segmented = self._failed = self._unwanted = self._rate_limited = 0
