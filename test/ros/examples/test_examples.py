@@ -65,6 +65,19 @@ def test_a_class_that_the_model_lacks_is_an_error_with_its_classes_and_what_to_d
     assert classes.missing(info) == [] and len(errors) == 1
 
 
+def test_the_classes_are_those_of_the_node_whose_result_is_read_without_a_second_remapping(monkeypatch):
+    subscribed, told = [], []
+    monkeypatch.setattr("rospy.resolve_name", {"statistics": "/left/segmentation/statistics"}.get)
+    monkeypatch.setattr(
+        "rospy.Subscriber", lambda topic, kind, callback, **options: subscribed.append((topic, callback))
+    )
+    monkeypatch.setattr("rospy.logerr", lambda text: None)
+    ModelClasses(["person"], "classes", "stop is published").watch("statistics", told.append)
+    ((topic, callback),) = subscribed
+    callback(LabelInfo())
+    assert (topic, told) == ("/left/segmentation/labels", [["person"]])
+
+
 def tracked(track, z, name="thing", x=0.0):
     return SegmentedObject(class_name=name, track_id=track, track_position=Point(x, 0.0, z))
 
