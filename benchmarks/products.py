@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def kept_points(stride: int) -> np.ndarray:
         cloud = label_points(rays, depth, rgb, mask, stride, out=clouds[stride])
-        return keep_points(cloud, selection.stays(mask, 2))
+        return keep_points(cloud, selection.stays(mask, 2), stride)
 
     ways = {
         "network and class of every pixel": lambda: segmenter.segment(rgb),
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         "depth kept, margin of 2": lambda: keep_millimetres(depth, selection.stays(mask, 2)),
         "points kept, every second row and column": lambda: kept_points(2),
         "points kept, every pixel": lambda: kept_points(1),
-        "points kept, beside points": lambda: keep_points(clouds[2], stays),
+        "points kept, beside points": lambda: keep_points(clouds[2], stays, 2),
         "16-bit ids": lambda: mask.astype(np.int16),
         "mask as PNG": lambda: cv2.imencode(".png", mask, [cv2.IMWRITE_PNG_COMPRESSION, 1]),
         "overlay as JPEG, without the overlay": lambda: cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, 80]),

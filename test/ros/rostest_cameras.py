@@ -140,7 +140,7 @@ class CamerasTest(unittest.TestCase):
                     subscriber.unregister()
                 os.killpg(launch.pid, signal.SIGINT)
                 output = launch.communicate(timeout=30)[0].decode("utf-8", "replace")
-            self.assertIn("2 cameras share 1 networks", output)
+            self.assertIn("2 camera(s), 1 network(s) loaded", output)
             self.assertNotIn("Traceback", output)
 
     def test_two_realsense_without_serial_numbers_are_refused_with_what_to_do(self):

@@ -102,7 +102,7 @@ class DepthModelTest(unittest.TestCase):
         self.assertEqual(self.play(None, all_are(GREEN)), [{GREEN}] * 5)
         self.play(None, lambda classes: "depth is missing" in self.stream["model input"])
         self.assertEqual(self.stream["level"], DiagnosticStatus.WARN)
-        self.assertEqual(self.stream["message"], "no depth, but the model uses it; working with RGB only")
+        self.assertEqual(self.stream["message"], "no depth although the model needs it; using RGB only")
         self.assertGreater(int(self.stream["without_depth"]), 0)
         self.assertIn("from color only, depth is missing", self.status.line())
 

@@ -35,9 +35,9 @@ TOPICS = {
 }
 
 
-def frames(depth=True):
+def frames(depth=True, count=COUNT):
     intrinsics = Intrinsics(320, 240, 300.0, 300.0, 160.0, 120.0)
-    for number in range(COUNT):
+    for number in range(count):
         rng = np.random.default_rng(number)
         yield Frame(
             rng.integers(0, 256, (240, 320, 3), np.uint8),
@@ -94,6 +94,23 @@ class ReplayTest(unittest.TestCase):
         self.assertLess(abs(color[0] / 1e9 - time.time()), 60.0, "stamps are not of now")
         span = self.arrivals[-1] - self.arrivals[0]
         self.assertLess(abs(span - (COUNT - 1) / RATE), 1.0, "not played at the recorded pace")
+
+    def test_each_frame_keeps_its_depth_though_a_consumer_is_slow(self):
+        bag, count, kept = Path(self.folder.name) / "long.bag", 150, []
+        write_recording(frames(count=count), bag)
+
+        def consume(message):
+            kept.append(message.header.stamp.to_nsec())
+            time.sleep(0.04)
+
+        subscriber = rospy.Subscriber("/segmentation/depth_kept", Image, consume, queue_size=None, buff_size=2**16)
+        self.addCleanup(subscriber.unregister)
+        code, output = self.play(bag, "_speed:=20.0")
+        self.assertEqual(code, 0, output)
+        deadline = time.monotonic() + 30.0
+        while len(kept) < count and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertEqual(kept, self.stamps(f"/camera/{camera_topics.COLOR}"))
 
     def test_a_recording_without_depth_gives_masks_too(self):
         bag = Path(self.folder.name) / "color.bag"

@@ -122,3 +122,16 @@ def test_the_arguments_of_the_camera_are_declared_alike_where_they_are_passed_on
     passed = set(camera) - own
     assert len(passed) > 15
     assert {name: live[name] for name in passed} == {name: camera[name] for name in passed}
+
+
+@pytest.mark.parametrize("camera", ["recording", "realsense_sdk"])
+@pytest.mark.parametrize("example", ["follow", "grasp", "octomap", "stop_zone"])
+def test_the_default_classes_of_an_example_are_classes_of_its_default_model(example, camera):
+    from rt_seg.bundle import load_bundle
+
+    path = Path(rospkg.RosPack().get_path("rt_seg")) / "launch" / "examples" / f"{example}.launch"
+    command = ["roslaunch", "--dump-params", str(path), "viewer:=none", f"camera:={camera}"]
+    parameters = yaml.safe_load(subprocess.run(command, stdout=subprocess.PIPE, timeout=120, check=True).stdout)
+    named = [value for name, value in parameters.items() if name.split("/")[-1] in ("class_name", "classes", "drop")]
+    classes = load_bundle(parameters["/segmentation/bundle"]).labels.names
+    assert named and {name for text in named for name in text.split(",") if name} <= set(classes)

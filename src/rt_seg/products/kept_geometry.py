@@ -57,16 +57,16 @@ def keep_millimetres(depth: np.ndarray, stays: np.ndarray) -> np.ndarray:
     return cv2.copyTo(millimetres, stays, np.zeros(depth.shape, np.uint16))
 
 
-def keep_points(points: np.ndarray, stays: np.ndarray) -> np.ndarray:
+def keep_points(points: np.ndarray, stays: np.ndarray, stride: int) -> np.ndarray:
     """The points of the pixels that stay and have a depth, row by row: (n,), none of them with a NaN.
 
     Args:
-        points: (H', W') of `label_points`, of every n-th row and column.
+        points: (H', W') of `label_points`.
         stays: (H, W) uint8, 255 where a pixel stays and 0 elsewhere, of all rows and columns.
+        stride: of the points. It does not follow from the sizes: several strides give as many rows.
 
     Raises ValueError where the sizes do not belong together.
     """
-    stride = -(-stays.shape[0] // points.shape[0])
     stays = np.ascontiguousarray(stays[::stride, ::stride])
     if stays.shape != points.shape:
         raise ValueError(f"points of {points.shape} pixels do not match a mask of {stays.shape}")

@@ -60,7 +60,7 @@ class Track:
     """What is known of an object after an image; vectors in the frame of the motion."""
 
     id: int
-    """From 1; never given twice. The same from the first image to the last."""
+    """From 1; never reused. The same from the first image to the last."""
     age: float
     """Seconds since it was first detected."""
     position: np.ndarray

@@ -26,7 +26,7 @@ from rt_seg.products.class_filter import split_names
 
 EXAMPLE = """
   rosrun rt_seg export_class_table tabletop --for kimera
-  rosrun rt_seg export_class_table indoor --for hydra --dynamic person --output maps/
+  rosrun rt_seg export_class_table camvid --for hydra --dynamic pedestrian --output maps/
 
 It writes NAME_kimera.csv; NAME_label_space.yaml and NAME_colors.csv; or NAME_elevation_mapping.yaml."""
 

@@ -75,6 +75,8 @@ class _Color:
 
 @dataclass
 class _Depth:
+    number: int
+    """In order of arrival."""
     stamp: int
     item: Any
 
@@ -108,7 +110,8 @@ class Synchronizer:
     A colour image whose depth is here is ready at once. Otherwise it becomes ready, alone, when its patience ends,
     or immediately while depth is stalled (nothing for `depth_timeout`) or not used. In `live` mode a ready image
     makes all older ones obsolete: they are dropped, so that `take` always gives the newest. In `every_frame` mode
-    `take` gives every image in order of stamp; the caller must not add while `full`.
+    `take` gives every image in order of stamp; the caller must not add while `full`, nor a depth image as long as
+    those without room (`has_room_for_depth`) may belong to colour images that it holds back.
 
     Two stamps belong together when they differ by at most `slop` seconds, which should be less than half the frame
     interval. Each depth image is given to one colour image. At most `capacity` images of each kind are held.
@@ -138,6 +141,7 @@ class Synchronizer:
         self._first_color: Optional[float] = None
         self._last_depth: Optional[float] = None
         self._last_taken = (-1, -1)
+        self._newest_pair = (-1, -1)  # number of the depth image and stamp of the colour image that it was given to
 
     @property
     def pending(self) -> int:
@@ -152,6 +156,21 @@ class Synchronizer:
     def depth_alive(self, now: float) -> bool:
         """Whether depth came within the last `depth_timeout` seconds."""
         return self._last_depth is not None and now - self._last_depth <= self._depth_timeout
+
+    def has_room_for_depth(self) -> bool:
+        """Whether another depth image would push out none that may still be needed. If they are many, those that no
+        colour image can need any more are forgotten: what came before, and is older than, the newest pair."""
+        if len(self._depths) < self._capacity:
+            return True
+        number, stamp = self._newest_pair
+        needed = [entry for entry in self._depths if entry.number > number or entry.stamp >= stamp - self._slop]
+        self.counters.unmatched_depth += len(self._depths) - len(needed)
+        self._depths = needed
+        return len(self._depths) < self._capacity
+
+    def depth_waits(self, now: float) -> None:
+        """Note that depth is coming, though the caller does not add it yet."""
+        self._last_depth = now
 
     def restart(self, now: float) -> None:
         """Forget what is held, as after a pause of the streams: held colour images count as dropped, and whether depth
@@ -186,7 +205,7 @@ class Synchronizer:
         partner = self._nearest(self._depths, stamp)
         if partner is not None:
             self._depths.remove(partner)
-            self._pair(entry, partner.item)
+            self._pair(entry, partner)
         if self._live:
             self._drop_obsolete()
             while len(self._colors) > self._capacity:
@@ -204,13 +223,14 @@ class Synchronizer:
             self.counters.clock_jumps += 1
             self.counters.unmatched_depth += len(self._depths)
             self._depths.clear()
-        partner = self._nearest([entry for entry in self._colors if not entry.ready], stamp)
+        entry = _Depth(self.counters.depth_received, stamp, item)
+        partner = self._nearest([color for color in self._colors if not color.ready], stamp)
         if partner is not None:
-            self._pair(partner, item)
+            self._pair(partner, entry)
             if self._live:
                 self._drop_obsolete()
             return
-        self._depths.append(_Depth(stamp, item))
+        self._depths.append(entry)
         # The oldest by arrival goes, never the smallest stamp: after a step back of the clock that is the newest.
         while len(self._depths) > self._capacity:
             self._depths.pop(0)
@@ -240,8 +260,9 @@ class Synchronizer:
         best = min(entries, key=lambda entry: abs(entry.stamp - stamp), default=None)
         return best if best is not None and abs(best.stamp - stamp) <= self._slop else None
 
-    def _pair(self, entry: _Color, depth: Any) -> None:
-        entry.depth = depth
+    def _pair(self, entry: _Color, depth: _Depth) -> None:
+        self._newest_pair = max(self._newest_pair, (depth.number, entry.stamp))
+        entry.depth = depth.item
         entry.ready = True
         self.counters.paired += 1
 

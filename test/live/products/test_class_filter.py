@@ -3,7 +3,7 @@
 import numpy as np
 
 from rt_seg.labels import Label, LabelSet
-from rt_seg.products.class_filter import ClassFilter
+from rt_seg.products.class_filter import ClassFilter, split_known
 
 LABELS = LabelSet(tuple(Label(i, name, (i, i, i)) for i, name in enumerate(("background", "peg", "hole", "mug"))))
 MASK = np.array([[0, 1, 2, 3, 255]], np.uint8)
@@ -30,6 +30,17 @@ def test_classes_are_kept_after_remapping():
 
 
 def test_unknown_names_are_noted_and_have_no_effect():
-    class_filter = ClassFilter(LABELS, "peg,cup", "plate=peg, hole")
-    assert class_filter.unknown == ["plate", "hole", "cup"]
+    class_filter = ClassFilter(LABELS, "peg,cup", "plate=peg")
+    assert class_filter.unknown == ["plate", "cup"]
     assert class_filter.apply(MASK)[0].tolist() == [255, 1, 255, 255, 255]
+
+
+def test_what_is_no_pair_of_names_is_noted_as_such():
+    class_filter = ClassFilter(LABELS, remap="hole, =peg, mug=, a=b=c, hole=peg")
+    assert (class_filter.malformed, class_filter.unknown) == (["hole", "=peg", "mug=", "a=b=c"], [])
+    assert class_filter.apply(MASK)[0].tolist() == [0, 1, 1, 3, 255]
+
+
+def test_entries_with_a_name_that_is_not_known_are_told_from_the_others():
+    assert split_known("peg, cup,", LABELS.names) == (["peg"], ["cup"])
+    assert split_known("hole = peg, cup=peg, mug=cup", LABELS.names) == (["hole = peg"], ["cup=peg", "mug=cup"])

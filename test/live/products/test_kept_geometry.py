@@ -76,7 +76,7 @@ def test_kept_points_are_those_of_the_whole_cloud_without_the_dropped_and_the_un
     stays = ClassSelection(LABELS, drop="person").stays(MASK)
     confidence = GENERATOR.random((48, 64)).astype(np.float32)
     cloud = label_points(Rays(CAMERA), METRES, RGB, MASK, stride, confidence, float_label=float_label)
-    kept = keep_points(cloud, stays)
+    kept = keep_points(cloud, stays, stride)
     assert kept.dtype == point_type(True, float_label)
     every = (slice(None, None, stride),) * 2
     expected = cloud[(MASK[every] != 1) & np.isfinite(METRES[every])]
@@ -88,7 +88,19 @@ def test_kept_points_are_those_of_the_whole_cloud_without_the_dropped_and_the_un
 def test_points_and_image_of_other_sizes_are_refused():
     cloud = label_points(Rays(CAMERA), METRES, RGB, MASK, 2)
     with pytest.raises(ValueError, match="do not match"):
-        keep_points(cloud, np.zeros((48, 32), np.uint8))
+        keep_points(cloud, np.zeros((48, 32), np.uint8), 2)
+
+
+@pytest.mark.parametrize("size", [(480, 640), (240, 424)])
+def test_dropped_classes_are_gone_at_every_stride(size):
+    mask = np.random.default_rng(1).choice(np.array([0, 1], np.uint8), size)
+    stays = ClassSelection(LABELS, drop="person").stays(mask)
+    rays = Rays(Intrinsics(size[1], size[0], 300.0, 300.0, 100.0, 100.0))
+    metres, rgb = np.ones(size, np.float32), np.zeros((*size, 3), np.uint8)
+    for stride in range(1, 65):
+        kept = keep_points(label_points(rays, metres, rgb, mask, stride), stays, stride)
+        assert len(kept) == np.count_nonzero(mask[::stride, ::stride] == 0)
+        assert set(np.unique(kept["label"])) == {0}, stride
 
 
 @pytest.mark.rendering

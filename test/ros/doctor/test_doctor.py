@@ -105,10 +105,10 @@ def test_faults_of_the_camera_info_are_named(message, level, words):
 
 
 def test_the_node_speaks_for_itself_and_late_masks_are_noted():
-    findings = judge_result(stream("mask", age=2.5), stream(), {"stream": (1, "no depth; working with RGB only")})
+    findings = judge_result(stream("mask", age=2.5), stream(), {"stream": (1, "no depth; using RGB only")})
     assert "queue_size=1" in " ".join(finding.advice for finding in findings)
     assert "masks arrive late: 95th percentile of their age is 2.5 s" in [finding.found for finding in findings]
-    assert "no depth; working" in " ".join(finding.found for finding in findings if finding.level == NOTE)
+    assert "no depth; using" in " ".join(finding.found for finding in findings if finding.level == NOTE)
     assert "live.launch" in said(judge_result(Observation("mask"), stream(), {}), NOTE)
     silent = Observation("mask", "sensor_msgs/Image")
     assert "no mask received" in said(judge_result(silent, stream(), {}), BAD)

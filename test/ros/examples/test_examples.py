@@ -8,10 +8,11 @@ from geometry_msgs.msg import Point, Pose, Quaternion
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
-from rt_seg.msg import ClassStatistic, ClassStatistics, SegmentedObject, SegmentedObjects
+from rt_seg.msg import ClassStatistic, ClassStatistics, LabelClass, LabelInfo, SegmentedObject, SegmentedObjects
 from rt_seg.ros.examples.build_octomap import BuildOctomapSettings, Mapper, output_path, places
 from rt_seg.ros.examples.follow_object import Follower, FollowObjectSettings
 from rt_seg.ros.examples.grasp_candidates import GraspCandidatesSettings, candidates
+from rt_seg.ros.examples.model_classes import ModelClasses
 from rt_seg.ros.examples.stop_zone import StopZone, StopZoneSettings
 from rt_seg.settings import SettingsError
 
@@ -28,26 +29,72 @@ def test_the_zone_stops_for_its_classes_goes_on_later_than_it_stops_and_stops_wh
                                    statistics(person=1.1), statistics(person=math.nan), statistics())):  # fmt: skip
         zone.update(message, float(now))
         answers.append(zone.stop(now + 0.1))
-    assert answers == [False, True, True, False, False, False]
+    assert answers == [False, True, True, False, True, False]
     assert zone.stop(5.6)
 
 
-def tracked(track, z, name="person", x=0.0):
+def test_the_zone_stops_for_a_class_that_is_there_without_a_depth_reading_unless_it_is_too_small_to_count():
+    zone = StopZone(StopZoneSettings(classes="person", min_share=0.2))
+    zone.update(statistics(person=math.nan), 0.0)  # a tenth of the pixels
+    assert not zone.stop(0.1)
+    zone = StopZone(StopZoneSettings(classes="person"))
+    zone.update(statistics(person=2.0), 0.0)
+    zone.update(statistics(person=math.nan), 0.1)
+    assert zone.stop(0.2)
+
+
+def test_the_zone_stops_while_the_model_lacks_one_of_its_classes():
+    zone = StopZone(StopZoneSettings(classes="person,block"))
+    zone.update(statistics(block=2.0), 0.0)
+    zone.set_missing(["person"])
+    assert zone.stop(0.1)
+    zone.set_missing([])
+    assert not zone.stop(0.1)
+
+
+def test_a_class_that_the_model_lacks_is_an_error_with_its_classes_and_what_to_do(monkeypatch):
+    errors = []
+    monkeypatch.setattr("rospy.logerr", errors.append)
+    classes = ModelClasses(["person", "block"], "classes", "stop is published")
+    info = LabelInfo(
+        model="tabletop 1.0.0", class_map=[LabelClass(class_name="background"), LabelClass(class_name="block")]
+    )
+    assert classes.missing(info) == ["person"]
+    assert errors == ["tabletop 1.0.0 has no class person; stop is published. Its classes are background, block: set "
+                      "~classes to one of them, or load a model with this class"]  # fmt: skip
+    info.class_map.append(LabelClass(class_name="person"))
+    assert classes.missing(info) == [] and len(errors) == 1
+
+
+def test_the_classes_are_those_of_the_node_whose_result_is_read_without_a_second_remapping(monkeypatch):
+    subscribed, told = [], []
+    monkeypatch.setattr("rospy.resolve_name", {"statistics": "/left/segmentation/statistics"}.get)
+    monkeypatch.setattr(
+        "rospy.Subscriber", lambda topic, kind, callback, **options: subscribed.append((topic, callback))
+    )
+    monkeypatch.setattr("rospy.logerr", lambda text: None)
+    ModelClasses(["person"], "classes", "stop is published").watch("statistics", told.append)
+    ((topic, callback),) = subscribed
+    callback(LabelInfo())
+    assert (topic, told) == ("/left/segmentation/labels", [["person"]])
+
+
+def tracked(track, z, name="thing", x=0.0):
     return SegmentedObject(class_name=name, track_id=track, track_position=Point(x, 0.0, z))
 
 
 def test_it_follows_the_nearest_and_stays_with_it_and_stands_when_it_is_gone():
     follower = Follower(FollowObjectSettings(distance=1.0))
     assert follower.velocities(0.0) == (0.0, 0.0)
-    follower.update(SegmentedObjects(Header(), [tracked(1, 5.0), tracked(2, 3.0, x=1.0), tracked(3, 0.5, "dog")]), 0.0)
+    follower.update(SegmentedObjects(objects=[tracked(1, 5.0), tracked(2, 3.0, x=1.0), tracked(3, 0.5, "dog")]), 0.0)
     speed, turn = follower.velocities(0.1)
     assert speed > 0 > turn
-    follower.update(SegmentedObjects(Header(), [tracked(1, 0.3, x=-1.0), tracked(2, 3.0, x=1.0)]), 0.2)
+    follower.update(SegmentedObjects(objects=[tracked(1, 0.3, x=-1.0), tracked(2, 3.0, x=1.0)]), 0.2)
     assert follower.velocities(0.3)[1] < 0  # still the second, though the first is nearer now
-    follower.update(SegmentedObjects(Header(), [tracked(1, 0.3, x=-1.0)]), 0.4)
+    follower.update(SegmentedObjects(objects=[tracked(1, 0.3, x=-1.0)]), 0.4)
     assert follower.velocities(0.5)[1] < 0
     assert follower.velocities(0.9) == (0.0, 0.0)
-    follower.update(SegmentedObjects(Header(), [tracked(1, 3.0, x=-1.0)]), 1.0)
+    follower.update(SegmentedObjects(objects=[tracked(1, 3.0, x=-1.0)]), 1.0)
     assert follower.velocities(1.1)[1] > 0
 
 
@@ -57,13 +104,23 @@ def test_candidates_point_at_the_objects_of_the_class_nearest_first():
         SegmentedObject(class_name=name, has_pose=posed, pose=Pose(Point(0.1, 0.0, z), flip))
         for name, z, posed in (("hole", 2.0, True), ("hole", 1.0, True), ("peg", 0.5, True), ("hole", 0.2, False))
     ]
-    at, before = candidates(SegmentedObjects(Header(frame_id="optical"), objects), GraspCandidatesSettings())
+    at, before = candidates(
+        SegmentedObjects(header=Header(frame_id="optical"), objects=objects), GraspCandidatesSettings()
+    )
     assert at.header.frame_id == "optical"
     assert [pose.position.z for pose in at.poses] == [1.0, 2.0]
     assert [pose.position.z for pose in before.poses] == pytest.approx([0.9, 1.9])
     q = at.poses[0].orientation
     z_axis = (2 * (q.x * q.z + q.w * q.y), 2 * (q.y * q.z - q.w * q.x), 1 - 2 * (q.x**2 + q.y**2))
     np.testing.assert_allclose(z_axis, (0, 0, 1), atol=1e-9)
+
+
+def test_candidates_are_nearest_to_the_camera_first_wherever_the_frame_begins():
+    objects = [SegmentedObject(class_name="hole", has_pose=True, pose=Pose(Point(x, 0.0, 0.0), Quaternion(w=1.0)))
+               for x in (1.0, 3.0, 8.0)]  # fmt: skip
+    message = SegmentedObjects(header=Header(frame_id="map"), camera=Point(5.0, 0.0, 1.0), objects=objects)
+    at, _ = candidates(message, GraspCandidatesSettings())
+    assert [pose.position.x for pose in at.poses] == [3.0, 8.0, 1.0]
 
 
 def cloud(points, names="xyz", **changes):

@@ -3,6 +3,7 @@
 import importlib
 import sys
 import types
+from dataclasses import replace
 
 import genpy.dynamic
 import numpy as np
@@ -113,6 +114,14 @@ def test_boxes_lie_in_the_image_by_their_centres(detections):
     first = message.detections[0]
     assert (first.bbox.center.x, first.bbox.center.y, first.bbox.size_x, first.bbox.size_y) == (25.0, 40.0, 31.0, 41.0)
     assert (first.results[0].id, first.results[0].score) == (2, 0.75)
+
+
+def test_boxes_in_the_image_have_poses_only_where_these_are_in_the_frame_of_the_image(detections):
+    objects = found()
+    elsewhere = read_back(detections.detections_2d(objects)).detections[0].results[0].pose.pose
+    assert (elsewhere.position.x, elsewhere.position.z, elsewhere.orientation.w) == (0.0, 0.0, 1.0)
+    here = replace(objects, header=objects.image_header)
+    assert read_back(detections.detections_2d(here)).detections[0].results[0].pose.pose.position.z == 1.5
 
 
 def test_boxes_in_space_are_those_of_the_objects_that_have_a_pose(detections):

@@ -27,7 +27,7 @@ def test_a_healthy_stream_is_ok_and_says_its_rate():
         ({"enabled": False, "idle": True, "silence": 60.0}, {"segmented": 0.0}, OK, "disabled by ~enable"),
         ({"enabled": False}, {"segmented": 0.0, "unwanted": 30.0}, OK, "disabled by ~enable"),
         ({"complaints": {"image": "yuv9: no", "depth image": "rgb8"}}, {"failed": 3.0}, ERROR, "yuv9: no"),
-        ({"depth_alive": False}, {"depth_received": 0.0, "paired": 0.0}, WARN, "no depth; working with RGB only"),
+        ({"depth_alive": False}, {"depth_received": 0.0, "paired": 0.0}, WARN, "no depth; using RGB only"),
         ({"complaints": {"depth image": "is rgb8", "image": "old"}}, {"depth_refused": 30.0}, WARN, "is rgb8"),
         ({"complaints": {"camera info": "is for 640x480"}}, {"info_refused": 30.0}, WARN, "is for 640x480"),
         ({"arrival_age": 15.0}, {}, WARN, "stamps are 15.0 s behind the clock"),
@@ -36,7 +36,7 @@ def test_a_healthy_stream_is_ok_and_says_its_rate():
         ({}, {"paired": 0.0}, WARN, "differ by more than ~slop"),
         (
             {"depth_alive": False, "model_takes_depth": True}, {"depth_received": 0.0, "paired": 0.0}, WARN,
-            "no depth, but the model uses it; working with RGB only",
+            "no depth although the model needs it; using RGB only",
         ),
         ({"uses_depth": False, "model_takes_depth": True}, {}, WARN, "the model uses depth, but ~use_depth is false"),
         ({"model_takes_depth": True}, {}, OK, "14.0 masks per second from colour and depth"),

@@ -56,7 +56,7 @@ def test_rectified_images_have_the_projection_matrix_of_the_camera_info():
 def test_depth_of_another_size_is_refused_with_a_complaint_and_the_frame_is_read_without(reader):
     inputs = reader.read(Pair(0, color(), depth(24, 32)), uses_depth=False, takes_depth=True)
     assert inputs.depth_image is None and counts(reader) == (1, 0, 1)
-    assert "falls back to RGB only" in reader._complaints.texts[DEPTH_IMAGE]
+    assert "continuing with RGB only" in reader._complaints.texts[DEPTH_IMAGE]
 
 
 def test_a_frame_without_depth_is_counted_for_a_model_that_takes_it_alone(reader):

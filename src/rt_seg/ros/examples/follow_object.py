@@ -17,11 +17,12 @@ from geometry_msgs.msg import Twist
 from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import SegmentedObjects
 from rt_seg.products.following import FollowSettings, follow
+from rt_seg.ros.examples.model_classes import ModelClasses
 from rt_seg.ros.launch_end import init_node
 from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """
-  rosrun rt_seg follow_object _class_name:=person _distance:=1.5 objects:=/segmentation/objects
+  rosrun rt_seg follow_object _class_name:=thing _distance:=1.5 objects:=/segmentation/objects
 """
 
 
@@ -29,7 +30,7 @@ EXAMPLE = """
 class FollowObjectSettings:
     """Private parameters of the node."""
 
-    class_name: str = setting("person", "class to follow")
+    class_name: str = setting("thing", "class to follow")
     distance: float = setting(1.5, "distance to keep, metres", 0.2, 20.0)
     fastest: float = setting(0.5, "maximum forward speed, m/s", 0.0, 3.0)
     fastest_turn: float = setting(0.8, "maximum turn rate, rad/s", 0.0, 6.0)
@@ -54,7 +55,7 @@ class Follower:
             tracked = [item for item in message.objects if item.class_name == name and item.track_id]
             same = [item for item in tracked if item.track_id == self._track]
             if not same and now - self._last <= self._settings.timeout:
-                return  # behind something, perhaps; nobody else is followed instead at once
+                return  # behind something, perhaps; nothing else is followed instead at once
             chosen = (same or sorted(tracked, key=lambda item: item.track_position.z))[:1]
             if chosen:
                 place = chosen[0].track_position
@@ -79,6 +80,7 @@ def main() -> int:
         rospy.logfatal(str(error))
         return BAD_INPUT
     follower = Follower(settings)
+    ModelClasses([settings.class_name], "class_name", "nothing is followed").watch("objects")
     publisher = rospy.Publisher("cmd_vel", Twist, queue_size=1)
     rospy.Subscriber("objects", SegmentedObjects, lambda m: follower.update(m, time.monotonic()), queue_size=1)
     while not rospy.is_shutdown():

@@ -1,4 +1,4 @@
-"""Approach poses for objects of a class: geometry_msgs/PoseArray on ~candidates, nearest first.
+"""Approach poses for objects of a class: geometry_msgs/PoseArray on ~candidates, nearest to the camera first.
 
 Reads ~objects of the segmentation node. The z axis of a pose is the approach direction, its position the centre of
 the object's visible surface (of a hole: of its outline); ~starts has the same poses `standoff` metres in front of it.
@@ -16,7 +16,9 @@ from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import SegmentedObjects
 from rt_seg.products.approach import approach_of
 from rt_seg.products.objects import SpatialPose
+from rt_seg.ros.examples.model_classes import ModelClasses
 from rt_seg.ros.launch_end import init_node
+from rt_seg.ros.node.messages import distance
 from rt_seg.ros.node.rotations import axes_of, quaternion
 from rt_seg.settings import SettingsError, read_settings, setting
 
@@ -45,7 +47,7 @@ def candidates(message: SegmentedObjects, settings: GraspCandidatesSettings) -> 
         orientation = quaternion(way.axes)
         at.poses.append(Pose(Point(*way.target), orientation))
         before.poses.append(Pose(Point(*way.start), orientation))
-    order = np.argsort([np.linalg.norm((pose.position.x, pose.position.y, pose.position.z)) for pose in at.poses])
+    order = np.argsort([distance(message.camera, pose.position) for pose in at.poses])
     at.poses = [at.poses[index] for index in order]
     before.poses = [before.poses[index] for index in order]
     return at, before
@@ -66,6 +68,7 @@ def main() -> int:
         for publisher, poses in zip(publishers, candidates(message, settings)):
             publisher.publish(poses)
 
+    ModelClasses([settings.class_name], "class_name", "there are no candidates").watch("objects")
     rospy.Subscriber("objects", SegmentedObjects, on_objects, queue_size=1)
     rospy.spin()
     return 0

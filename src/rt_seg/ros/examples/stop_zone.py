@@ -1,6 +1,7 @@
 """Publishes stop while a class is too close, or without a result: std_msgs/Bool on ~stop, also for a relay.
 
-Reads ~statistics of the segmentation node. No message for `timeout` seconds counts as too close.
+Reads ~statistics of the segmentation node, and its ~labels beside it. These count as too close, too: a class without a
+depth reading, no message for `timeout` seconds, and a model that lacks one of the classes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 import threading
 import time
 from dataclasses import dataclass
-from typing import Optional
+from typing import List, Optional
 
 import rospy
 from std_msgs.msg import Bool
@@ -17,11 +18,12 @@ from std_msgs.msg import Bool
 from rt_seg.command_line import BAD_INPUT, node_arguments
 from rt_seg.msg import ClassStatistics
 from rt_seg.products.class_filter import split_names
+from rt_seg.ros.examples.model_classes import ModelClasses
 from rt_seg.ros.launch_end import init_node
 from rt_seg.settings import SettingsError, read_settings, setting
 
 EXAMPLE = """
-  rosrun rt_seg stop_zone _classes:=person _stop_at:=1.0 statistics:=/segmentation/statistics
+  rosrun rt_seg stop_zone _classes:=thing _stop_at:=1.0 statistics:=/segmentation/statistics
 """
 
 
@@ -43,15 +45,17 @@ class StopZone:
         self._settings = settings
         self._classes = split_names(settings.classes)
         self._too_near = True
+        self._missing: List[str] = []
         self._last: Optional[float] = None
         self._lock = threading.Lock()
 
     def update(self, message: ClassStatistics, now: float) -> None:
         """Take in the statistics of an image at `now`, seconds of any monotonic clock."""
+        # Without a reading it may be nearer than the camera measures, or depth may have stalled: it counts as 0 m away.
         nearest = min(
-            (entry.depth_nearest for entry in message.classes
+            (0.0 if math.isnan(entry.depth_nearest) else entry.depth_nearest for entry in message.classes
              if (not self._classes or entry.class_name in self._classes)
-             and entry.pixel_share >= self._settings.min_share and not math.isnan(entry.depth_nearest)),
+             and entry.pixel_share >= self._settings.min_share),
             default=math.inf,
         )  # fmt: skip
         with self._lock:
@@ -62,10 +66,16 @@ class StopZone:
             elif nearest >= self._settings.go_at:
                 self._too_near = False
 
-    def stop(self, now: float) -> bool:
-        """Whether to stop: something is too close, or there is no recent result."""
+    def set_missing(self, names: List[str]) -> None:
+        """Note which of the classes the model lacks: it can never see them."""
         with self._lock:
-            return self._last is None or now - self._last > self._settings.timeout or self._too_near
+            self._missing = names
+
+    def stop(self, now: float) -> bool:
+        """Whether to stop: something is too close, there is no recent result, or the model lacks a class."""
+        with self._lock:
+            silent = self._last is None or now - self._last > self._settings.timeout
+            return silent or self._too_near or bool(self._missing)
 
 
 def main() -> int:
@@ -79,6 +89,7 @@ def main() -> int:
         return BAD_INPUT
     zone = StopZone(settings)
     publisher = rospy.Publisher("~stop", Bool, queue_size=1, latch=True)
+    ModelClasses(split_names(settings.classes), "classes", "stop is published").watch("statistics", zone.set_missing)
     rospy.Subscriber("statistics", ClassStatistics, lambda m: zone.update(m, time.monotonic()), queue_size=1)
     while not rospy.is_shutdown():
         publisher.publish(Bool(zone.stop(time.monotonic())))

@@ -41,17 +41,20 @@ class AdjustableSettings:
     keep: str = setting("", "classes to keep in ~depth_kept and ~points_kept, comma-separated; empty keeps all")
     drop: str = setting(
         "",
-        "classes to remove from ~depth_kept and ~points_kept, comma-separated: person, for a map without people",
+        "classes to remove from ~depth_kept and ~points_kept, comma-separated (for example person)",
     )
     margin: int = setting(
         2, "pixels around removed regions that are removed, too: depth at an edge mixes both sides", 0, 50
     )
     channels: str = setting("", "classes of ~probabilities, comma-separated, in this order; empty: all")
-    min_area: int = setting(150, "minimum size in pixels of a region in ~objects", 1, 10**8)
+    min_area: int = setting(150, "minimum area of a region in ~objects, pixels", 1, 10**8)
     openings: str = setting(
-        "hole", "classes that are holes, comma-separated: placed in the plane around them, not behind it"
+        "hole", "classes that are holes, comma-separated; their pose lies in the plane of the surrounding surface"
     )
-    object_frames: bool = setting(False, "send a frame object_<track id> to /tf for each tracked object")
+    object_frames: bool = setting(
+        False,
+        "send a frame object_<track id> to /tf for each tracked object; in a namespace: <namespace>_object_<track id>",
+    )
     save_below_confidence: float = setting(
         0.0, "save the frames whose mean probability is lower, for the next round of labelling; 0: none", 0.0, 1.0
     )

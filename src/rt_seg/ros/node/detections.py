@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+from dataclasses import replace
 from typing import Any
 
 from geometry_msgs.msg import PoseWithCovariance, Vector3
@@ -16,18 +17,20 @@ with contextlib.suppress(ImportError):
     vision_msgs = importlib.import_module("vision_msgs.msg")
 
 
-def _hypothesis(item: Any) -> Any:
+def _hypothesis(item: Any, with_place: bool = True) -> Any:
     """Class, probability and place; the covariance of a place whose uncertainty is not known is 0."""
-    pose = PoseWithCovariance(pose=pose_message(item))
+    pose = PoseWithCovariance(pose=pose_message(item if with_place else replace(item, pose=None)))
     return vision_msgs.ObjectHypothesisWithPose(id=item.class_id, score=item.confidence, pose=pose)
 
 
 def detections_2d(found: FoundObjects) -> Any:
-    """vision_msgs/Detection2DArray: boxes in pixels, by their centres."""
+    """vision_msgs/Detection2DArray: boxes in pixels, by their centres. Poses are at the origin where they are known in
+    another frame only than that of the header, the image's."""
+    with_place = found.header.frame_id == found.image_header.frame_id
     detections = []
     for item in found.objects:
         left, top, width, height = item.box
-        detection = vision_msgs.Detection2D(header=found.image_header, results=[_hypothesis(item)])
+        detection = vision_msgs.Detection2D(header=found.image_header, results=[_hypothesis(item, with_place)])
         box = detection.bbox
         box.center.x, box.center.y = left + (width - 1) / 2.0, top + (height - 1) / 2.0
         box.size_x, box.size_y = float(width), float(height)

@@ -61,10 +61,10 @@ def judge(state: StreamState, rates: Dict[str, float], topic: str) -> Tuple[int,
     if rates["failed"] > 0:
         return DiagnosticStatus.ERROR, state.complaints.get(IMAGE, "failing")
     if state.uses_depth and not state.depth_alive:
-        adds = ", but the model uses it" if state.model_takes_depth else ""
-        return DiagnosticStatus.WARN, f"no depth{adds}; working with RGB only"
+        adds = " although the model needs it" if state.model_takes_depth else ""
+        return DiagnosticStatus.WARN, f"no depth{adds}; using RGB only"
     if state.model_takes_depth and not state.uses_depth:
-        return DiagnosticStatus.WARN, "the model uses depth, but ~use_depth is false; working with RGB only"
+        return DiagnosticStatus.WARN, "the model uses depth, but ~use_depth is false; using RGB only"
     if rates["depth_refused"] > 0:
         return DiagnosticStatus.WARN, state.complaints.get(DEPTH_IMAGE, "depth rejected")
     if rates["info_refused"] > 0:

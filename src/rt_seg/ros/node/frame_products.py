@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import List, Optional, Tuple
 
 import numpy as np
+import rospy
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
@@ -194,7 +195,9 @@ class FrameProducts:
     @cached_property
     def points_kept(self) -> Optional[np.ndarray]:
         """Points (n,) of the wanted classes; None without depth or calibration."""
-        return None if self.points is None else keep_points(self.points, self.stays)
+        if self.points is None:
+            return None
+        return keep_points(self.points, self.stays, self.plan.settings.cloud_stride)
 
     @cached_property
     def objects(self) -> FoundObjects:
@@ -211,8 +214,12 @@ class FrameProducts:
                 return FoundObjects(header, header, objects, [None] * len(objects), STILL.translation)
             header, motion = copy.copy(header), found
             header.frame_id = target.name
-        height, width = self.mask.shape
-        tracks = self._memory.tracker.update(objects, header.stamp.to_sec(), (height, width), motion)
+        tracks: List[Optional[Track]] = [None] * len(objects)
+        if header.stamp.is_zero():  # neither the velocity of an object nor the end of its track would be known
+            rospy.logwarn_once("images are stamped 0: objects are not tracked")
+        else:
+            height, width = self.mask.shape
+            tracks = self._memory.tracker.update(objects, header.stamp.to_sec(), (height, width), motion)
         if motion is not STILL:
             objects = [item if item.pose is None else replace(item, pose=item.pose.moved(*motion)) for item in objects]
         return FoundObjects(self.header, header, objects, tracks, motion.translation)

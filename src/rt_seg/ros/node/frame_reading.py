@@ -70,7 +70,7 @@ class FrameReader:
             return found
         except ConversionError as error:
             self.depth_refused += 1
-            text = f"{self._depth_topic} ({encoding_of(depth)}): {error}; falls back to RGB only"
+            text = f"{self._depth_topic} ({encoding_of(depth)}): {error}; continuing with RGB only"
             self._complaints.add(DEPTH_IMAGE, text)
             return None
 

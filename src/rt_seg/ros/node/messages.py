@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import List, Sequence
 
 import numpy as np
@@ -81,7 +82,7 @@ def pose_message(item: SegmentedObject) -> Pose:
 
 def objects_message(found: FoundObjects, labels: LabelSet) -> msg.SegmentedObjects:
     """Objects of one image."""
-    message = msg.SegmentedObjects(header=found.header)
+    message = msg.SegmentedObjects(header=found.header, camera=Point(*found.camera))
     for item, track in zip(found.objects, found.tracks):
         left, top, width, height = item.box
         entry = msg.SegmentedObject(
@@ -103,12 +104,19 @@ def objects_message(found: FoundObjects, labels: LabelSet) -> msg.SegmentedObjec
     return message
 
 
-def object_frames_message(found: FoundObjects) -> TFMessage:
-    """A frame `object_<track id>` for each tracked object, at its filtered position, turned as its pose."""
+def distance(first: Point, second: Point) -> float:
+    """Metres between two points of one frame, such as the camera of SegmentedObjects and an object."""
+    return math.sqrt((first.x - second.x) ** 2 + (first.y - second.y) ** 2 + (first.z - second.z) ** 2)
+
+
+def object_frames_message(found: FoundObjects, prefix: str = "") -> TFMessage:
+    """A frame `<prefix>object_<track id>` for each tracked object, at its filtered position, turned as its pose."""
     return TFMessage(
         [
             TransformStamped(
-                found.header, f"object_{track.id}", Transform(Vector3(*track.position), quaternion(item.pose.axes))
+                found.header,
+                f"{prefix}object_{track.id}",
+                Transform(Vector3(*track.position), quaternion(item.pose.axes)),
             )
             for item, track in zip(found.objects, found.tracks)
             if track is not None and item.pose is not None

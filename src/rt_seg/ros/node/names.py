@@ -31,6 +31,11 @@ class Names:
         """Of the node, or what stands for it, with its namespace."""
         return rospy.get_name() if self.results == "~" else self.results.rstrip("/")
 
+    @property
+    def frame_prefix(self) -> str:
+        """Before the frames of objects: tf knows no namespaces, and each node counts its objects from 1."""
+        return "".join(f"{name}_" for name in self.node.strip("/").split("/")[:-1])
+
 
 class NamedUpdater(diagnostic_updater.Updater):
     """diagnostic_updater's, with a name that need not be that of the process."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import rospy
@@ -17,7 +17,7 @@ from visualization_msgs.msg import MarkerArray
 from rt_seg.bundle import Bundle
 from rt_seg.labels import UNLABELLED, LabelSet
 from rt_seg.msg import ChannelInfo, ClassStatistics, FrameTiming, LabelInfo, SegmentedObjects
-from rt_seg.products.class_filter import ClassFilter, split_names
+from rt_seg.products.class_filter import ClassFilter, split_known, split_names
 from rt_seg.products.kept_geometry import ClassSelection, keep_depth, keep_millimetres
 from rt_seg.products.legend import draw_legend
 from rt_seg.products.overlay import Palette
@@ -132,6 +132,20 @@ CLASS_SETTINGS = ("classes", "remap", "keep", "drop", "channels")
 """Settings that name classes of the model."""
 
 
+def fit_to_classes(
+    settings: AdjustableSettings, names: Collection[str], which: Collection[str] = CLASS_SETTINGS
+) -> Tuple[AdjustableSettings, List[str]]:
+    """The settings `which` without the entries that name other classes than `names`, and those entries, each with its
+    setting."""
+    kept: Dict[str, Any] = {}
+    left_out: List[str] = []
+    for setting in which:
+        known, other = split_known(getattr(settings, setting), names)
+        kept[setting] = ",".join(known)
+        left_out += [f"~{setting} {entry}" for entry in other]
+    return replace(settings, **kept), left_out
+
+
 LONGEST_GAP = 1.0
 """Seconds between two images after which smoothing starts over."""
 
@@ -158,11 +172,14 @@ class Outputs:
         on_subscriber: Callable[[], None],
         target_frame: str = "",
         prefix: str = "~",
+        frame_prefix: str = "",
     ) -> None:
         """`on_subscriber` is called when somebody has subscribed to a result, in a thread of rospy; `target_frame` is
-        that of objects, empty for the camera's; `prefix` comes before the names of topics."""
+        that of objects, empty for the camera's; `prefix` comes before the names of topics, and `frame_prefix` before
+        those of the objects' frames."""
         self._changing = threading.Lock()
         self._memory = Memory(target_frame)
+        self._frame_prefix = frame_prefix
         self._smoother = TemporalSmoother()
         self._last_stamp: Optional[float] = None
         self._publishers = {
@@ -172,6 +189,7 @@ class Outputs:
         self._frames = create_publisher("/tf", TFMessage, mode, 10, on_subscriber)
         self._labels = rospy.Publisher(f"{prefix}labels", LabelInfo, queue_size=1, latch=True)
         self._legend = rospy.Publisher(f"{prefix}legend", Image, queue_size=1, latch=True)
+        self._wanted = settings
         self._plan = self._make_plan(bundle, settings)
         self._announce()
 
@@ -180,24 +198,34 @@ class Outputs:
         """The settings now in force."""
         return self._plan.settings
 
+    @property
+    def wanted_settings(self) -> AdjustableSettings:
+        """The settings as they were given: those in force, and classes that other models had and this one lacks."""
+        return self._wanted
+
     def configure(self, settings: AdjustableSettings) -> None:
-        """Change the settings, from the next image on. Raises SettingsError for classes that the model lacks."""
+        """Change the settings, from the next image on. Raises SettingsError for classes that the model lacks, where
+        these are not of before."""
         with self._changing:
             announced = settings.threshold != self._plan.settings.threshold
-            self._plan = self._make_plan(self._plan.bundle, settings)
+            bundle = self._plan.bundle
+            same = [name for name in CLASS_SETTINGS if getattr(settings, name) == getattr(self._wanted, name)]
+            self._plan = self._make_plan(bundle, fit_to_classes(settings, bundle.labels.names, same)[0])
+            self._wanted = settings
             if announced:
                 self._announce()
 
     def use_model(self, bundle: Bundle) -> None:
-        """Change the classes, from the next image on."""
+        """Change the classes, from the next image on. Class settings that the model has no class for are off until one
+        has it."""
         with self._changing:
-            settings = self._plan.settings
-            try:
-                self._plan = self._make_plan(bundle, settings)
-            except SettingsError as error:
-                rospy.logwarn(f"{error}: all its classes are shown")
-                none: Dict[str, Any] = dict.fromkeys(CLASS_SETTINGS, "")
-                self._plan = self._make_plan(bundle, replace(settings, **none))
+            settings, left_out = fit_to_classes(self._wanted, bundle.labels.names)
+            self._plan = self._make_plan(bundle, settings)
+            if left_out:
+                rospy.logwarn(
+                    f"{bundle.name} has only the classes {', '.join(bundle.labels.names)}; these class settings are "
+                    f"off for this model: {', '.join(left_out)}"
+                )
             self._smoother.reset()
             self._memory.tracker.reset()
             self._announce()
@@ -215,15 +243,19 @@ class Outputs:
         class_filter = ClassFilter(labels, settings.classes, settings.remap)
         selection = ClassSelection(labels, settings.keep, settings.drop)
         wanted = split_names(settings.channels) or labels.names
-        for where, unknown, adds in (
-            ("~classes and ~remap", class_filter.unknown, "; ~remap has the form hole=peg"),
-            ("~keep and ~drop", selection.unknown, ""),
-            ("~channels", [name for name in wanted if name not in labels.names], ""),
+        if class_filter.malformed:
+            raise SettingsError(
+                f"~remap: {', '.join(map(repr, class_filter.malformed))}: expected CLASS=CLASS, such as hole=peg"
+            )
+        for where, unknown in (
+            ("~classes and ~remap", class_filter.unknown),
+            ("~keep and ~drop", selection.unknown),
+            ("~channels", [name for name in wanted if name not in labels.names]),
         ):
             if unknown:
                 raise SettingsError(
-                    f"{where}: {', '.join(unknown)} is not a class of {bundle.name}; its classes are "
-                    f"{', '.join(labels.names)}{adds}"
+                    f"{where}: {bundle.name} has no class {', '.join(unknown)}; its classes are "
+                    f"{', '.join(labels.names)}"
                 )
         # An opening that the model lacks is left out: one configuration serves several models.
         openings = frozenset(split_names(settings.openings)) & frozenset(labels.names)
@@ -277,7 +309,7 @@ class Outputs:
                 if message is not None:
                     self._publishers[name].publish(message)
         if self._wants_frames:
-            self._frames.publish(object_frames_message(products.objects))
+            self._frames.publish(object_frames_message(products.objects, self._frame_prefix))
         objects = products.objects if with_objects or "objects" in vars(products) else None
         return Results(plan.bundle.labels, mask, segmentation.confidence, objects)
 

@@ -78,7 +78,7 @@ def main() -> int:
         rospy.logfatal(str(error))
         end_launch(failed=True)
         return BAD_INPUT
-    rospy.loginfo(f"{len(nodes)} cameras share {len(pool.engines)} networks: {', '.join(nodes)}")
+    rospy.loginfo(f"{len(nodes)} camera(s), {len(pool.engines)} network(s) loaded: {', '.join(nodes)}")
     threads = [threading.Thread(target=_run, args=item, name=item[0], daemon=True) for item in nodes.items()]
     for thread in threads:
         thread.start()

@@ -78,7 +78,13 @@ class SegmentationNode:
         self._loading = threading.Lock()
         self._queue = FrameQueue(settings.mode, settings.use_depth, settings.slop, settings.depth_timeout)
         self._outputs = Outputs(
-            model.bundle, adjustable, settings.mode, self._queue.wake, settings.target_frame, names.results
+            model.bundle,
+            adjustable,
+            settings.mode,
+            self._queue.wake,
+            settings.target_frame,
+            names.results,
+            names.frame_prefix,
         )
         self._enabled = True
         self._segmented = self._failed = self._unwanted = self._rate_limited = 0
@@ -168,7 +174,7 @@ class SegmentationNode:
             self._outputs.configure(AdjustableSettings(**values))
         except SettingsError as error:
             rospy.logerr(f"{error}. The class settings are unchanged")
-            values.update({name: getattr(self._outputs.settings, name) for name in CLASS_SETTINGS})
+            values.update({name: getattr(self._outputs.wanted_settings, name) for name in CLASS_SETTINGS})
             config.update(values)
             self._outputs.configure(AdjustableSettings(**values))
         return config

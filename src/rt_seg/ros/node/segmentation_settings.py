@@ -35,7 +35,7 @@ class SegmentationSettings:
         accepted=ENCODINGS,
     )  # fmt: skip
     server_deadline: float = setting(
-        0.25, "s to wait for the server; then the local engine is used until the server answers again", 0.01, 1.0
+        0.25, "timeout of the server, s; after that the local engine is used until the server answers again", 0.01, 1.0
     )
     precision: str = setting(
         "auto", "numeric precision of layers that are not quantised: auto selects the faster one", accepted=PRECISIONS
@@ -57,18 +57,18 @@ class SegmentationSettings:
     )
     use_depth: bool = setting(True, "pair colour with aligned depth; false: RGB only, without waiting for depth")
     slop: float = setting(
-        0.01, "s; maximum stamp difference to pair colour with depth (RealSense: stamps are equal)", 0.0, 1.0
+        0.01, "maximum stamp difference between colour and depth, s (RealSense: stamps are equal)", 0.0, 1.0
     )
-    depth_timeout: float = setting(1.0, "s without depth after which the node falls back to RGB only", 0.05, 60.0)
+    depth_timeout: float = setting(1.0, "fall back to RGB only after this many seconds without depth", 0.05, 60.0)
     target_frame: str = setting(
         "", "frame of ~objects, by tf2: map or odom for a moving robot; empty: that of the camera"
     )
     save_folder: str = setting("~/rt_seg_frames", "where ~save_frame saves frames, in the layout of a custom data set")
     save_limit: int = setting(2000, "maximum MB in save_folder", 1, 10**7)
     save_interval: float = setting(
-        5.0, "minimum s between automatically saved frames (save_below_confidence)", 0.0, 86400.0
+        5.0, "minimum time between automatically saved frames, s (save_below_confidence)", 0.0, 86400.0
     )
-    diagnostic_period: float = setting(1.0, "s between messages on /diagnostics", 0.1, 60.0)
+    diagnostic_period: float = setting(1.0, "period of /diagnostics, s", 0.1, 60.0)
 
 
 def read_all_settings(

@@ -15,6 +15,7 @@ import numpy as np
 import rospy
 from diagnostic_msgs.msg import DiagnosticArray
 from dynamic_reconfigure import DynamicReconfigureCallbackException, DynamicReconfigureParameterException
+from geometry_msgs.msg import Point
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool, Trigger
 
@@ -27,6 +28,7 @@ from rt_seg.ros.bridged_images import color_to_rgb
 from rt_seg.ros.caller_folder import caller_path
 from rt_seg.ros.camera_topics import RECEIVE_BUFFER
 from rt_seg.ros.node.diagnostics import PAUSED
+from rt_seg.ros.node.messages import distance
 from rt_seg.srv import LoadModel
 from rt_seg.web.robot import Refused, Robot
 
@@ -152,7 +154,7 @@ class RosRobot(Robot):
             "model": labels.model if labels else "",
             "classes": self._classes(labels, self._fresh("statistics")),
             "object_count": len(objects.objects) if objects else 0,
-            "objects": [_described(item) for item in objects.objects[:OBJECTS]] if objects else [],
+            "objects": [_described(item, objects.camera) for item in objects.objects[:OBJECTS]] if objects else [],
             "latency": _number(float(np.median(recent))) if recent else None,
             "rate": float(len(recent)),
             "diagnostics": [
@@ -291,11 +293,10 @@ class RosRobot(Robot):
         return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
-def _described(item: Any) -> Dict[str, Any]:
-    centre = item.pose.position
+def _described(item: Any, camera: Point) -> Dict[str, Any]:
     return {
         "name": item.class_name,
         "title": f"{item.class_name} {item.track_id}" if item.track_id else item.class_name,
         "confidence": _number(item.confidence),
-        "distance": _number(math.sqrt(centre.x**2 + centre.y**2 + centre.z**2)) if item.has_pose else None,
+        "distance": _number(distance(camera, item.pose.position)) if item.has_pose else None,
     }
