@@ -221,6 +221,30 @@ def test_a_checkpoint_that_is_damaged_is_named_with_what_to_do(content, tmp_path
         load_checkpoint(tmp_path, keras.Model())
 
 
+@pytest.mark.parametrize(
+    ("names", "flip", "told"),
+    [
+        (("background", "left_hand", "Right-Hand"), True, "left_hand and Right-Hand"),
+        (("background", "handLeft", "HandRight"), True, "handLeft and HandRight"),
+        (("background", "left_hand", "Right-Hand"), False, None),
+        (("background", "bright", "left"), True, None),
+    ],
+)
+def test_classes_that_differ_only_by_their_side_are_named_where_images_are_mirrored(names, flip, told):
+    labels = labels_from_dict({"classes": [{"id": i, "name": n, "color": [i, i, i]} for i, n in enumerate(names)]}, "x")
+    lines = training_run._mirrored_sides(_configuration("x", flip=flip), labels)
+    assert len(lines) == (told is not None)
+    assert all(told in line and "set flip: false" in line for line in lines)
+
+
+def test_what_the_settings_say_and_is_not_done_is_told():
+    assert training_run._without_effect(_configuration("x", net="lite0_pyramid")) == []
+    (line,) = training_run._without_effect(_configuration("x", net="lite0_pyramid", initial_weights="random"))
+    assert "freeze_statistics and encoder_learning_rate_share are not applied" in line
+    (line,) = training_run._without_effect(_configuration("x", steps=40, warmup_steps=50))
+    assert "warmup_steps: 50 is not below the 40 steps, so the warm-up is shortened to 10" in line
+
+
 def test_a_sigmoid_channel_for_three_classes_is_refused(dataset, tmp_path):
     labels = labels_from_dict({"classes": LABELS["classes"] + [{"id": 2, "name": "x", "color": [1, 2, 3]}]}, "test")
     with pytest.raises(ConfigurationError, match="head: binary is for data sets of 2 classes, custom/bars has 3"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import time
 from pathlib import Path
 from typing import Callable, Sequence
@@ -14,7 +15,7 @@ import tensorflow as tf
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.confusion import mean_iou
-from rt_seg.labels import write_labels
+from rt_seg.labels import LabelSet, write_labels
 from rt_seg_training.configuration import RANDOM, ConfigurationError, TrainingConfiguration, load_configuration
 from rt_seg_training.datasets.loading import DataSet
 from rt_seg_training.input_pipeline import batches as pipeline
@@ -150,6 +151,8 @@ class TrainingRun:
         path.mkdir(parents=True, exist_ok=True)
         check(self.configuration, self._strategy, self._policy)
         print(describe(self.configuration, self._strategy, self._policy))
+        for line in [*_without_effect(self.configuration), *_mirrored_sides(self.configuration, self.labels)]:
+            print(line)
         if self.configuration.head == "binary" and len(self.labels) != 2:
             raise ConfigurationError(
                 f"head: binary is for data sets of 2 classes, {self.dataset.name} has {len(self.labels)}; "
@@ -378,6 +381,37 @@ class TrainingRun:
         if self._chief:
             write_atomically(self.folder.result, (json.dumps(result, indent=2) + "\n").encode())
         return result
+
+
+def _without_effect(configuration: TrainingConfiguration) -> list[str]:
+    """What settings say that is not done, in a line each."""
+    lines = []
+    if configuration.net in registry.PRETRAINED_NETS and configuration.start == RANDOM:
+        lines.append(
+            "initial_weights: random, so freeze_statistics and encoder_learning_rate_share are not applied: the "
+            "encoder learns all from the start"
+        )
+    if configuration.warmup != configuration.warmup_steps:
+        lines.append(
+            f"warmup_steps: {configuration.warmup_steps} is not below the {configuration.steps} steps, so the warm-up "
+            f"is shortened to {configuration.warmup}"
+        )
+    return lines
+
+
+def _mirrored_sides(configuration: TrainingConfiguration, labels: LabelSet) -> list[str]:
+    """Warnings of classes that are each other's mirror image, where images are mirrored without their labels."""
+    sides: dict[str, list[str]] = {}
+    for name in labels.names:
+        plain = re.sub(r"[\W_]+", "", name.lower())
+        if "left" in plain or "right" in plain:
+            sides.setdefault(re.sub("left|right", "*", plain), []).append(name)
+    return [
+        f"warning: flip: true mirrors images left to right, but the classes {' and '.join(names)} differ only by their "
+        "side, so each is learnt as the other, too; set flip: false"
+        for names in sides.values()
+        if configuration.flip and len(names) > 1
+    ]
 
 
 def _stale(history: list[dict[str, float]]) -> int:
