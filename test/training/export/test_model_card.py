@@ -25,7 +25,10 @@ def _card(run, export=None, split="train", **settings):
     return model_card("probe", "1.0.0", "MIT", "", run, DATASET, export, split)
 
 
-def test_no_setting_tells_of_the_machine_that_trained(tmp_path):
+def test_no_setting_tells_of_the_machine_that_trained(tmp_path, monkeypatch):
+    monkeypatch.setenv("RT_SEG_MODELS", str(tmp_path / "models"))
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    (tmp_path / "models" / "mine" / "bundle.yaml").write_text("")  # named as its run
     home = "/home/anna/customer_x"
     card = _card(
         tmp_path / "mine", dataset=f"{home}/built/mine/1.0.0", teacher=f"{home}/runs/big",

@@ -187,9 +187,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
-    print(f"{'format':<28}{'largest logit difference':>28}{'equal ids':>20}")
+    print(f"{'format':<28}{'largest logit difference':>28}{'equal ids at its output size':>30}")
     for parity in result.parities:
-        print(f"{parity.form:<28}{parity.logit_difference:>28.2e}{parity.pixel_agreement:>20.4%}")
+        print(f"{parity.form:<28}{parity.logit_difference:>28.2e}{parity.pixel_agreement:>30.4%}")
     for score in result.scores:
         print(f"{score.form:<28} mean IoU {100 * score.mean_iou:.2f} % on {len(validation)} frames of {guard_split}")
     for warning in result.warnings:

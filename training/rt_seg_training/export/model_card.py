@@ -84,8 +84,9 @@ Mean IoU on frames of `{settings["validation_split"]}` not used for calibration;
 
 def _without_places(settings: dict[str, Any]) -> dict[str, str]:
     """The settings that are paths, without where they lay on the machine that trained, which is nobody's business."""
-    public = {}
-    for key in ("run", "initial_weights", "teacher"):
+    # Not public_place: a bundle is often named as its run, and would be meant.
+    public = {"run": f"runs/{Path(settings['run']).name}"}
+    for key in ("initial_weights", "teacher"):
         if settings.get(key) and settings[key] not in (IMAGENET, RANDOM):
             public[key] = public_place(settings[key])
     for key in ("unlabeled", "tensorboard_dir"):
