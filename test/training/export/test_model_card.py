@@ -17,12 +17,12 @@ DATASET = SimpleNamespace(
 )
 
 
-def _card(run, export=None, split="train", **settings):
-    run.mkdir()
-    dataclasses.replace(CONFIGURATION, run=str(run), **settings).save(RunFolder(run).configuration)
-    RunFolder(run).result.write_text('{"steps": 9, "validation_mean_iou": 0.5}')
+def _card(folder, export=None, split="train", **settings):
+    folder.mkdir()
+    dataclasses.replace(CONFIGURATION, **{"run": str(folder), **settings}).save(RunFolder(folder).configuration)
+    RunFolder(folder).result.write_text('{"steps": 9, "validation_mean_iou": 0.5}')
     export = export or Export("int8", [Parity("OpenVINO int8", 0.1, 0.99)], [])
-    return model_card("probe", "1.0.0", "MIT", "", run, DATASET, export, split)
+    return model_card("probe", "1.0.0", "MIT", "", folder, DATASET, export, split)
 
 
 def test_no_setting_tells_of_the_machine_that_trained(tmp_path, monkeypatch):
@@ -40,6 +40,7 @@ def test_no_setting_tells_of_the_machine_that_trained(tmp_path, monkeypatch):
         "initial_weights: runs/first",
     ):  # fmt: skip
         assert f"\n{line}\n" in card
+    assert "\nrun: runs/mine" in _card(tmp_path / "again", run="mine"), "the bundle was meant"
     assert "\ninitial_weights: imagenet\n" in _card(tmp_path / "other", initial_weights="imagenet")
 
 
