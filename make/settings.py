@@ -25,7 +25,8 @@ def _accepted(entry: dataclasses.Field) -> str:
     low, high = limits["minimum"], limits["maximum"]
     if low is None and high is None:
         return ""
-    return f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
+    low_text, high_text = (str(limit) if isinstance(limit, int) else f"{limit:g}" for limit in (low, high or 0))
+    return f"at least {low_text}" if high is None else f"{low_text} to {high_text}"
 
 
 def _yaml(value: Any) -> str:

@@ -53,7 +53,7 @@ class TrainingConfiguration:
     head: str = _setting("softmax over the classes, or one sigmoid channel for two classes", "semantic", choices=HEADS)
     scale_min: float = _setting("minimum random scale of a training image", 0.75, minimum=0.1)
     scale_max: float = _setting("maximum random scale of a training image", 1.5, minimum=0.1)
-    color_jitter: float = _setting("random brightness, contrast and saturation, 0 = none", 0.3, minimum=0)
+    color_jitter: float = _setting("random brightness, contrast and saturation, 0 = none", 0.3, minimum=0, maximum=1)
     blur: float = _setting("share of blurred training images", 0.0, minimum=0, maximum=1)
     noise: float = _setting("share of the training images with sensor noise", 0.0, minimum=0, maximum=1)
     jpeg: float = _setting("share of the training images with JPEG artefacts", 0.0, minimum=0, maximum=1)
@@ -66,12 +66,15 @@ class TrainingConfiguration:
         "random colour temperature: red by up to e to the power of this, blue by its inverse, 0 = none", 0.1, minimum=0
     )
     camera_rotation: float = _setting(
-        "share of the training images seen as by a camera that leans, or looks up or down",
+        "share of the training images that are warped as if the camera were rolled or pitched",
         0.0,
         minimum=0,
         maximum=1,
     )
-    flip: bool = _setting("mirror half of the training images left to right", True)
+    flip: bool = _setting(
+        "mirror half of the training images left to right; false where classes differ by left and right",
+        True,
+    )
     depth_noise: float = _setting(
         "share of the training images whose depth gets the noise and holes of a RealSense", 0.5, minimum=0, maximum=1
     )
@@ -85,17 +88,25 @@ class TrainingConfiguration:
     optimizer: str = _setting("optimizer", "adamw", choices=("adamw", "adam", "radam", "sgd"))
     learning_rate: float = _setting("peak learning rate", 0.002, minimum=0)
     encoder_learning_rate_share: float = _setting(
-        "learning rate of a pre-trained encoder, as a share of learning_rate; unused by other networks", 0.25, minimum=0
+        "learning rate of a pre-trained encoder, as a share of learning_rate; not applied to random weights",
+        0.25,
+        minimum=0,
     )
     freeze_statistics: bool = _setting(
-        "batch normalisation of a pre-trained encoder keeps its original means and variances", True
+        "batch normalisation of a pre-trained encoder keeps its original means and variances, unless it starts from "
+        "random weights",
+        True,
     )
     weight_decay: float = _setting("decoupled weight decay of convolution kernels", 0.01, minimum=0)
-    warmup_steps: int = _setting("steps over which the learning rate rises to its peak", 100, minimum=0)
+    warmup_steps: int = _setting(
+        "steps over which the learning rate rises to its peak, cut to steps // 4 if it is not below steps",
+        100,
+        minimum=0,
+    )
     schedule: str = _setting("decay curve of the learning rate", "poly", choices=("poly", "cosine"))
     gradient_clip_norm: float = _setting("maximum norm of the gradient, 0 = unlimited", 0.0, minimum=0)
     ema: float = _setting(
-        "share of the old value in the moving average of the weights that is scored and saved, 0 = no average",
+        "decay of the moving average of the weights; the averaged weights are scored and saved; 0 = no average",
         0.0,
         minimum=0,
         maximum=0.99999,
@@ -103,32 +114,33 @@ class TrainingConfiguration:
     loss: str = _setting("loss of each head", "cross_entropy", choices=("cross_entropy", "focal", "dice", "ohem"))
     focal_gamma: float = _setting("how strongly focal down-weights correct pixels", 2.0, minimum=0)
     ohem_threshold: float = _setting(
-        "ohem trains on pixels whose class has a lower probability", 0.9, minimum=0.0001, maximum=1
+        "ohem trains only on pixels whose true class has a probability below this", 0.9, minimum=0.0001, maximum=1
     )
     class_weights: str = _setting(
         "weights of the classes in the loss", "none", choices=("none", "inverse_log", "median_frequency")
     )
     auxiliary_weight: float = _setting("weight of the auxiliary head's loss, 0 = no such head", 0.4, minimum=0)
     initial_weights: str = _setting(
-        "model bundle, run folder or weights file to start from; imagenet (the encoder's, the meaning of '' for "
-        "networks with a pre-trained one); random (the meaning of '' for others)",
+        "model bundle, run folder or weights file to start from; imagenet (encoder weights; default for networks that "
+        "have them) or random (default for the others)",
         "",
     )
     teacher: str = _setting(
         "run folder or bundle of a trained network with the same classes, whose logits are learnt, too, '' = none", ""
     )
     teacher_loss: str = _setting(
-        "how logits are compared with the teacher's: where each class stands out, or class by class at each pixel",
+        "how logits are compared with the teacher's; channel: where in the image each class is strongest; pixel: class "
+        "probabilities at each pixel",
         "channel",
         choices=("channel", "pixel"),
     )
     teacher_weight: float = _setting("weight of the loss against the teacher; that of the labels is 1", 1.0, minimum=0)
     unlabeled: str = _setting(
-        "folder of images (or one that capture wrote, with its depth) or a bag, without labels, that a teacher labels",
+        "folder of images, capture folder (with depth) or bag, without labels; the teacher labels them",
         "",
     )
     unlabeled_share: float = _setting(
-        "share of the training images that come from unlabeled", 0.5, minimum=0.01, maximum=0.99
+        "share of the training images taken from the unlabelled images", 0.5, minimum=0.01, maximum=0.99
     )
     validate_every: int = _setting("steps between two validations", 400, minimum=1)
     patience: int = _setting("validations without a better mIoU before early stopping, 0 = never", 0, minimum=0)
@@ -140,7 +152,7 @@ class TrainingConfiguration:
         "single",
         choices=("single", "mirrored", "multi_worker"),
     )
-    seed: int = _setting("random seed", 0, minimum=0)
+    seed: int = _setting("random seed", 0, minimum=0, maximum=2**32 - 2)
     tensorboard_dir: str = _setting("folder for TensorBoard, '' = tensorboard in the run folder", "")
     run: str = _setting("folder for checkpoints, logs and weights", "")
 
@@ -148,6 +160,11 @@ class TrainingConfiguration:
     def start(self) -> str:
         """What the weights are to begin with: IMAGENET, RANDOM, or the path of a bundle, run folder or weights file."""
         return self.initial_weights or (IMAGENET if self.net in PRETRAINED_NETS else RANDOM)
+
+    @property
+    def warmup(self) -> int:
+        """Steps of the warm-up: warmup_steps, or a quarter of all steps where it would otherwise never end."""
+        return self.warmup_steps if self.warmup_steps < self.steps else self.steps // 4
 
     def save(self, path: Path) -> None:
         """Write all settings as YAML; atomic. Raises OSError."""

@@ -1,5 +1,6 @@
 """`learn` refuses what it cannot begin with, in one line."""
 
+import argparse
 import io
 import os
 import re
@@ -15,7 +16,10 @@ import numpy as np
 import pytest
 import yaml
 
-from rt_seg_training.commands.learn import main
+from rt_seg_training.commands.learn import _run, _state, main
+from rt_seg_training.datasets.errors import DatasetError
+from rt_seg_training.learning import training_settings
+from rt_seg_training.learning.evaluated_frames import confusion_by_frame
 from rt_seg_training.learning.stages import environment_of_tools, tool
 
 
@@ -23,7 +27,8 @@ from rt_seg_training.learning.stages import environment_of_tools, tool
     ("arguments", "words"),
     [
         (["nowhere", "--name", "cup"], "nowhere: no such file or folder; accepted are a labelled folder"),
-        (["x", "--name", "../cup"], "--name '../cup': accepted are"),
+        (["x", "--name", "../cup"], "--name '../cup': must start with a letter"),
+        (["--name", "cup"], "give either SOURCE or --from-node"),
         (["x", "--name", "cup", "--minutes", "0"], "--minutes 0: accepted are 0.1 to 1440"),
     ],
 )
@@ -70,6 +75,53 @@ def _labelled(folder: Path) -> Path:
     classes = [{"id": i, "name": name, "color": [i, i, i]} for i, name in enumerate(("background", "square"))]
     (folder / "labels.yaml").write_text(yaml.safe_dump({"classes": classes}))
     return folder
+
+
+def test_a_corrected_mask_is_checked_and_built_again_and_trained_on_in_a_run_of_its_own(tmp_path, monkeypatch):
+    folder = _labelled(tmp_path / "set")
+    options = argparse.Namespace(
+        source=str(folder), from_node=None, name="square", minutes=0.1, settings=None, start=None, license="MIT",
+        precision="f32",
+    )  # fmt: skip
+    monkeypatch.setattr(training_settings, "_speed", lambda *_: 10.0)
+
+    class Told(Exception):
+        """Raised at the training: what was asked for is known then."""
+
+    class Recorder:
+        def __init__(self):
+            self.states, self.run_folder = {}, ""
+
+        def run(self, stage, number, count):
+            self.states[stage.name] = stage.state
+            if stage.name == "train":
+                self.run_folder = stage.arguments[-1]
+                raise Told
+
+    def begun() -> Recorder:
+        recorder = Recorder()
+        with pytest.raises(Told):
+            _run(options, tmp_path, True, recorder)
+        return recorder
+
+    first, again = begun(), begun()
+    assert (first.states, first.run_folder) == (again.states, again.run_folder), "it would not resume"
+    mask = cv2.imread(str(folder / "gt" / "7.png"), cv2.IMREAD_UNCHANGED)
+    cv2.imwrite(str(folder / "gt" / "7.png"), 1 - mask)
+    changed = begun()
+    assert changed.states["check"] != first.states["check"] and changed.states["build"] != first.states["build"]
+    assert changed.run_folder != first.run_folder
+
+
+def test_a_folder_that_cannot_be_read_has_a_state_too_so_that_its_check_runs_and_says_why(tmp_path):
+    (tmp_path / "rgb").mkdir()
+    assert str(tmp_path) in _state(tmp_path)
+
+
+def test_a_frame_that_the_evaluation_did_not_see_is_named(tmp_path):
+    folder = _labelled(tmp_path / "set")
+    with pytest.raises(DatasetError, match=r"predictions/\d+\.png: cannot be read; .*set has changed since"):
+        confusion_by_frame(folder, tmp_path / "report", "validation")
 
 
 @pytest.mark.slow

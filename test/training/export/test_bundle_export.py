@@ -15,7 +15,7 @@ from rt_seg.segmenter import load_segmenter
 from rt_seg_training.commands import export as export_command
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.datasets.labelled_frame import LabelledFrame
-from rt_seg_training.export import accuracy_guard
+from rt_seg_training.export import accuracy_guard, smaller_inputs
 from rt_seg_training.export import bundle_export as exporting
 from rt_seg_training.export.openvino_network import operations_of_depth_alone
 from rt_seg_training.input_pipeline.batches import normalize
@@ -120,9 +120,23 @@ def test_int8_bundle_is_a_quarter_of_the_size_and_says_what_it_loses(run, tmp_pa
 
 @pytest.mark.slow
 def test_int8_that_loses_too_much_is_refused_with_both_scores(run, tmp_path, images, validation):
-    words = r"int8.* has a mean IoU of \d.* 100.00 % on 3 frames .* accepted 0.3"
+    words = r"int8.* has a mean IoU of \d.* 100.00 % on 3 frames .* it loses \d.* points; the limit is 0.3"
     with pytest.raises(exporting.ExportError, match=words):
         _export(run, tmp_path / "probe", images, precision="int8", validation=validation)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ([(64, 96), (64, 96)], "input size 96x64: is given twice"),
+        ([(96, 128)], "input size 128x96: is not smaller than the full one, 128x96"),
+        ([(64, 160)], "input size 160x64: is not smaller than the full one, 128x96"),
+    ],
+)
+def test_smaller_inputs_that_are_repeated_or_not_smaller_are_refused(run, tmp_path, images, sizes, words):
+    with pytest.raises(exporting.ExportError, match=words):
+        _export(run, tmp_path / "probe", images, smaller=sizes)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -136,9 +150,15 @@ def test_guard_frames_are_none_of_the_calibration_and_as_many_as_asked_for():
         {"name": name, "image": np.zeros((2, 2, 3)), "label": np.full((2, 2, 1), number)}
         for number, name in enumerate([b"a", "b", b"c", "d"])
     ]
-    frames = accuracy_guard.disjoint_frames(examples, {"b"}, 2)
-    assert [int(frame.mask[0, 0]) for frame in frames] == [0, 2]
-    assert len(accuracy_guard.disjoint_frames(examples, {"a", "b", "c", "d"}, 2)) == 0
+
+    def taken(names, count):
+        frames = accuracy_guard.disjoint_frames(lambda: iter(examples), names, count)
+        return [int(frame.mask[0, 0]) for frame in frames]
+
+    assert taken({"b"}, 2) == [0, 2]
+    assert taken({"b"}, 9) == [0, 2, 3]
+    assert taken(set(), 2) == [0, 2], "not spread over the split"
+    assert taken({"a"}, 0) == taken({"a", "b", "c", "d"}, 2) == []
 
 
 @pytest.mark.parametrize(
@@ -318,7 +338,23 @@ def test_smaller_inputs_share_the_weights_compute_what_keras_computes_there_and_
     monkeypatch.setattr(accuracy_guard, "LOSS_LIMIT", 1.0)  # of a random network
     options = {"precision": precision, "validation": validation}
     _export(run, tmp_path / "alone", images, **options)
-    _export(run, tmp_path / "sized", images, smaller=[(64, 96)], **options)
+    scored_constants = set()
+    engine = smaller_inputs.ExactEngine
+
+    def recorded(network, spec):
+        constants = [operation for operation in network.get_ops() if operation.get_type_name() == "Constant"]
+        scored_constants.update(constant.get_element_type().get_type_name() for constant in constants)
+        return engine(network, spec)
+
+    monkeypatch.setattr(smaller_inputs, "ExactEngine", recorded)
+    made = exporting.export_bundle(
+        run, tmp_path / "sized", "probe", "1.0.0", "MIT", images, smaller=[(64, 96)], **options
+    )
+    told = [score.form for score in made.scores if score.form.endswith("96x64")]
+    assert told == [*["OpenVINO f32 96x64"] * (precision == "int8"), f"OpenVINO {precision} 96x64"]
+    assert (precision == "f16") == ("f16" in scored_constants), (
+        "the score is not of the file, whose weights are rounded"
+    )
     alone, sized = (tmp_path / name / "model.bin" for name in ("alone", "sized"))
     assert alone.stat().st_size < sized.stat().st_size < 1.05 * alone.stat().st_size
     bundle = load_bundle(tmp_path / "sized")
@@ -332,6 +368,27 @@ def test_smaller_inputs_share_the_weights_compute_what_keras_computes_there_and_
     mask = segmenter.segment(images[0]).mask
     segmenter.close()
     assert (mask == expected).mean() > (0.999 if precision == "f16" else 0.9)
+
+
+def test_int8_of_a_smaller_input_that_loses_too_much_is_exported_with_a_warning(
+    run, tmp_path, images, validation, monkeypatch
+):
+    monkeypatch.setattr(exporting, "is_accepted", lambda exact, quantised: not quantised.form.endswith("96x64"))
+    made = exporting.export_bundle(
+        run, tmp_path / "probe", "probe", "1.0.0", "MIT", images, "int8", validation=validation, smaller=[(64, 96)],
+        card=lambda made: "\n".join(made.warnings),
+    )  # fmt: skip
+    (warning,) = made.warnings
+    assert warning.startswith("OpenVINO int8 96x64 has a mean IoU of ") and "and OpenVINO f32 96x64 " in warning
+    assert "points; the limit is 0.3" in warning and (tmp_path / "probe" / "README.md").read_text() == warning
+
+
+@pytest.mark.parametrize(("option", "value"), [("--count", "0"), ("--guard-count", "-1")])
+def test_counts_that_give_no_frames_are_refused(option, value, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        export_command.main(["runs/x", "--license", "MIT", option, value])
+    assert stopped.value.code == 2
+    assert f"{option} {value}: accepted is" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("texts", [["480"], ["x"], ["0x480"], ["auto", "320x240"], ["63x64"]])

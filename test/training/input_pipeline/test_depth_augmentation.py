@@ -65,7 +65,7 @@ def test_imitated_depth_keeps_the_scene_and_loses_readings_as_a_realsense_does()
     holes, errors = [], []
     beside, inside = np.zeros(2), np.zeros(2)
     for seed in range(20):
-        depth = imitate_realsense(scene, (seed, 7)).numpy()[..., 0]
+        depth = imitate_realsense(scene, (seed, 7), 320).numpy()[..., 0]
         truth = scene.numpy()[..., 0]
         assert depth.dtype == np.float32
         assert np.isfinite(depth).all()
@@ -80,13 +80,40 @@ def test_imitated_depth_keeps_the_scene_and_loses_readings_as_a_realsense_does()
     assert 0.02 < np.mean(holes) < 0.5
     assert np.std(holes) > 0.02, "the strength does not vary"
     assert beside[0] > 1.5 * beside[1], "no shadow beside the near thing"
-    np.testing.assert_array_equal(imitate_realsense(scene, (3, 7)), imitate_realsense(scene, (3, 7)))
+    np.testing.assert_array_equal(imitate_realsense(scene, (3, 7), 320), imitate_realsense(scene, (3, 7), 320))
+
+
+def test_a_shadow_in_a_crop_is_as_wide_as_in_the_whole_image():
+    scene = _scene()
+    shadows = [
+        sum((imitate_realsense(scene, (seed, 7), width).numpy()[90:150, 108:119, 0] == 0).sum() for seed in range(20))
+        for width in (320, 640)
+    ]
+    assert shadows[1] > 1.3 * shadows[0]
+
+
+def test_depth_is_degraded_as_that_of_a_camera_is_after_the_image_was_mirrored(monkeypatch):
+    configuration = dataclasses.replace(
+        CONFIGURATION, scale_min=1.0, scale_max=1.0, crop_width=64, depth_noise=0.5, depth_dropout=0.1
+    )
+    example = {name: tf.constant(value) for name, value in _example().items()}
+    asked = []
+
+    def degrade(depth, noise_share, dropout, seed, full_width):
+        asked.append((noise_share, dropout, full_width))
+        return tf.concat([depth[:, 1:] * 0.0, depth[:, :1]], axis=1)  # all but the right column is hidden
+
+    monkeypatch.setattr(pipeline, "degrade_depth", degrade)
+    for position in range(12):
+        (_, depth), _ = pipeline.augment(example, configuration, IGNORE, position)
+        assert np.flatnonzero(depth.numpy()[32, :, 0]).tolist() == [63]
+    assert set(asked) == {(0.5, 0.1, 96)}, "the width is that of the crop"
 
 
 @pytest.mark.parametrize(("dropout", "expected"), [(0.0, 0), (1.0, 60), (0.3, 18)])
 def test_the_share_of_pictures_without_any_depth_is_that_asked_for(dropout, expected):
     scene = tf.ones((8, 8, 1))
-    empty = sum(float(tf.reduce_max(degrade_depth(scene, 0.0, dropout, (seed, 1)))) == 0 for seed in range(60))
+    empty = sum(float(tf.reduce_max(degrade_depth(scene, 0.0, dropout, (seed, 1), 8))) == 0 for seed in range(60))
     assert abs(empty - expected) <= (8 if 0 < dropout < 1 else 0)
 
 

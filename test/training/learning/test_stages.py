@@ -39,6 +39,14 @@ def test_another_command_is_run_and_all_after_it_again(tmp_path):
     assert all("done in" in line for line in told)
 
 
+def test_a_stage_whose_input_has_changed_is_run_again_and_all_after_it_though_their_commands_are_the_same(tmp_path):
+    last = program("last", "pass")
+    run(tmp_path, program("check", "pass", state="before"), last)
+    assert all("already done" in line for line in run(tmp_path, program("check", "pass", state="before"), last))
+    told = run(tmp_path, program("check", "pass", state="after"), last)
+    assert len(told) == 2 and all("done in" in line for line in told)
+
+
 def test_a_failure_names_the_stage_its_log_and_its_last_words_and_what_was_done_stays_done(tmp_path):
     fails = program("train", "import sys; print('step 1'); sys.exit('no more disk')")
     with pytest.raises(StageError, match=r"train failed \(exit code 1; .*logs/train.log\)\nstep 1\nno more disk"):

@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rt_seg_training.configuration import TrainingConfiguration
+from rt_seg_training.nets import registry
 from rt_seg_training.nets.fused_normalization import BatchNormalization, freeze_statistics, with_fused_normalization
 from rt_seg_training.nets.registry import NETS, build_net
+from rt_seg_training.optimization.losses import SegmentationCrossEntropy
+from rt_seg_training.optimization.training_model import training_model
 
 
 @pytest.mark.parametrize("settings", [{}, {"center": False, "scale": False, "epsilon": 1e-5, "momentum": 0.9}])
@@ -39,6 +43,35 @@ def test_every_network_keeps_weights_outputs_and_names(name, head):
     for expected, value in zip(net(inputs), fused(inputs), strict=True):
         np.testing.assert_allclose(value, expected, rtol=1e-3, atol=1e-3)
     assert [w.shape for w in net.weights] == [w.shape for w in fused.weights]
+
+
+def _two_normalizations(*_):
+    inputs = keras.Input((64, 64, 3))
+    hidden = keras.layers.BatchNormalization(name="encoder_bn")(keras.layers.Conv2D(4, 3, name="encoder_conv")(inputs))
+    hidden = keras.layers.BatchNormalization(name="head_bn")(keras.layers.Conv2D(4, 3, name="head_conv")(hidden))
+    return keras.Model(inputs, hidden)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize(
+    ("settings", "frozen"),
+    [({}, True), ({"freeze_statistics": False}, False), ({"initial_weights": "random"}, False)],
+)
+def test_statistics_of_the_encoder_stay_on_one_device_and_on_several_but_never_random_ones(
+    replicas, settings, frozen, monkeypatch
+):
+    monkeypatch.setattr(registry, "build_net", _two_normalizations)
+    configuration = TrainingConfiguration(
+        dataset="x", train_split="train", validation_split="validation", height=64, width=64, crop_height=64,
+        crop_width=64, steps=10, net="lite0_pyramid", auxiliary_weight=0.0, mixed_precision="float32", **settings,
+    )  # fmt: skip
+    model = training_model(configuration, 4, SegmentationCrossEntropy(255), replicas)
+    encoder, head = model.get_layer("encoder_bn"), model.get_layer("head_bn")
+    assert encoder.synchronized == head.synchronized == (replicas > 1)
+    images = tf.random.stateless_normal((2, 64, 64, 3), (1, 2)) * 3.0 + 1.0
+    model(images, training=True)
+    assert np.abs(head.moving_mean.numpy()).max() > 0
+    assert (np.abs(encoder.moving_mean.numpy()).max() == 0) == frozen
 
 
 def test_frozen_statistics_stay_and_are_what_training_normalises_by_while_gain_and_offset_learn():

@@ -120,7 +120,9 @@ def test_the_encoder_moves_at_its_share_of_the_learning_rate(name):
     hidden = keras.layers.Dense(3, name="encoder_dense")(inputs)
     variables = keras.Model(inputs, keras.layers.Dense(3, name="head")(hidden)).trainable_variables
     before = [variable.numpy() for variable in variables]
-    configuration = dataclasses.replace(CONFIGURATION, optimizer=name, encoder_learning_rate_share=0.25)
+    configuration = dataclasses.replace(
+        CONFIGURATION, optimizer=name, net="lite0_pyramid", encoder_learning_rate_share=0.25
+    )
     optimizer = build_optimizer(configuration, variables)
     for _ in range(2):
         optimizer.apply([np.ones(variable.shape, np.float32) for variable in variables], variables)
@@ -128,6 +130,25 @@ def test_the_encoder_moves_at_its_share_of_the_learning_rate(name):
     for part in ("kernel", "bias"):
         assert moved[f"encoder_dense/{part}"] == pytest.approx(0.25 * moved[f"head/{part}"], rel=1e-4)
         assert moved[f"head/{part}"] > 0.01
+
+
+def test_an_encoder_of_random_weights_moves_as_fast_as_the_rest():
+    variable = keras.Variable(np.zeros(3, np.float32), name="encoder_kernel")
+    for start, moved in (("imagenet", 0.025), ("random", 0.1)):
+        variable.assign(np.zeros(3, np.float32))
+        configuration = dataclasses.replace(
+            CONFIGURATION, optimizer="sgd", net="lite0_pyramid", initial_weights=start, encoder_learning_rate_share=0.25
+        )
+        build_optimizer(configuration, [variable]).apply([np.ones(3, np.float32)], [variable])
+        np.testing.assert_allclose(variable.numpy(), -moved, rtol=1e-5, err_msg=start)
+
+
+def test_a_warm_up_that_would_never_end_is_a_quarter_of_the_run():
+    configuration = dataclasses.replace(CONFIGURATION, steps=40, warmup_steps=50)
+    optimizer = build_optimizer(configuration, [])
+    optimizer.iterations.assign(10)
+    assert float(optimizer.learning_rate) == pytest.approx(0.1, rel=1e-5)
+    assert dataclasses.replace(CONFIGURATION, steps=51, warmup_steps=50).warmup == 50
 
 
 def test_compiling_the_step_leaves_the_optimizer_as_it_was_however_often():

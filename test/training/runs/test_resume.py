@@ -225,7 +225,10 @@ def test_a_finished_run_continues_when_it_is_asked_for_more_steps_and_only_then(
     with pytest.raises(ConfigurationError, match=r"holds a finished run of 6 steps; --steps above 6 continues it"):
         _ask_for_more_steps(run, data_dir, 6)
     output = _finish(_start(run, data_dir, *RECIPE, "steps=9"))
-    assert "has finished after 6 steps; continues to 9" in output and "resumes after step 6" in output
+    assert (
+        "finished after 6 steps; continuing to 9; the learning rate schedule now spans all 9" in output
+        and "resumes after step 6" in output
+    )
     assert json.loads((run / "result.json").read_text())["steps"] == 9
     history = (run / "history.csv").read_text().splitlines()
     assert history[: len(before)] == before and len(history) == len(before) + 1

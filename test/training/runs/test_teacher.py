@@ -131,7 +131,22 @@ def test_images_beyond_the_most_that_are_kept_are_counted(source, monkeypatch):
     lines = []
     monkeypatch.setattr("rt_seg_training.prediction.unlabeled_frames.MAX_FRAMES", 3)
     assert len(unlabeled_frames(source, tell=lines.append)) == 3
-    assert len(lines) == 1 and "3 of 4 images are used" in lines[0]
+    assert len(lines) == 1 and "3 of 4 images are used (limit 3: 1 left out; " in lines[0]
+    assert "images that cannot be decoded are skipped: 0)" in lines[0]
+
+
+def test_images_of_a_bag_that_cannot_be_decoded_are_counted_apart_from_those_beyond_the_limit(tmp_path, monkeypatch):
+    module = "rt_seg_training.prediction.unlabeled_frames"
+    (tmp_path / "x.bag").write_bytes(b"")
+    monkeypatch.setattr(f"{module}.kind_of_bag", lambda source: "rosbag")
+    monkeypatch.setattr(f"{module}.count_images", lambda source: 9)
+    frame = (np.zeros((4, 4, 3), np.uint8), None)
+    monkeypatch.setattr(f"{module}.bag_frames", lambda source, with_depth: iter([frame] * 7))
+    monkeypatch.setattr(f"{module}.MAX_FRAMES", 5)
+    lines = []
+    used = len(unlabeled_frames(tmp_path / "x.bag", tell=lines.append))
+    assert f"{used} of 9 images are used (limit 5: {7 - used} left out; " in lines[0]
+    assert "cannot be decoded are skipped: 2)" in lines[0]
 
 
 def test_a_source_of_unlabeled_images_that_holds_none_is_named(tmp_path):

@@ -25,6 +25,7 @@ from rt_seg_training.optimization.class_weights import class_weights
 from rt_seg_training.optimization.losses import SegmentationCrossEntropy, build_loss, upsample_logits
 from rt_seg_training.optimization.training_model import training_model
 from rt_seg_training.runs import training_run
+from rt_seg_training.runs.checkpoint import CheckpointError, Progress, load_checkpoint
 from rt_seg_training.runs.run_folder import RunFolder
 from rt_seg_training.runs.validation import mask_predictor, score, scorer
 
@@ -168,6 +169,80 @@ def test_the_trained_net_computes_in_the_precision_named_and_keeps_float32_weigh
     layer = model.get_layer("head_conv")
     assert (layer.compute_dtype, layer.kernel.dtype) == ("bfloat16", "float32")
     assert keras.config.dtype_policy().name == "float32"
+
+
+def _begun(run, progress=None, **settings):
+    """The files of a run that was begun with these settings."""
+    run.mkdir()
+    _configuration(run, **settings).save(RunFolder(run).configuration)
+    text = json.dumps(dataclasses.asdict(progress or Progress(step=1))).encode()
+    with RunFolder(run).checkpoint.open("wb") as stream:
+        np.savez(stream, progress=np.frombuffer(text, np.uint8))
+
+
+def test_a_run_does_not_resume_under_other_settings_and_they_are_named_with_both_values(dataset, tmp_path):
+    run = tmp_path / "run"
+    _begun(run, learning_rate=0.002)
+    before = RunFolder(run).configuration.read_text()
+    other = _configuration(run, learning_rate=0.01, flip=False)
+    with pytest.raises(ConfigurationError) as refused:
+        training_run.TrainingRun(other, dataset).train()
+    for words in ("flip True, now False; learning_rate 0.002, now 0.01", f"--run with --initial-weights {run}"):
+        assert words in str(refused.value)
+    assert RunFolder(run).configuration.read_text() == before
+
+
+def test_a_run_resumes_with_settings_that_do_not_change_what_it_learns(dataset, tmp_path):
+    run = tmp_path / "run"
+    _begun(run)
+    same = _configuration(
+        run, steps=9, patience=3, validate_every=2, checkpoint_minutes=1.0, tensorboard_dir="elsewhere"
+    )
+    training_run.TrainingRun(same, dataset)._check()
+    assert set(training_run.MAY_CHANGE) <= {field.name for field in dataclasses.fields(TrainingConfiguration)}
+
+
+def test_a_run_that_patience_stopped_is_not_said_to_continue_unless_it_does(dataset, tmp_path):
+    run = tmp_path / "run"
+    history = [{"validation_mean_iou": value} for value in (0.3, 0.5, 0.4, 0.45)]
+    _begun(run, Progress(step=4, history=history), patience=2)
+    RunFolder(run).result.write_text('{"steps": 4}')
+    words = "was stopped after 2 validations without a better mIoU; continue with --patience 0 or a larger one"
+    with pytest.raises(ConfigurationError, match=words):
+        training_run.TrainingRun(_configuration(run, steps=9, patience=2), dataset)._check()
+    training_run.TrainingRun(_configuration(run, steps=9, patience=3), dataset)._check()
+    training_run.TrainingRun(_configuration(run, steps=9, patience=0), dataset)._check()
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"PK\x03\x04"])
+def test_a_checkpoint_that_is_damaged_is_named_with_what_to_do(content, tmp_path):
+    RunFolder(tmp_path).checkpoint.write_bytes(content)
+    with pytest.raises(CheckpointError, match="checkpoint.npz: cannot be read: .*; delete it to train from the start"):
+        load_checkpoint(tmp_path, keras.Model())
+
+
+@pytest.mark.parametrize(
+    ("names", "flip", "told"),
+    [
+        (("background", "left_hand", "Right-Hand"), True, "left_hand and Right-Hand"),
+        (("background", "handLeft", "HandRight"), True, "handLeft and HandRight"),
+        (("background", "left_hand", "Right-Hand"), False, None),
+        (("background", "bright", "left"), True, None),
+    ],
+)
+def test_classes_that_differ_only_by_their_side_are_named_where_images_are_mirrored(names, flip, told):
+    labels = labels_from_dict({"classes": [{"id": i, "name": n, "color": [i, i, i]} for i, n in enumerate(names)]}, "x")
+    lines = training_run._mirrored_sides(_configuration("x", flip=flip), labels)
+    assert len(lines) == (told is not None)
+    assert all(told in line and "set flip: false" in line for line in lines)
+
+
+def test_what_the_settings_say_and_is_not_done_is_told():
+    assert training_run._without_effect(_configuration("x", net="lite0_pyramid")) == []
+    (line,) = training_run._without_effect(_configuration("x", net="lite0_pyramid", initial_weights="random"))
+    assert "freeze_statistics and encoder_learning_rate_share are not applied" in line
+    (line,) = training_run._without_effect(_configuration("x", steps=40, warmup_steps=50))
+    assert "warmup_steps: 50 is not below the 40 steps, so the warm-up is shortened to 10" in line
 
 
 def test_a_sigmoid_channel_for_three_classes_is_refused(dataset, tmp_path):

@@ -77,12 +77,14 @@ def main(arguments: list[str] | None = None) -> int:
         "480x360 320x240; none; or auto for three quarters and half of the width (default: auto)",
     )
     parser.add_argument("--split", help="split for calibration and comparison (default: the training split)")
-    parser.add_argument("--count", type=int, default=64, help="number of its images (default: %(default)s)")
+    parser.add_argument(
+        "--count", type=int, default=64, help="number of images taken from --split (default: %(default)s)"
+    )
     parser.add_argument(
         "--guard-count",
         type=int,
         default=200,
-        help="validation frames to score the export formats on (default: %(default)s)",
+        help="validation frames to score the export formats on; 0 for none (default: %(default)s)",
     )
     parser.add_argument(
         "--also",
@@ -102,6 +104,10 @@ def main(arguments: list[str] | None = None) -> int:
     old_spelling(parser, "--guard-frames", "--guard-count")
     old_spelling(parser, "--version", "--model-version")
     options = parser.parse_args(arguments)
+    if options.count < 1:
+        parser.error(f"--count {options.count}: accepted is 1 or more")
+    if options.guard_count < 0:
+        parser.error(f"--guard-count {options.guard_count}: accepted is 0, for none, or more")
     try:
         sizes = _sizes(options.input_sizes)
     except ValueError as error:
@@ -140,8 +146,9 @@ def main(arguments: list[str] | None = None) -> int:
         images = [example["image"] for example in chosen]
         names = {example["name"].decode("utf-8") for example in chosen}
         guard_split = configuration.validation_split
-        examples = dataset.examples(guard_split, depth=depth).as_numpy_iterator()
-        validation = disjoint_frames(examples, names, options.guard_count)
+        validation = disjoint_frames(
+            dataset.examples(guard_split, depth=depth).as_numpy_iterator, names, options.guard_count
+        )
         if options.output is None:
             name = options.name or run.resolve().name
             if not name.strip(".") or "/" in name:
@@ -162,7 +169,9 @@ def main(arguments: list[str] | None = None) -> int:
             options.height,
             options.width,
             options.also,
-            lambda made: model_card(name, options.model_version, options.license, options.notes, run, dataset, made),
+            lambda made: model_card(
+                name, options.model_version, options.license, options.notes, run, dataset, made, split
+            ),
             validation,
             f"{dataset.name} {guard_split}, frames that calibration did not see",
             training_data(configuration, dataset.count(configuration.train_split)),
@@ -178,11 +187,13 @@ def main(arguments: list[str] | None = None) -> int:
     except (BundleError, ConfigurationError, DatasetError, ExportError, LabelError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
-    print(f"{'format':<28}{'largest logit difference':>28}{'equal ids at 1/8':>20}")
+    print(f"{'format':<28}{'largest logit difference':>28}{'equal ids at its output size':>30}")
     for parity in result.parities:
-        print(f"{parity.form:<28}{parity.logit_difference:>28.2e}{parity.pixel_agreement:>20.4%}")
+        print(f"{parity.form:<28}{parity.logit_difference:>28.2e}{parity.pixel_agreement:>30.4%}")
     for score in result.scores:
         print(f"{score.form:<28} mean IoU {100 * score.mean_iou:.2f} % on {len(validation)} frames of {guard_split}")
+    for warning in result.warnings:
+        print(f"warning: {warning}")
     if result.note:
         print(f"f16 instead of int8: {result.note}")
     print(f"bundle: {options.output} ({result.precision})")

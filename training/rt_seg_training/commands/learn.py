@@ -39,11 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", options.name):
-        parser.error(f"--name {options.name!r}: accepted are a letter, then letters, digits, - and _")
+        parser.error(f"--name {options.name!r}: must start with a letter, followed by letters, digits, - or _")
     if not 0.1 <= options.minutes <= 1440:
         parser.error(f"--minutes {options.minutes:g}: accepted are 0.1 to 1440")
     if (options.source is None) == (options.from_node is None):
-        parser.error("accepted is SOURCE or --from-node, not both")
+        parser.error("give either SOURCE or --from-node")
     renders = options.source is not None and Path(options.source).suffix.lower() in RECIPES
     if options.count is None:
         options.count = SCENES if renders else IMAGES
@@ -103,11 +103,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _learn(options: argparse.Namespace) -> int:
+    from rt_seg_training.datasets.errors import DatasetError
     from rt_seg_training.learning.stages import StageError, Stages
 
     work = (options.work or Path(f"learn_{options.name}")).expanduser().resolve()
     if options.from_node is not None:
-        return _from_node(options, work, StageError, Stages)
+        return _from_node(options, work, (StageError, DatasetError), Stages)
     labelled = _is_labelled(Path(options.source).expanduser())
     if options.source not in LIVE_SOURCES and not Path(options.source).expanduser().exists():
         print(
@@ -120,13 +121,13 @@ def _learn(options: argparse.Namespace) -> int:
     stages = Stages(work, lambda text: print(text, flush=True))
     try:
         return _run(options, work, labelled, stages)
-    except StageError as error:
+    except (StageError, DatasetError) as error:
         print(f"learn: {error}", file=sys.stderr)
         print("learn: fix that and run the same command again; finished stages are kept", file=sys.stderr)
         return FOUND
 
 
-def _from_node(options: argparse.Namespace, work: Path, stage_error, stages) -> int:
+def _from_node(options: argparse.Namespace, work: Path, failures: tuple[type[Exception], ...], stages) -> int:
     """Train on frames saved by a running node, and load the new model into it."""
     import json
 
@@ -154,7 +155,7 @@ def _from_node(options: argparse.Namespace, work: Path, stage_error, stages) -> 
     options.source, options.start = str(kept_frames(folder, work)), old
     try:
         return _run(options, work, True, stages(work, lambda text: print(text, flush=True)))
-    except stage_error as error:
+    except failures as error:
         print(f"learn: {error}", file=sys.stderr)
         print("learn: the node keeps its model; fix that and run the same command again", file=sys.stderr)
         return FOUND
@@ -237,18 +238,19 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
             _say_how_many(options.count, folder)
     number = len(first)
     check = tool("rt_seg_training.commands.lint_dataset", "custom", str(folder), "--html", str(work / "check.html"))
-    stages.run(Stage("check", check, tolerated=(FOUND,), expected=CHECK_SECONDS), number + 1, count)
+    state = _state(folder)
+    stages.run(Stage("check", check, tolerated=(FOUND,), expected=CHECK_SECONDS, state=state), number + 1, count)
     print(f"      findings: {work / 'logs' / 'check.log'}, {work / 'check.html'}")
 
     configuration, run, facts = write_configuration(
-        options.name, folder, work, options.minutes, options.settings, options.start
+        options.name, folder, work, options.minutes, options.settings, options.start, state
     )
     data = work / "data"
     build = tool(
         "rt_seg_training.commands.build_dataset", "custom", str(folder), "--name", data_set_name(options.name),
         "--data-dir", str(data),
     )  # fmt: skip
-    stages.run(Stage("build", build, expected=BUILD_SECONDS), number + 2, count)
+    stages.run(Stage("build", build, expected=BUILD_SECONDS, state=state), number + 2, count)
     train = tool("rt_seg_training.commands.train", str(configuration), "--data-dir", str(data), "--run", str(run))
     stages.run(Stage("train", train, expected=60 * options.minutes), number + 3, count)
 
@@ -278,6 +280,17 @@ def _run(options: argparse.Namespace, work: Path, labelled: bool, stages) -> int
         old_score = bootstrap_mean_iou(confusion_by_frame(folder, before, split)[0])[0]
         offer_model(options.from_node, options.start, old_score, bundle, score, split)
     return DONE
+
+
+def _state(folder: Path) -> str:
+    """The digest of a labelled folder, by which its stages know that images, masks or classes have changed."""
+    from rt_seg_training.datasets.custom.custom_source import read_custom
+    from rt_seg_training.datasets.errors import DatasetError
+
+    try:
+        return read_custom(folder).digest
+    except DatasetError as error:
+        return str(error)  # the check says what is wrong with it
 
 
 def _say_how_many(wanted: int, folder: Path) -> None:

@@ -223,7 +223,8 @@ def _class_findings(report: Report, only_first_class: int) -> Iterator[Finding]:
         yield Finding(WARNING, f"no pixel of {names} in the whole data set: cannot be trained or scored{hint}")
     if only_first_class:
         text = (
-            f"{only_first_class} of {frames} masks hold only class 0 ({labels.names[0]}): negatives, or not labelled?"
+            f"{only_first_class} of {frames} masks hold only class 0 ({labels.names[0]}): are these intentionally "
+            "empty images, or were they not labelled?"
         )
         yield Finding(WARNING, text)
     for split, pixels in report.pixels.items():

@@ -108,8 +108,9 @@ def split_a_fifth(names: Iterable[str]) -> tuple[dict[str, list[str]], list[str]
     notes = []
     if best and used != BLOCK:
         notes.append(
-            f"so few frames are split by blocks of {used} consecutive numbers, not {BLOCK}: images next to "
-            "a block border look alike, so the validation score is too high. Record more, or list splits in splits.yaml"
+            f"too few frames for blocks of {BLOCK} consecutive numbers; blocks of {used} are used instead: images "
+            "next to a block border look alike, so the validation score is too high. Record more, or list splits in "
+            "splits.yaml"
         )
     if best and _miss(len(best), len(names)) > NEAR_ENOUGH:
         notes.append(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def loss_words(exact: FormScore, quantised: FormScore, frames: int) -> str:
     return (
         f"{quantised.form} has a mean IoU of {100 * quantised.mean_iou:.2f} % and {exact.form} "
         f"{100 * exact.mean_iou:.2f} % on {frames} frames not used for calibration: "
-        f"{100 * (exact.mean_iou - quantised.mean_iou):.2f} points lost, accepted {100 * LOSS_LIMIT:g}"
+        f"it loses {100 * (exact.mean_iou - quantised.mean_iou):.2f} points; the limit is {100 * LOSS_LIMIT:g}"
     )
 
 
@@ -50,16 +51,25 @@ def is_accepted(exact: FormScore, quantised: FormScore) -> bool:
     return bool(exact.mean_iou - quantised.mean_iou <= LOSS_LIMIT)
 
 
-def disjoint_frames(examples: Iterable, calibration_names: set[str], count: int) -> list[LabelledFrame]:
-    """The first `count` of `examples` (mappings with image, label, name, and depth if any) whose name calibration has
-    not."""
+def disjoint_frames(
+    read: Callable[[], Iterable[Mapping[str, Any]]], calibration_names: set[str], count: int
+) -> list[LabelledFrame]:
+    """`count` of the examples whose name calibration has not, or all of them if there are fewer.
+
+    They are spread evenly: neighbours show nearly the same. `read` starts to read the examples (mappings with image,
+    label, name, and depth if any), and does so twice, so that only those taken are in memory.
+    """
+    others = [place for place, example in enumerate(read()) if _name(example) not in calibration_names]
+    taken = {others[number * len(others) // count] for number in range(count)} if count < len(others) else set(others)
     frames: list[LabelledFrame] = []
-    for example in examples:
-        name = example["name"]
-        if (name.decode("utf-8") if isinstance(name, bytes) else str(name)) in calibration_names:
+    for place, example in enumerate(read()):
+        if place not in taken:
             continue
         depth = example["depth"][..., 0] if "depth" in example else None
         frames.append(LabelledFrame(example["image"], example["label"][..., 0], depth))
-        if len(frames) == count:
-            break
     return frames
+
+
+def _name(example: Mapping[str, Any]) -> str:
+    name = example["name"]
+    return name.decode("utf-8") if isinstance(name, bytes) else str(name)

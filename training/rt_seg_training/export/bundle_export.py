@@ -30,7 +30,7 @@ from rt_seg_training.export.accuracy_guard import FormScore, is_accepted, loss_w
 from rt_seg_training.export.deployment_formats import write_keras, write_litert, write_onnx
 from rt_seg_training.export.deployment_inputs import feed
 from rt_seg_training.export.openvino_network import ExactEngine, by_sensitivity, deployment_network, quantize
-from rt_seg_training.export.smaller_inputs import add_smaller_networks
+from rt_seg_training.export.smaller_inputs import add_smaller_networks, check_sizes
 from rt_seg_training.runs.network_engine import NetworkEngine, input_spec
 from rt_seg_training.runs.run_folder import RunFolder, RunFolderError
 from rt_seg_training.runs.training_weights import TrainingWeightsError, write_training_weights
@@ -89,6 +89,8 @@ class Export:
     scores: list[FormScore]
     note: str = ""
     """Why `auto` did not take int8; empty otherwise."""
+    warnings: tuple[str, ...] = ()
+    """Smaller inputs whose int8 loses more than that of the full size may, each in words."""
 
 
 def export_bundle(
@@ -126,8 +128,8 @@ def export_bundle(
         depths: of the `images`, uint16 (h, w) millimetres, 0 without a reading; for a network that takes depth.
         smaller: heights and widths of further inputs, largest first, at which the OpenVINO network can run.
 
-    Raises ExportError if the run is unusable, `output` is a folder without a bundle, an f32 form differs from Keras, or
-    int8 is asked for and loses more than accuracy_guard.LOSS_LIMIT.
+    Raises ExportError if the run is unusable, `output` is a folder without a bundle, a `smaller` size is repeated or
+    not smaller, an f32 form differs from Keras, or int8 is asked for and loses more than accuracy_guard.LOSS_LIMIT.
     """
     import openvino
 
@@ -139,6 +141,10 @@ def export_bundle(
     except RunFolderError as error:
         raise ExportError(str(error)) from error
     spec = input_spec(model)
+    try:
+        check_sizes(smaller, spec.height, spec.width)
+    except ValueError as error:
+        raise ExportError(str(error)) from error
     images, depths = list(images), list(depths)
     if spec.with_depth and len(depths) != len(images):
         raise ExportError(
@@ -173,7 +179,7 @@ def export_bundle(
                 write_training_weights(model, staging, configuration.head)
             except TrainingWeightsError as error:
                 raise ExportError(f"{run}: {error}; nothing was written") from error
-        sized, sized_scores = add_smaller_networks(
+        sized, sized_scores, exact_scores = add_smaller_networks(
             staging, folder, chosen, smaller, images, depths, validation, labels, kept
         )
         openvino_files = ["model.xml", "model.bin", *(network.path for network in sized)]
@@ -196,6 +202,7 @@ def export_bundle(
                 (network.width, network.height),
             )
             for network, score in zip(sized, sized_scores)
+            if not np.isnan(score.mean_iou)
         ]  # fmt: skip
         write_bundle(
             Bundle(staging, name, version, spec, labels, tuple(engines), license_text, tuple(recorded), training)
@@ -205,7 +212,14 @@ def export_bundle(
             _require_parity(parity)
             # Before the form that the live node takes, which stays the last.
             parities.insert(len(parities) - 1, parity)
-        result = Export(chosen, parities, [*scores, *sized_scores], note)
+        warnings = [
+            loss_words(exact, quantised, len(validation))
+            for exact, quantised in zip(exact_scores, sized_scores)
+            if not is_accepted(exact, quantised) and not np.isnan(quantised.mean_iou)
+        ]
+        pairs = zip(exact_scores, sized_scores) if exact_scores else ((score,) for score in sized_scores)
+        told = list(itertools.chain.from_iterable(pairs))
+        result = Export(chosen, parities, [*scores, *told], note, tuple(warnings))
         if card is not None:
             (staging / "README.md").write_text(card(result), encoding="utf-8")
         if folder.history.is_file():  # for the reports of evaluate
@@ -279,7 +293,8 @@ def _require_parity(parity: Parity) -> None:
         raise ExportError(
             f"{parity.form} does not match Keras: logits differ by "
             f"{parity.logit_difference:.2e} (accepted {LOGIT_TOLERANCE}), ids agree in "
-            f"{parity.pixel_agreement:.4%}. Nothing was written; this is a bug in the installed converter version."
+            f"{parity.pixel_agreement:.4%}. Nothing was written; probably a bug in the installed OpenVINO or "
+            "TensorFlow converter; report the versions"
         )
 
 

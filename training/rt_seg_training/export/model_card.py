@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from rt_seg_training.configuration import IMAGENET, RANDOM
-from rt_seg_training.runs.provenance import public_place
+from rt_seg_training.runs.provenance import public_data_set, public_place
 
 if TYPE_CHECKING:
     from rt_seg_training.datasets.loading import DataSet
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 
 def model_card(
-    name: str, version: str, license_text: str, notes: str, run: Path, dataset: DataSet, export: Export
+    name: str, version: str, license_text: str, notes: str, run: Path, dataset: DataSet, export: Export, split: str
 ) -> str:
-    """Markdown text: use and terms, data and protocol, recipe with every setting, score of the run, parity."""
+    """Markdown text: use and terms, data and protocol, recipe with every setting, score of the run, parity.
+
+    `split`: that of the images that calibrated int8 and were compared.
+    """
     from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
     from rt_seg_training.nets.efficientnet_lite import WEIGHTS_LICENSE
     from rt_seg_training.nets.registry import DEPTH_NETS, PRETRAINED_NETS
 
     settings = yaml.safe_load((run / "configuration.yaml").read_text(encoding="utf-8"))
-    for key in ("run", "initial_weights"):
-        if settings[key] and settings[key] not in (IMAGENET, RANDOM):
-            settings[key] = public_place(settings[key])
+    settings.update(_without_places(settings))
     configuration = yaml.safe_dump(settings, sort_keys=False)
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     net = settings.get("net", "ddrnet_23_slim")
@@ -39,6 +40,7 @@ def model_card(
     )
     guard = "\n".join(f"| {score.form} | {100 * score.mean_iou:.2f} % |" for score in export.scores)
     note = f"\n\nf16 instead of int8: {export.note}." if export.note else ""
+    warnings = "".join(f"\n- **Warning**: {text}" for text in export.warnings) + "\n" * bool(export.warnings)
     of_encoder = f"\n- **{WEIGHTS_LICENSE}**" if net in PRETRAINED_NETS else ""
     takes = "RGB"
     if net in DEPTH_NETS:
@@ -65,9 +67,9 @@ Network: {net}. Input: {takes}. Classes: {classes}.
 then `rosrun rt_seg export`.
 
 ## Agreement with Keras
-The last format is the one shipped here. int8 is quantised after training, on images of the training split.
+The last format is the one shipped here. Compared on images of `{split}`, on which int8 is quantised after training.
 
-| format | largest logit difference, relative | equal class ids at 1/8 |
+| format | largest logit difference, relative | equal class ids at the network's output size |
 |---|---|---|
 {rows}
 
@@ -77,4 +79,17 @@ Mean IoU on frames of `{settings["validation_split"]}` not used for calibration;
 | format | mean IoU |
 |---|---|
 {guard}
-"""
+{warnings}"""
+
+
+def _without_places(settings: dict[str, Any]) -> dict[str, str]:
+    """The settings that are paths, without where they lay on the machine that trained, which is nobody's business."""
+    # Not public_place: a bundle is often named as its run, and would be meant.
+    public = {"run": f"runs/{Path(settings['run']).name}"}
+    for key in ("initial_weights", "teacher"):
+        if settings.get(key) and settings[key] not in (IMAGENET, RANDOM):
+            public[key] = public_place(settings[key])
+    for key in ("unlabeled", "tensorboard_dir"):
+        if settings.get(key):
+            public[key] = Path(settings[key]).name
+    return {**public, "dataset": public_data_set(settings["dataset"])}

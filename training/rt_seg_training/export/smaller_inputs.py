@@ -47,6 +47,18 @@ def _multiple(side: float) -> int:
     return MULTIPLE * round(side / MULTIPLE)
 
 
+def check_sizes(sizes: Sequence[tuple[int, int]], height: int, width: int) -> None:
+    """Raises ValueError for heights and widths of smaller inputs that are repeated, or not smaller than the full."""
+    for number, (smaller_height, smaller_width) in enumerate(sizes):
+        name = f"{smaller_width}x{smaller_height}"
+        if sizes[number] in sizes[:number]:
+            raise ValueError(f"input size {name}: is given twice; name each once")
+        if smaller_height > height or smaller_width > width or (smaller_height, smaller_width) == (height, width):
+            raise ValueError(
+                f"input size {name}: is not smaller than the full one, {width}x{height}; accepted are smaller ones"
+            )
+
+
 def add_smaller_networks(
     staging: Path,
     run: RunFolder,
@@ -57,10 +69,11 @@ def add_smaller_networks(
     validation: Sequence[LabelledFrame],
     labels: LabelSet,
     exact: Collection[str] = (),
-) -> tuple[tuple[SmallerNetwork, ...], list[FormScore]]:
+) -> tuple[tuple[SmallerNetwork, ...], list[FormScore], list[FormScore]]:
     """Write a network for each size beside `staging`/model.xml, around the same model.bin.
 
-    Returns the networks and, where there are frames to score them, their scores.
+    Returns the networks and, where there are frames to score them, the scores of the files as they are, and for int8
+    those of the same networks in f32.
 
     Args:
         precision: of model.xml: int8, f16 or f32.
@@ -68,7 +81,9 @@ def add_smaller_networks(
         validation: the frames that score them; no scores without any.
         exact: names of the operations that stay exact in int8, as in the network of the full size.
     """
-    networks, scores = [], []
+    import openvino
+
+    networks, scores, exact_scores = [], [], []
     for height, width in sizes:
         model, _, _ = run.load(height, width)
         spec = input_spec(model)
@@ -76,6 +91,11 @@ def add_smaller_networks(
             model.export(folder, verbose=False)
             network = deployment_network(model, Path(folder))
             if precision == "int8":
+                if validation:
+                    segmenter = Segmenter(spec, ExactEngine(network, spec))
+                    exact_scores.append(
+                        score_segmenter(f"OpenVINO f32 {width}x{height}", segmenter, validation, labels)
+                    )
                 pairs = itertools.zip_longest(images, depths)
                 names = {operation.get_friendly_name() for operation in network.get_ops()}
                 kept = [name for name in exact if name in names]
@@ -84,6 +104,8 @@ def add_smaller_networks(
         save_with_weights_of(staging / "model.xml", network, staging / name, precision == "f16")
         networks.append(SmallerNetwork(height, width, name))
         if validation:
-            segmenter = Segmenter(spec, ExactEngine(network, spec))
+            # The file, not the network that it was made of: f16 rounds the weights.
+            stored = openvino.Core().read_model(str(staging / name), str(staging / "model.bin"))
+            segmenter = Segmenter(spec, ExactEngine(stored, spec))
             scores.append(score_segmenter(f"OpenVINO {precision} {width}x{height}", segmenter, validation, labels))
-    return tuple(networks), scores
+    return tuple(networks), scores, exact_scores

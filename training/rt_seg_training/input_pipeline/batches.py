@@ -118,14 +118,17 @@ def augment(example, configuration: TrainingConfiguration, ignore_id: int, posit
     image = sometimes(configuration.blur, blur, image, seeds[2])
     image = sometimes(configuration.noise, add_noise, image, seeds[3])
     image = sometimes(configuration.jpeg, compress, image, seeds[4])
-    if with_depth:
-        depth = degrade_depth(depth, configuration.depth_noise, configuration.depth_dropout, seeds[5])
     if configuration.flip:
         mirrored = tf.random.stateless_uniform((), seeds[6]) < 0.5
         image = tf.cond(mirrored, lambda: image[:, ::-1], lambda: image)
         label = tf.cond(mirrored, lambda: label[:, ::-1], lambda: label)
         if with_depth:
             depth = tf.cond(mirrored, lambda: depth[:, ::-1], lambda: depth)
+    if with_depth:
+        # Not before: the second imager of a RealSense is on one side, and so are the shadows that it does not see.
+        depth = degrade_depth(
+            depth, configuration.depth_noise, configuration.depth_dropout, seeds[5], configuration.width
+        )
     image = normalize(image, normalization_of(configuration.net))
     return ((image, depth) if with_depth else image), label
 

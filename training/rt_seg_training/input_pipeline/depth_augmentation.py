@@ -29,10 +29,12 @@ def _shifted_left(x, step: int):
     return tf.concat([x[:, step:], tf.repeat(x[:, -1:], step, axis=1)], axis=1)
 
 
-def imitate_realsense(depth: tf.Tensor, seed) -> tf.Tensor:
+def imitate_realsense(depth: tf.Tensor, seed, full_width: int) -> tf.Tensor:
     """Depth, float32 (H, W, 1) metres with 0 = no reading, as a RealSense could have measured it; H, W are known.
 
-    `seed`: two integers. The strength of each fault is random, so that clean depth stays among what is learnt.
+    `full_width`: pixels across the whole image of the camera, of which `depth` may be a crop; by it the focal length
+    and so the width of the shadows are known. `seed`: two integers. The strength of each fault is random, so that clean
+    depth stays among what is learnt.
     """
     height, width = depth.shape[0], depth.shape[1]
     shape = (height, width)
@@ -53,7 +55,7 @@ def imitate_realsense(depth: tf.Tensor, seed) -> tf.Tensor:
     ragged = coarse_noise(shape, 4, seeds[3]) > 2.0 - 3.0 * strength[2]
     lost = tf.logical_and(tf.nn.max_pool2d(edge, 3, 1, "SAME")[0, ..., 0] > 0, ragged)
 
-    disparity = tf.math.divide_no_nan(FOCAL_BASELINE * width / REFERENCE_WIDTH * strength[3], z)
+    disparity = tf.math.divide_no_nan(FOCAL_BASELINE * full_width / REFERENCE_WIDTH * strength[3], z)
     for pixels in (1, 2, 3, 5, 8, 12):
         lost = tf.logical_or(lost, _shifted_left(disparity, pixels) - disparity >= float(pixels))
 
@@ -67,10 +69,10 @@ def imitate_realsense(depth: tf.Tensor, seed) -> tf.Tensor:
     return tf.where(lost, 0.0, tf.maximum(measured, 0.0))[..., tf.newaxis]
 
 
-def degrade_depth(depth: tf.Tensor, noise_share: float, dropout: float, seed) -> tf.Tensor:
+def degrade_depth(depth: tf.Tensor, noise_share: float, dropout: float, seed, full_width: int) -> tf.Tensor:
     """`imitate_realsense` on a share of the images, and no depth at all on another: float32 (H, W, 1) metres."""
     imitation, chance = tf.unstack(tf.random.experimental.stateless_split(seed, 2), num=2)
     draw = tf.random.stateless_uniform((2,), chance)
     if noise_share > 0:
-        depth = tf.cond(draw[0] < noise_share, lambda: imitate_realsense(depth, imitation), lambda: depth)
+        depth = tf.cond(draw[0] < noise_share, lambda: imitate_realsense(depth, imitation, full_width), lambda: depth)
     return tf.cond(draw[1] < dropout, lambda: tf.zeros_like(depth), lambda: depth)

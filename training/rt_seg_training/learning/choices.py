@@ -129,9 +129,11 @@ def choose(facts: Facts, images_per_second: float | None, minutes: float) -> Cho
             f"{steps * BATCH / images_per_second / 60:.0f} minutes"
         )
     if steps > affordable:
-        reasons.append(f"more than the {minutes:g} minutes requested: fewer than {STEPS[0]} steps are too few to train")
+        reasons.append(f"more than the {minutes:g} minutes requested: at least {STEPS[0]} steps are needed")
     elif steps < affordable:
-        reasons.append(f"less than the {minutes:g} minutes requested: more than {STEPS[1]} steps bring no gain")
+        reasons.append(
+            f"less than the {minutes:g} minutes requested: beyond {STEPS[1]} steps there was no further gain"
+        )
     if not facts.validation:
         reasons.append("no frames can be held out: the score is on training frames and not meaningful")
     return Choices(

@@ -34,7 +34,8 @@ class StageError(RuntimeError):
 class Stage:
     """One program: `arguments` of this Python; `tolerated` exit codes besides 0 (a lint that found something is 1).
 
-    `interactive` programs own the terminal. `expected`: seconds that it will take, 0 if unknown.
+    `interactive` programs own the terminal. `expected`: seconds that it will take, 0 if unknown. `state`: what the
+    program reads, such as a digest of its files; the stage runs again when that changes, and so do all after it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Stage:
     tolerated: tuple[int, ...] = ()
     interactive: bool = False
     expected: float = 0.0
+    state: str = ""
 
 
 def tool(module: str, *arguments: str, function: str = "main") -> tuple[str, ...]:
@@ -61,7 +63,7 @@ def environment_of_tools() -> dict[str, str]:
 
 
 class Stages:
-    """Runs stages in `folder`, which remembers those that are done and of which commands."""
+    """Runs stages in `folder`, which remembers those that are done and of which commands and inputs."""
 
     def __init__(self, folder: Path, tell: Callable[[str], None] = print) -> None:
         self.folder, self._tell = folder, tell
@@ -79,7 +81,9 @@ class Stages:
 
         Raises StageError when it fails, KeyboardInterrupt when it was interrupted; then the next call resumes it.
         """
-        self._key = hashlib.sha256(json.dumps([self._key, *stage.arguments]).encode()).hexdigest()
+        # Without a state the key is that of older records: a recording is not captured again after an update.
+        state = [{"state": stage.state}] if stage.state else []
+        self._key = hashlib.sha256(json.dumps([self._key, *state, *stage.arguments]).encode()).hexdigest()
         head = f"[{number}/{count}] {stage.name}"
         if self._done.get(stage.name) == self._key:
             self._tell(f"{head}: already done")

@@ -25,14 +25,14 @@ def data_set_name(name: str) -> str:
 
 
 def write_configuration(
-    name: str, folder: Path, work: Path, minutes: float, settings_file: Path | None, start: Bundle | None
+    name: str, folder: Path, work: Path, minutes: float, settings_file: Path | None, start: Bundle | None, state: str
 ) -> tuple[Path, Path, Facts]:
     """Write `work`/training.yaml for the labelled `folder`, each choice with its reason; returns it, its run folder
     and what was found in the data.
 
     `minutes`: for the training alone. `settings_file`: the user's own settings, which take precedence. `start`: a
-    bundle to start from, if it has training weights. A configuration for the same data and wishes is kept: with it a
-    run resumes. Raises StageError.
+    bundle to start from, if it has training weights. `state`: the digest of the folder. A configuration for the same
+    data and wishes is kept: with it a run resumes. Raises StageError.
     """
     try:
         facts = look_at(str(folder))
@@ -40,7 +40,8 @@ def write_configuration(
         raise StageError(str(error)) from error
     path = work / "training.yaml"
     own = {} if settings_file is None else _own_settings(settings_file)
-    head = f"# {dataclasses.asdict(facts)} {minutes:g} {own}".replace("\n", " ")
+    # With the digest corrected masks, which change no fact, get a run of their own, too.
+    head = f"# {dataclasses.asdict(facts)} {minutes:g} {own} {state}".replace("\n", " ")
     if not (path.is_file() and path.read_text(encoding="utf-8").startswith(head)):
         speed = None
         if "steps" not in own:

@@ -45,7 +45,7 @@ def slants(depth, reading):
     mean, known = (keras.ops.pad(x, [[0, 0], [reach, reach], [reach, reach], [0, 0]]) for x in (mean, known))
 
     def between(after, before):
-        # By the nominal reach, not the rounded one: then crops of a image tell the same as the whole of it.
+        # By the nominal reach, not the rounded one: so that a crop gives the same values as the whole image.
         slope = COLOR_FOCAL_LENGTH / SLANT_REACH * (mean[after] - mean[before]) * known[after] * known[before]
         return slope / keras.ops.sqrt(1.0 + keras.ops.square(slope))
 

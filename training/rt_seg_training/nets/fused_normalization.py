@@ -22,7 +22,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         if self.frozen_statistics:
             return super().call(inputs, training=False, mask=mask)
-        if not training or not self.trainable:
+        # Statistics of all replicas are what Keras computes.
+        if not training or not self.trainable or self.synchronized:
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         scale = self.gamma.value if self.scale else tf.ones(channels)
@@ -58,9 +59,13 @@ def with_fused_normalization(model: keras.Model) -> keras.Model:
 
 
 def freeze_statistics(model: keras.Model, prefix: str) -> None:
-    """Let fused batch normalisation of the layers whose names begin so keep the statistics that it has."""
+    """Let the batch normalisation of the layers whose names begin so keep the statistics that it has.
+
+    It must be that of `with_fused_normalization`: that of Keras would take no notice.
+    """
     for layer in model.layers:
         if layer.name.startswith(prefix) and isinstance(layer, keras.layers.BatchNormalization):
+            assert isinstance(layer, BatchNormalization), f"{layer.name} cannot keep its statistics"
             layer.frozen_statistics = True
 
 

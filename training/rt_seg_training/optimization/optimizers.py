@@ -6,7 +6,7 @@ from typing import Iterable
 
 import keras
 
-from rt_seg_training.configuration import TrainingConfiguration
+from rt_seg_training.configuration import RANDOM, TrainingConfiguration
 from rt_seg_training.nets.registry import ENCODER_PREFIX
 from rt_seg_training.optimization.schedules import WarmupCosine, WarmupPolynomial
 
@@ -75,14 +75,14 @@ def build_optimizer(
 
     Weight decay is decoupled for all (Loshchilov and Hutter, arXiv:1711.05101): per step a share of learning rate ·
     weight_decay is taken from the kernels, so Adam with decay is AdamW. The layers of a pre-trained encoder move at
-    encoder_learning_rate_share of the learning rate; their decay is that of all.
+    encoder_learning_rate_share of the learning rate, unless it starts from random weights; their decay is that of all.
     """
     schedule = {"poly": WarmupPolynomial, "cosine": WarmupCosine}[configuration.schedule](
-        configuration.learning_rate, configuration.steps, configuration.warmup_steps
+        configuration.learning_rate, configuration.steps, configuration.warmup
     )
 
     def share_of_rate(variable: keras.Variable) -> float:
-        in_encoder = variable.path.startswith(ENCODER_PREFIX)
+        in_encoder = variable.path.startswith(ENCODER_PREFIX) and configuration.start != RANDOM
         return configuration.encoder_learning_rate_share if in_encoder else 1.0
 
     settings = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from rt_seg_training.configuration import TrainingConfiguration
+from rt_seg_training.configuration import RANDOM, TrainingConfiguration
 from rt_seg_training.nets import registry
 from rt_seg_training.nets.depthwise_gradient import with_fast_depthwise_gradients
 from rt_seg_training.nets.fused_normalization import (
@@ -53,11 +53,10 @@ def _trained_net(configuration: TrainingConfiguration, class_count: int, replica
         )
         if not tf.config.list_physical_devices("GPU"):
             net = with_fast_depthwise_gradients(net)
-        if replicas == 1:
-            net = with_fused_normalization(net)
-        else:
+        net = with_fused_normalization(net)
+        if replicas > 1:
             synchronize_normalization(net)
-        if configuration.freeze_statistics:
+        if configuration.freeze_statistics and configuration.start != RANDOM:
             freeze_statistics(net, registry.ENCODER_PREFIX)
         return net
     finally:

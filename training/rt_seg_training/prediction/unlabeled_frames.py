@@ -32,10 +32,10 @@ def unlabeled_frames(source: Path, with_depth: bool = True, tell: Callable[[str]
     try:
         if kind_of_bag(source) is not None:
             there = count_images(source)
-            frames = _of_bag(source, there, with_depth)
+            frames, decoded = _of_bag(source, there, with_depth)
         else:
             files = _files(source)
-            there = len(files)
+            there = decoded = len(files)
             chosen = [files[number] for number in evenly_spaced(there, MAX_FRAMES)]
             frames = [_of_file(path, source, with_depth) for path in chosen]
     except (DatasetError, BagError, OSError) as error:
@@ -43,8 +43,10 @@ def unlabeled_frames(source: Path, with_depth: bool = True, tell: Callable[[str]
     if not frames:
         raise UnlabeledError(f"{source}: holds no images; accepted are {', '.join(IMAGE_SUFFIXES)} and bags")
     if len(frames) < there:
-        why = f"at most {MAX_FRAMES}, and those that can be decoded"
-        tell(f"{source}: {len(frames)} of {there} images are used: {why}")
+        tell(
+            f"{source}: {len(frames)} of {there} images are used (limit {MAX_FRAMES}: {decoded - len(frames)} left "
+            f"out; images that cannot be decoded are skipped: {there - decoded})"
+        )
     return frames
 
 
@@ -62,11 +64,14 @@ def _of_file(path: Path, source: Path, with_depth: bool) -> Frame:
     return image, read_depth(depth, image.shape) if with_depth and depth.is_file() else None
 
 
-def _of_bag(source: Path, there: int, with_depth: bool) -> list[Frame]:
+def _of_bag(source: Path, there: int, with_depth: bool) -> tuple[list[Frame], int]:
+    """The frames, and how many images of the bag could be decoded."""
     chosen = set(evenly_spaced(there, MAX_FRAMES))
     frames: list[Frame] = []
+    decoded = 0
     for number, (image, depth) in enumerate(bag_frames(source, with_depth)):
+        decoded += 1
         if number in chosen:
             millimetres = None if depth is None else np.rint(np.nan_to_num(1000 * depth)).clip(0, 65535)
             frames.append((image, None if millimetres is None else millimetres.astype(np.uint16)))
-    return frames
+    return frames, decoded

@@ -59,6 +59,23 @@ def save_checkpoint(run: Path, model: keras.Model, progress: Progress) -> None:
         np.savez(stream, progress=np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8), **arrays)
 
 
+def stored_progress(run: Path) -> Progress | None:
+    """How far the state in the run folder is; None if there is none. Raises CheckpointError if it cannot be read."""
+    path = RunFolder(run).checkpoint
+    return _read(path, progress_only=True)[0] if path.is_file() else None
+
+
+def _read(path: Path, progress_only: bool = False) -> tuple[Progress, dict[str, np.ndarray]]:
+    try:
+        with np.load(path) as file:
+            progress = Progress(**json.loads(file["progress"].tobytes()))
+            names = [] if progress_only else [name for name in file.files if name != "progress"]
+            return progress, {name: file[name] for name in names}
+    # An empty file is an EOFError, and one of another kind may be an array without names.
+    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}; delete it to train from the start") from error
+
+
 def load_checkpoint(run: Path, model: keras.Model) -> Progress | None:
     """Give `model` and its optimizer the state in the run folder, and return the progress; None if there is no state.
 
@@ -67,12 +84,7 @@ def load_checkpoint(run: Path, model: keras.Model) -> Progress | None:
     path = RunFolder(run).checkpoint
     if not path.is_file():
         return None
-    try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-        progress = Progress(**json.loads(arrays.pop("progress").tobytes()))
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}; delete it to train from the start") from error
+    progress, arrays = _read(path)
     variables = _variables(model)
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     differences = shapes.items() ^ {name: array.shape for name, array in arrays.items()}.items()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+import re
 import time
 from pathlib import Path
 from typing import Callable, Sequence
@@ -13,8 +15,8 @@ import tensorflow as tf
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.confusion import mean_iou
-from rt_seg.labels import write_labels
-from rt_seg_training.configuration import RANDOM, ConfigurationError, TrainingConfiguration
+from rt_seg.labels import LabelSet, write_labels
+from rt_seg_training.configuration import RANDOM, ConfigurationError, TrainingConfiguration, load_configuration
 from rt_seg_training.datasets.loading import DataSet
 from rt_seg_training.input_pipeline import batches as pipeline
 from rt_seg_training.input_pipeline.unlabeled import Frame
@@ -33,6 +35,7 @@ from rt_seg_training.runs.checkpoint import (
     load_checkpoint,
     save_checkpoint,
     saved_file,
+    stored_progress,
 )
 from rt_seg_training.runs.distribution import check, create_strategy, describe, from_chief, is_chief
 from rt_seg_training.runs.history import write_history
@@ -52,6 +55,11 @@ from rt_seg_training.runs.run_folder import RunFolder
 from rt_seg_training.runs.teacher import Teacher
 from rt_seg_training.runs.training_input import TrainingInput, save_bad_batch
 from rt_seg_training.runs.validation import mask_predictor, score, scorer
+
+MAY_CHANGE = frozenset(
+    {"steps", "run", "tensorboard_dir", "validate_every", "patience", "checkpoint_minutes", "distribution"}
+)
+"""Settings that may differ where a run resumes: they say how long it is, what is told of it, and where it computes."""
 
 
 class TrainingError(RuntimeError):
@@ -138,9 +146,13 @@ class TrainingRun:
         path = self.folder.path
         if self.folder.result.exists():
             self._check_continuing()
+        if self.folder.checkpoint.exists() and self.folder.configuration.exists():
+            self._check_settings()
         path.mkdir(parents=True, exist_ok=True)
         check(self.configuration, self._strategy, self._policy)
         print(describe(self.configuration, self._strategy, self._policy))
+        for line in [*_without_effect(self.configuration), *_mirrored_sides(self.configuration, self.labels)]:
+            print(line)
         if self.configuration.head == "binary" and len(self.labels) != 2:
             raise ConfigurationError(
                 f"head: binary is for data sets of 2 classes, {self.dataset.name} has {len(self.labels)}; "
@@ -160,13 +172,42 @@ class TrainingRun:
                 f"run: {path} holds a finished run of {done} steps; --steps above {done} continues it, --run names "
                 "another folder"
             )
-        if not self.folder.checkpoint.exists():
+        progress = self._stored_progress()
+        if progress is None:
             raise ConfigurationError(
                 f"run: {path} holds a finished run without {self.folder.checkpoint.name}, so it cannot be continued; "
                 f"start a new run from its weights: --run NEW --initial-weights {path}"
             )
-        more = f"continues to {self.configuration.steps}, with the learning rate schedule over all steps"
-        print(f"{path}: has finished after {done} steps; {more}")
+        if self._is_stale(progress):
+            raise ConfigurationError(
+                f"run: {path} was stopped after {_stale(progress.history)} validations without a better mIoU; "
+                "continue with --patience 0 or a larger one"
+            )
+        total = self.configuration.steps
+        more = f"continuing to {total}; the learning rate schedule now spans all {total}"
+        print(f"{path}: finished after {done} steps; {more}")
+
+    def _stored_progress(self) -> Progress | None:
+        try:
+            return stored_progress(self.folder.path)
+        except CheckpointError as error:
+            raise ConfigurationError(str(error)) from error
+
+    def _check_settings(self) -> None:
+        """Raises ConfigurationError for settings with which the run there was not begun: its weights would be of both,
+        and its configuration, which the model card prints, would tell of the new ones alone."""
+        path = self.folder.path
+        begun = load_configuration(self.folder.configuration)
+        differences = [
+            f"{name} {old!r}, now {new!r}"
+            for name, old in dataclasses.asdict(begun).items()
+            if name not in MAY_CHANGE and (new := getattr(self.configuration, name)) != old
+        ]
+        if differences:
+            raise ConfigurationError(
+                f"run: {path} was begun with other settings: {'; '.join(differences)}. Continue it with the settings "
+                f"it was begun with, or use another --run with --initial-weights {path}"
+            )
 
     def _load_teacher(self) -> Teacher | None:
         configuration = self.configuration
@@ -247,9 +288,10 @@ class TrainingRun:
     # Train.
 
     def _done(self) -> bool:
-        history, patience = self._progress.history, self.configuration.patience
-        stale = len(history) - 1 - _best(history, "validation_mean_iou", 1) if history else 0
-        return self._progress.step >= self.configuration.steps or bool(patience and stale >= patience)
+        return self._progress.step >= self.configuration.steps or self._is_stale(self._progress)
+
+    def _is_stale(self, progress: Progress) -> bool:
+        return 0 < self.configuration.patience <= _stale(progress.history)
 
     def _at_validation(self) -> bool:
         step = self._progress.step
@@ -268,9 +310,9 @@ class TrainingRun:
         if not math.isfinite(loss) or not (self._policy == "mixed_float16" or math.isfinite(norm)):
             batch = save_bad_batch(self.folder.bad_batch, inputs, truth, self._strategy)
             raise TrainingError(
-                f"the loss is {loss} and the norm of its gradient {norm} at step {progress.step + 1}, so the "
-                f"weights are lost. Its images are in {batch}, those before it are from position "
-                f"{progress.position} on. What was saved before is kept. Look at the batch, lower learning_rate, "
+                f"the loss is {loss} and the norm of its gradient {norm} at step {progress.step + 1}, so the current "
+                f"weights are unusable. The batch is saved in {batch}; it starts at position {progress.position} of "
+                "the data order. What was saved before is kept. Look at the batch, lower learning_rate, "
                 "or set gradient_clip_norm, such as 5, and start a new run"
             )
         progress.step += 1
@@ -339,6 +381,42 @@ class TrainingRun:
         if self._chief:
             write_atomically(self.folder.result, (json.dumps(result, indent=2) + "\n").encode())
         return result
+
+
+def _without_effect(configuration: TrainingConfiguration) -> list[str]:
+    """What settings say that is not done, in a line each."""
+    lines = []
+    if configuration.net in registry.PRETRAINED_NETS and configuration.start == RANDOM:
+        lines.append(
+            "initial_weights: random, so freeze_statistics and encoder_learning_rate_share are not applied: the "
+            "encoder learns all from the start"
+        )
+    if configuration.warmup != configuration.warmup_steps:
+        lines.append(
+            f"warmup_steps: {configuration.warmup_steps} is not below the {configuration.steps} steps, so the warm-up "
+            f"is shortened to {configuration.warmup}"
+        )
+    return lines
+
+
+def _mirrored_sides(configuration: TrainingConfiguration, labels: LabelSet) -> list[str]:
+    """Warnings of classes that are each other's mirror image, where images are mirrored without their labels."""
+    sides: dict[str, list[str]] = {}
+    for name in labels.names:
+        plain = re.sub(r"[\W_]+", "", name.lower())
+        if "left" in plain or "right" in plain:
+            sides.setdefault(re.sub("left|right", "*", plain), []).append(name)
+    return [
+        f"warning: flip: true mirrors images left to right, but the classes {' and '.join(names)} differ only by their "
+        "side, so each is learnt as the other, too; set flip: false"
+        for names in sides.values()
+        if configuration.flip and len(names) > 1
+    ]
+
+
+def _stale(history: list[dict[str, float]]) -> int:
+    """How many validations there were since the best."""
+    return len(history) - 1 - _best(history, "validation_mean_iou", 1) if history else 0
 
 
 def _best(history: list[dict[str, float]], column: str, sign: int) -> int:
