@@ -74,7 +74,7 @@ def _described(entry: Field) -> str:
     if accepted:
         remarks.append(", ".join(map(str, accepted)))
     elif minimum is not None and maximum is not None:
-        remarks.append(f"{minimum:g} to {maximum:g}")
+        remarks.append(f"{minimum:.10g} to {maximum:.10g}")
     text = entry.metadata.get("help", "")
     return "  ".join([f"  _{entry.name}", *([text] if text else []), f"({'; '.join(remarks) or 'required'})"])
 

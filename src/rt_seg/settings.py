@@ -159,8 +159,8 @@ def _within(entry: dataclasses.Field, value: Any) -> None:
 
 def _range_words(minimum: Optional[float], maximum: Optional[float]) -> str:
     if maximum is None:
-        return f"at least {minimum:g}"
-    return f"at most {maximum:g}" if minimum is None else f"from {minimum:g} to {maximum:g}"
+        return f"at least {minimum:.10g}"
+    return f"at most {maximum:.10g}" if minimum is None else f"from {minimum:.10g} to {maximum:.10g}"
 
 
 def _key(entry: dataclasses.Field) -> str:
