@@ -43,7 +43,7 @@ def test_command_line_overrides_the_file_and_the_saved_form_loads_equal(tmp_path
         ({"optimizer": "adagrad"}, "optimizer: 'adagrad'; accepted are adamw, adam, radam, sgd"),
         ({"net": "ddrnet"}, "net: 'ddrnet'; accepted are ddrnet_23_slim, ddrnet_23_slim_lean"),
         ({"ema": 1.0}, "ema: 1.0 must be from 0 to 0.99999"),
-        ({"seed": 2**32 - 1}, "seed: 4294967295 must be from 0 to 4.29"),
+        ({"seed": 2**32 - 1}, "seed: 4294967295 must be from 0 to 4294967294"),
         ({"color_jitter": 1.2}, "color_jitter: 1.2 must be from 0 to 1"),
         ({"steps": 0}, "steps: 0 must be at least 1"),
         ({"scale_min": 2.0}, "scale_min 2.0 is above scale_max"),
