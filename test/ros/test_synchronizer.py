@@ -269,3 +269,25 @@ def test_after_a_pause_of_a_stream_without_depth_the_first_image_goes_on_at_once
     assert synchronizer.take(2.1) is None
     synchronizer.add_color(90 * SECOND, "new", 60.0)
     assert synchronizer.take(60.0).color == "new"
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_the_first_image_of_the_next_recording_waits_for_its_depth(restart):
+    synchronizer = Synchronizer(EVERY_FRAME, depth_timeout=1.0)
+    stamps = [10 * SECOND + i * PERIOD for i in range(60)]
+    feed(synchronizer, stamps, depth=False)
+    take_all(synchronizer, 10.0)
+    if restart:
+        synchronizer.restart(10.0)
+    synchronizer.add_color(100 * SECOND, "color", 20.0)
+    assert synchronizer.take(20.0) is None
+    synchronizer.add_depth(100 * SECOND, "depth", 20.01)
+    assert synchronizer.take(20.01).depth == "depth"
+
+
+def test_a_live_camera_without_depth_is_not_held_up_after_a_pause():
+    synchronizer = Synchronizer(LIVE, depth_timeout=1.0)
+    feed(synchronizer, [10 * SECOND + i * PERIOD for i in range(60)], depth=False)
+    synchronizer.restart(10.0)
+    synchronizer.add_color(100 * SECOND, "color", 20.0)
+    assert synchronizer.take(20.0).color == "color"

@@ -140,6 +140,7 @@ class Synchronizer:
         self._depth_stream = _Stream()
         self._first_color: Optional[float] = None
         self._last_depth: Optional[float] = None
+        self._last_color: Optional[float] = None
         self._last_taken = (-1, -1)
         self._newest_pair = (-1, -1)  # number of the depth image and stamp of the colour image that it was given to
 
@@ -174,12 +175,12 @@ class Synchronizer:
 
     def restart(self, now: float) -> None:
         """Forget what is held, as after a pause of the streams: held colour images count as dropped, and whether depth
-        comes is found out again, unless it did not come before."""
+        comes is found out again; in `live` mode not if it did not come before, as each image would come later."""
         self.counters.dropped += len(self._colors)
         self.counters.unmatched_depth += len(self._depths)
         self._colors.clear()
         self._depths.clear()
-        if self.depth_alive(now):
+        if not self._live or self.depth_alive(now):
             self._first_color = self._last_depth = None
 
     def add_color(self, stamp: int, item: Any, now: float) -> None:
@@ -192,6 +193,11 @@ class Synchronizer:
             self.counters.clock_jumps += 1
             for entry in self._colors:
                 self._release(entry)
+        gap = 0.0 if self._last_color is None else now - self._last_color
+        self._last_color = now
+        if not self._live and gap > 2.0 * self._depth_timeout and not self.depth_alive(now):
+            # Another recording: its first image would be taken without the depth that comes right after it.
+            self._first_color = self._last_depth = None
         if self._first_color is None:
             self._first_color = now
         entry = _Color(self._color_stream.epoch, stamp, now, item)
