@@ -54,7 +54,8 @@ run_pytest() {
 
 # The interpreter of ROS Noetic, without ROS on its path.
 run_live38() {
-    env -u PYTHONPATH "$STATE/python38/bin/python" -m pytest --junitxml="$RESULTS/live38.xml" -p no:cacheprovider test/live
+    env -u PYTHONPATH "$STATE/python38/bin/python" -m pytest --junitxml="$RESULTS/live38.xml" -p no:cacheprovider \
+        -n 2 --dist loadfile test/live
 }
 
 # registered PATTERN...: the roslaunch checks and rostests that the package registers with catkin, as targets of its build.
