@@ -370,6 +370,7 @@ def test_smaller_inputs_share_the_weights_compute_what_keras_computes_there_and_
     assert (mask == expected).mean() > (0.999 if precision == "f16" else 0.9)
 
 
+@pytest.mark.slow
 def test_int8_of_a_smaller_input_that_loses_too_much_is_exported_with_a_warning(
     run, tmp_path, images, validation, monkeypatch
 ):

@@ -80,6 +80,7 @@ def test_the_teacher_gives_the_logits_of_the_run_it_was_loaded_from_in_the_order
     np.testing.assert_allclose(teacher(of_student.astype(np.float32), depth), expected, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_a_teacher_that_lacks_a_class_is_refused_by_its_name(taught, dataset, tmp_path):
     other = dataclasses.replace(dataset.labels.labels[0], name="cup")
     labels = dataclasses.replace(dataset.labels, labels=(other, *dataset.labels.labels[1:]))

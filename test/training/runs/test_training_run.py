@@ -252,6 +252,7 @@ def test_a_sigmoid_channel_for_three_classes_is_refused(dataset, tmp_path):
         training_run.TrainingRun(configuration, dataclasses.replace(dataset, labels=labels)).train()
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_the_run_with_its_batch_saved_and_what_was_saved_before_kept(dataset, tmp_path):
     configuration = _configuration(tmp_path, optimizer="sgd", learning_rate=1e30, steps=20, mixed_precision="float32")
     with pytest.raises(training_run.TrainingError, match="the loss is .* at step .*not_finite_batch.npz"):
