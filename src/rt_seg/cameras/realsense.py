@@ -119,6 +119,9 @@ class RealSenseCamera:
         if "depth" in chosen:
             depth, color = chosen["depth"][1], chosen["color"][1]
             self.color_placement = color_placement(depth.get_extrinsics_to(color))
+            video = depth.as_video_stream_profile()
+            if (video.width(), video.height()) != (self._settings.width, self._settings.height):
+                self.description += f" (depth of {video.width()}x{video.height()}, aligned to colour)"
         if "depth" in chosen and chosen["depth"][0] is chosen["color"][0]:
             groups = [(chosen["color"][0], [chosen["color"][1], chosen["depth"][1]])]
         else:

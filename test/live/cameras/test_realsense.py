@@ -276,6 +276,7 @@ def test_where_only_colour_has_a_size_depth_of_another_one_is_aligned_to_it():
     camera = RealSenseCamera(software.device, RealSenseSettings(1920, 1080, 30))
     (depth,) = software.sensors["depth"].get_active_streams()
     assert (depth.as_video_stream_profile().width(), depth.as_video_stream_profile().height()) == (1280, 720)
+    assert "depth of 1280x720, aligned to colour" in camera.description
     camera.close()
 
 

@@ -66,6 +66,19 @@ def test_a_class_that_the_model_lacks_is_an_error_with_its_classes_and_what_to_d
     assert classes.missing(info) == [] and len(errors) == 1
 
 
+def test_labels_that_never_come_are_a_warning(monkeypatch):
+    warnings = []
+    monkeypatch.setattr("rospy.logwarn", warnings.append)
+    classes = ModelClasses(["person"], "classes", "stop is published")
+    classes.warn_unchecked("/relay/labels")
+    assert "no class names on /relay/labels" in warnings[0] and "person" in warnings[0]
+    monkeypatch.setattr("rospy.logerr", lambda text: None)
+    classes.missing(LabelInfo())
+    classes.warn_unchecked("/relay/labels")
+    ModelClasses([], "classes", "").warn_unchecked("/relay/labels")
+    assert len(warnings) == 1
+
+
 def test_the_classes_are_those_of_the_node_whose_result_is_read_without_a_second_remapping(monkeypatch):
     subscribed, told = [], []
     monkeypatch.setattr("rospy.resolve_name", {"statistics": "/left/segmentation/statistics"}.get)

@@ -181,3 +181,17 @@ def test_classes_from_a_folder_above_are_said(yolo):
     found = yolo({"data.yaml": NAMES, "b/labels/a.txt": SQUARE}, path="b")
     np.testing.assert_array_equal(found.pixels("y"), box(10, 10, 20, 20))
     assert found.count("classes are taken from a file in a folder above the labels") == 1
+
+
+def test_a_list_of_images_that_is_missing_is_said(yolo):
+    found = yolo({"data.yaml": "train: train.txt\n" + NAMES, "labels/a.txt": SQUARE}, ["images/a.jpg"])
+    assert found.count("lists of images that data.yaml names are missing") == 1
+
+
+def test_names_with_points_keep_their_splits(yolo):
+    files = {
+        "data.yaml": "train: train.txt\nval: val.txt\n" + NAMES, "train.txt": "images/a.001.jpg\n",
+        "val.txt": "images/a.002.jpg\n", "labels/a.001.txt": SQUARE, "labels/a.002.txt": SQUARE,
+    }  # fmt: skip
+    found = yolo(files, ["images/a.001.jpg", "images/a.002.jpg"])
+    assert yaml.safe_load((found.output / "splits.yaml").read_text()) == {"train": ["a.001"], "validation": ["a.002"]}

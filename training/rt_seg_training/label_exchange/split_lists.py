@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from rt_seg.labelled_folder import IMAGE_SUFFIXES
 from rt_seg_training.label_exchange.file_values import read_text
 from rt_seg_training.label_exchange.image_names import parts_of, split_of
+from rt_seg_training.label_exchange.remarks import Remarks
 
 
 @dataclass
@@ -50,14 +52,15 @@ class SplitLists:
 
 def _without_suffix(name: str) -> tuple[str, ...]:
     *folders, last = parts_of(name) or ("",)
-    stem, _, suffix = last.rpartition(".")
-    return (*folders, stem if stem and len(suffix) < 5 else last)
+    path = PurePosixPath(last)
+    # Names of images, with and without suffix: img.001 has none.
+    return (*folders, path.stem if path.suffix.lower() in IMAGE_SUFFIXES else last)
 
 
-def lists_of_data_yaml(data: dict[str, Any], file: Path) -> SplitLists:
+def lists_of_data_yaml(data: dict[str, Any], file: Path, remarks: Remarks) -> SplitLists:
     """The splits that data.yaml of YOLO names: a folder, a text file of images, or a list of these for each.
 
-    Raises ExchangeError for a text file that cannot be read.
+    A text file that is not there is counted. Raises ExchangeError for a text file that cannot be read.
     """
     found = SplitLists()
     for key, value in data.items():
@@ -69,6 +72,8 @@ def lists_of_data_yaml(data: dict[str, Any], file: Path) -> SplitLists:
                 listed = file.parent.joinpath(*parts_of(entry))
                 if listed.is_file():
                     found.add_list(listed, split)
+                else:
+                    remarks.add(f"lists of images that {file.name} names are missing", f"{split}: {listed}")
             else:
                 found.add_folder(entry, split)
     return found

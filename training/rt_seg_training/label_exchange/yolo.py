@@ -83,7 +83,7 @@ def read(path: Path, reading: Reading) -> LabelFile:
         raise ExchangeError(f"{file}: has 'kpt_shape': labels of key points (YOLO pose) have no outlines")
     if isinstance(data.get("masks_dir"), str):
         raise ExchangeError(f"{file}: has 'masks_dir': these are masks; import_labels masks reads them")
-    lists = lists_of_data_yaml(data, file)
+    lists = lists_of_data_yaml(data, file, reading.remarks)
     frames = []
     for file in files:
         regions = []

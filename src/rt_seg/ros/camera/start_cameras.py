@@ -76,6 +76,7 @@ def forget_settings(cameras: Sequence[CameraEntry]) -> None:
     for camera in cameras:
         with contextlib.suppress(KeyError):
             rospy.delete_param(f"/{camera.name}/segmentation")
+            rospy.loginfo(f"/{camera.name}/segmentation: parameters of an earlier run are deleted")
 
 
 def main() -> int:

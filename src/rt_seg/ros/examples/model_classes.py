@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Callable, List, Sequence
 
 import rospy
 
 from rt_seg.msg import LabelInfo
+
+
+PATIENCE = 30.0
+"""Seconds for the segmentation node to load its model."""
 
 
 class ModelClasses:
@@ -17,9 +22,11 @@ class ModelClasses:
         self._names = list(names)
         self._parameter = parameter
         self._consequence = consequence
+        self._checked = False
 
     def missing(self, message: LabelInfo) -> List[str]:
         """The names that a model lacks; logged, if any."""
+        self._checked = True
         classes = [item.class_name for item in message.class_map]
         missing = [name for name in self._names if name not in classes]
         if missing:
@@ -29,8 +36,19 @@ class ModelClasses:
             )
         return missing
 
+    def warn_unchecked(self, topic: str) -> None:
+        """Log a warning where names are wanted and no model has been checked: its labels may not be relayed."""
+        if self._names and not self._checked:
+            rospy.logwarn(
+                f"no class names on {topic} for {PATIENCE:.0f} s: whether the model has {', '.join(self._names)} "
+                f"(~{self._parameter}) is not known; relay this topic, too"
+            )
+
     def watch(self, result: str, on_missing: Callable[[List[str]], None] = lambda missing: None) -> rospy.Subscriber:
         """Check each model of the node that publishes `result`: its labels are the topic beside that one, so that no
         second remapping can be forgotten. `on_missing` is called with what each model lacks."""
         topic = rospy.resolve_name(result).rpartition("/")[0] + "/labels"
+        timer = threading.Timer(PATIENCE, self.warn_unchecked, [topic])
+        timer.daemon = True
+        timer.start()
         return rospy.Subscriber(topic, LabelInfo, lambda message: on_missing(self.missing(message)), queue_size=1)
