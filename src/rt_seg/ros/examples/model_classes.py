@@ -9,7 +9,6 @@ import rospy
 
 from rt_seg.msg import LabelInfo
 
-
 PATIENCE = 30.0
 """Seconds for the segmentation node to load its model."""
 
