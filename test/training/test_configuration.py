@@ -1,12 +1,13 @@
 """Configurations: what is refused, and that the message names file, key and accepted values."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 import yaml
 
 from rt_seg_training.commands.train import main
-from rt_seg_training.configuration import ConfigurationError, load_configuration
+from rt_seg_training.configuration import ConfigurationError, load_configuration, load_run_configuration
 
 SHIPPED = sorted((Path(__file__).parents[2] / "config" / "training").glob("*.yaml"))
 MINIMAL = {
@@ -26,12 +27,18 @@ def test_every_shipped_configuration_loads(path):
     assert load_configuration(path).run == f"runs/{path.stem}"
 
 
-def test_command_line_overrides_the_file_and_the_saved_form_loads_equal(tmp_path):
+def test_command_line_overrides_the_file_and_the_saved_form_loads_equal_with_its_start_told(tmp_path):
     configuration = load_configuration(_write(tmp_path, batch_size=2), {"batch_size": 3, "learning_rate": 1})
     assert configuration.batch_size == 3
     assert configuration.learning_rate == 1.0
     configuration.save(tmp_path / "saved.yaml")
-    assert load_configuration(tmp_path / "saved.yaml") == configuration
+    told = dataclasses.replace(configuration, initial_weights="tabletop_ddrnet")
+    assert load_configuration(tmp_path / "saved.yaml") == load_run_configuration(tmp_path / "saved.yaml") == told
+
+
+@pytest.mark.parametrize(("net", "start"), [("ddrnet_23_slim", "random"), ("lite0_pyramid", "imagenet")])
+def test_a_run_of_before_its_start_was_saved_is_read_with_the_default_of_then(tmp_path, net, start):
+    assert load_run_configuration(_write(tmp_path, net=net, initial_weights="")).start == start
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 from rt_seg.atomic_file import write_atomically
 from rt_seg.package_files import named_file, names_of
 from rt_seg.settings import dump_yaml, read_settings, read_values, read_yaml, setting
-from rt_seg_training.nets.registry import HEADS, NETS, PRETRAINED_NETS
+from rt_seg_training.nets.registry import DDRNET_START, HEADS, NETS, PRETRAINED_NETS, STARTED_NETS
 
 SHIPPED = "config/training"
 """Of the package: the configurations that have names."""
@@ -122,7 +122,7 @@ class TrainingConfiguration:
     auxiliary_weight: float = _setting("weight of the auxiliary head's loss, 0 = no such head", 0.4, minimum=0)
     initial_weights: str = _setting(
         "model bundle, run folder or weights file to start from; imagenet (encoder weights; default for networks that "
-        "have them) or random (default for the others)",
+        "have them), tabletop_ddrnet (default for DDRNet-23-slim) or random (default for the others)",
         "",
     )
     teacher: str = _setting(
@@ -158,8 +158,10 @@ class TrainingConfiguration:
 
     @property
     def start(self) -> str:
-        """What the weights are to begin with: IMAGENET, RANDOM, or the path of a bundle, run folder or weights file."""
-        return self.initial_weights or (IMAGENET if self.net in PRETRAINED_NETS else RANDOM)
+        """What the weights are to begin with: IMAGENET, RANDOM, or name or path of a bundle, run or file of weights."""
+        if self.initial_weights:
+            return self.initial_weights
+        return IMAGENET if self.net in PRETRAINED_NETS else DDRNET_START if self.net in STARTED_NETS else RANDOM
 
     @property
     def warmup(self) -> int:
@@ -167,8 +169,8 @@ class TrainingConfiguration:
         return self.warmup_steps if self.warmup_steps < self.steps else self.steps // 4
 
     def save(self, path: Path) -> None:
-        """Write all settings as YAML; atomic. Raises OSError."""
-        write_atomically(path, dump_yaml(dataclasses.asdict(self)))
+        """Write all settings as YAML, with the start that a default stands for; atomic. Raises OSError."""
+        write_atomically(path, dump_yaml({**dataclasses.asdict(self), "initial_weights": self.start}))
 
 
 FIELDS = {entry.name: entry for entry in dataclasses.fields(TrainingConfiguration)}
@@ -197,6 +199,16 @@ def load_configuration(path: str | Path, overrides: dict[str, Any] | None = None
     if not configuration.run:
         configuration = dataclasses.replace(configuration, run=f"runs/{path.stem}")
     return configuration
+
+
+def load_run_configuration(path: Path) -> TrainingConfiguration:
+    """Read the settings in force of a run, which `save` wrote. Raises ConfigurationError."""
+    configuration = load_configuration(path)
+    if configuration.initial_weights:
+        return configuration
+    # Written before `save` resolved the default, when DDRNet began with random weights unless told otherwise.
+    start = IMAGENET if configuration.net in PRETRAINED_NETS else RANDOM
+    return dataclasses.replace(configuration, initial_weights=start)
 
 
 def boolean(text: str) -> bool:

@@ -3,6 +3,8 @@
 import dataclasses
 from types import SimpleNamespace
 
+import pytest
+
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.export.bundle_export import Export, Parity
 from rt_seg_training.export.model_card import model_card
@@ -42,6 +44,23 @@ def test_no_setting_tells_of_the_machine_that_trained(tmp_path, monkeypatch):
         assert f"\n{line}\n" in card
     assert "\nrun: runs/mine" in _card(tmp_path / "again", run="mine"), "the bundle was meant"
     assert "\ninitial_weights: imagenet\n" in _card(tmp_path / "other", initial_weights="imagenet")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"net": "lite0_pyramid"}, "- **ImageNet weights of the encoder (EfficientNet-Lite0): Apache-2.0**"),
+        (
+            {},
+            "- **Start**: models/tabletop_ddrnet, taught by EfficientNet-Lite0 (ImageNet weights: Apache-2.0)",
+        ),
+        ({"initial_weights": "random"}, None),
+    ],
+)
+def test_it_names_whose_weights_the_training_started_from(tmp_path, settings, told):
+    card = _card(tmp_path / "mine", **settings)
+    assert ("Apache-2.0" in card) == (told is not None)
+    assert told is None or f"\n{told}\n" in card
 
 
 def test_it_names_the_split_of_the_calibration_and_the_size_that_was_compared(tmp_path):

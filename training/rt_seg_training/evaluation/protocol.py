@@ -172,12 +172,12 @@ def record_score(folder: Path, result: Evaluation, protocol: Mapping[str, Any], 
 
 def training_score(run: Path, dataset: DataSet, split: str, mean_iou: float) -> list[str]:
     """What a run's own score on this split was, and why it is not quite this one; nothing for another split."""
-    from rt_seg_training.configuration import ConfigurationError, load_configuration
+    from rt_seg_training.configuration import ConfigurationError, load_run_configuration
     from rt_seg_training.runs.run_folder import RunFolder
 
     folder = RunFolder(run)
     try:
-        configuration = load_configuration(folder.configuration)
+        configuration = load_run_configuration(folder.configuration)
         theirs = float(json.loads(folder.result.read_text(encoding="utf-8"))["validation_mean_iou"])
     except (ConfigurationError, OSError, ValueError, KeyError, TypeError):
         return []

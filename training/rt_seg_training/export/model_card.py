@@ -25,7 +25,7 @@ def model_card(
     """
     from rt_seg_training.nets.depth_fusion import DEPTH_RANGE
     from rt_seg_training.nets.efficientnet_lite import WEIGHTS_LICENSE
-    from rt_seg_training.nets.registry import DEPTH_NETS, PRETRAINED_NETS
+    from rt_seg_training.nets.registry import DDRNET_START, DEPTH_NETS, PRETRAINED_NETS
 
     settings = yaml.safe_load((run / "configuration.yaml").read_text(encoding="utf-8"))
     settings.update(_without_places(settings))
@@ -42,6 +42,10 @@ def model_card(
     note = f"\n\nf16 instead of int8: {export.note}." if export.note else ""
     warnings = "".join(f"\n- **Warning**: {text}" for text in export.warnings) + "\n" * bool(export.warnings)
     of_encoder = f"\n- **{WEIGHTS_LICENSE}**" if net in PRETRAINED_NETS else ""
+    if settings.get("initial_weights") == f"models/{DDRNET_START}":
+        of_encoder = (
+            f"\n- **Start**: models/{DDRNET_START}, taught by EfficientNet-Lite0 (ImageNet weights: Apache-2.0)"
+        )
     takes = "RGB"
     if net in DEPTH_NETS:
         near, far = DEPTH_RANGE

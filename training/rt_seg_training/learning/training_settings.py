@@ -13,6 +13,7 @@ import yaml
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.bundle import Bundle
+from rt_seg.settings import read_yaml
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.learning.choices import BATCH, LARGEST_CROP, Facts, choose, look_at, network
 from rt_seg_training.learning.stages import StageError, environment_of_tools
@@ -65,10 +66,7 @@ def write_configuration(
 
 def _own_settings(path: Path) -> dict:
     """The settings of a YAML file; whether `train` knows them it says itself."""
-    try:
-        content = yaml.safe_load(path.expanduser().read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise StageError(f"--settings {path}: cannot be read ({error})") from error
+    content = read_yaml(path.expanduser(), StageError)
     if not isinstance(content, dict):
         raise StageError(f"--settings {path}: accepted is a mapping, key: value, of training settings")
     return content

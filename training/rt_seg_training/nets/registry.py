@@ -26,6 +26,10 @@ DEPTH_NETS = ("ddrnet_23_slim_rgbd", "ddrnet_23_slim_rgbd_stem", "ddrnet_23_slim
 PRETRAINED_NETS = ("lite0_pyramid", "lite0_pyramid_rgbd")
 """Networks whose encoder has ImageNet weights to start from; the names of its layers begin with ENCODER_PREFIX."""
 ENCODER_PREFIX = "encoder_"
+DDRNET_START = "tabletop_ddrnet"
+"""The shipped bundle that DDRNets start from: its features were taught by that encoder (see pretraining)."""
+STARTED_NETS = ("ddrnet_23_slim", "ddrnet_23_slim_lean", "ddrnet_23_slim_rgbd", "ddrnet_23_slim_rgbd_stem")
+"""Networks that start from DDRNET_START: of the lean one, the layers of the same size."""
 HEADS = ("semantic", "binary")
 
 

@@ -1,4 +1,4 @@
-"""What a training starts from: ImageNet features, a bundle, an earlier run, or random numbers."""
+"""What a training starts from: features learnt before, a bundle, an earlier run, or random numbers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from rt_seg.model_home import MANIFEST, find_bundle
 from rt_seg_training.configuration import IMAGENET, RANDOM, ConfigurationError, TrainingConfiguration
-from rt_seg_training.nets.registry import PRETRAINED_NETS
+from rt_seg_training.nets.registry import DDRNET_START, PRETRAINED_NETS
 from rt_seg_training.runs.run_folder import RunFolder
-from rt_seg_training.runs.training_weights import TrainingWeightsError, load_training_weights
+from rt_seg_training.runs.training_weights import FILE, TrainingWeightsError, load_training_weights
 
 
 def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
@@ -43,7 +43,7 @@ def apply_initial_weights(configuration: TrainingConfiguration, model: keras.Mod
         print(f"initial weights: encoder from ImageNet; {len(fresh)} layers stay random")
         return
     start = find_bundle(configuration.start)
-    if (start / MANIFEST).is_file():
+    if (start / MANIFEST).is_file() or (start / FILE).is_file():
         try:
             fresh = load_training_weights(model, start)
         except (TrainingWeightsError, OSError) as error:
@@ -60,7 +60,7 @@ def _imagenet_weights(net: str, model: keras.Model) -> list[str]:
     if net not in PRETRAINED_NETS:
         raise ConfigurationError(
             f"initial_weights: no ImageNet weights for {net}, only for {', '.join(PRETRAINED_NETS)}; "
-            f"name a bundle or a run folder, or {RANDOM}"
+            f"name a bundle, a run folder, {DDRNET_START} (for DDRNet) or {RANDOM}"
         )
     try:
         return load_imagenet_weights(model)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rt_seg.labels import LabelSet, load_labels
-from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration, load_configuration
+from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration, load_run_configuration
 
 if TYPE_CHECKING:
     import keras
@@ -93,7 +93,7 @@ class RunFolder:
                 f"{self.path}: holds no {self.weights.name}: not a run folder, or its training has not finished"
             )
         try:
-            configuration = load_configuration(self.configuration)
+            configuration = load_run_configuration(self.configuration)
         except ConfigurationError as error:
             raise RunFolderError(str(error)) from error
         import keras

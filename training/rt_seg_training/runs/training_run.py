@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
-import re
 import time
 from pathlib import Path
 from typing import Callable, Sequence
@@ -15,8 +13,8 @@ import tensorflow as tf
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.confusion import mean_iou
-from rt_seg.labels import LabelSet, write_labels
-from rt_seg_training.configuration import RANDOM, ConfigurationError, TrainingConfiguration, load_configuration
+from rt_seg.labels import write_labels
+from rt_seg_training.configuration import RANDOM, ConfigurationError, TrainingConfiguration
 from rt_seg_training.datasets.loading import DataSet
 from rt_seg_training.input_pipeline import batches as pipeline
 from rt_seg_training.input_pipeline.unlabeled import Frame
@@ -29,16 +27,9 @@ from rt_seg_training.optimization.optimizers import copy_averaged_weights
 from rt_seg_training.optimization.precision import layer_policy
 from rt_seg_training.optimization.training_model import training_model
 from rt_seg_training.optimization.training_step import compile_step
-from rt_seg_training.runs.checkpoint import (
-    CheckpointError,
-    Progress,
-    load_checkpoint,
-    save_checkpoint,
-    saved_file,
-    stored_progress,
-)
+from rt_seg_training.runs.checkpoint import CheckpointError, Progress, load_checkpoint, save_checkpoint, saved_file
 from rt_seg_training.runs.distribution import check, create_strategy, describe, from_chief, is_chief
-from rt_seg_training.runs.history import write_history
+from rt_seg_training.runs.history import best, is_stale, write_history
 from rt_seg_training.runs.initial_weights import apply_initial_weights
 from rt_seg_training.runs.interruption import Interruption
 from rt_seg_training.runs.reports import (
@@ -51,15 +42,11 @@ from rt_seg_training.runs.reports import (
     input_speed,
     panels,
 )
+from rt_seg_training.runs.run_checks import check_earlier_run, mirrored_sides, without_effect
 from rt_seg_training.runs.run_folder import RunFolder
 from rt_seg_training.runs.teacher import Teacher
 from rt_seg_training.runs.training_input import TrainingInput, save_bad_batch
 from rt_seg_training.runs.validation import mask_predictor, score, scorer
-
-MAY_CHANGE = frozenset(
-    {"steps", "run", "tensorboard_dir", "validate_every", "patience", "checkpoint_minutes", "distribution"}
-)
-"""Settings that may differ where a run resumes: they say how long it is, what is told of it, and where it computes."""
 
 
 class TrainingError(RuntimeError):
@@ -143,70 +130,16 @@ class TrainingRun:
 
     def _check(self) -> None:
         """Raises ConfigurationError before anything is computed or written."""
-        path = self.folder.path
-        if self.folder.result.exists():
-            self._check_continuing()
-        if self.folder.checkpoint.exists() and self.folder.configuration.exists():
-            self._check_settings()
-        path.mkdir(parents=True, exist_ok=True)
+        check_earlier_run(self.folder, self.configuration)
+        self.folder.path.mkdir(parents=True, exist_ok=True)
         check(self.configuration, self._strategy, self._policy)
         print(describe(self.configuration, self._strategy, self._policy))
-        for line in [*_without_effect(self.configuration), *_mirrored_sides(self.configuration, self.labels)]:
+        for line in [*without_effect(self.configuration), *mirrored_sides(self.configuration, self.labels)]:
             print(line)
         if self.configuration.head == "binary" and len(self.labels) != 2:
             raise ConfigurationError(
                 f"head: binary is for data sets of 2 classes, {self.dataset.name} has {len(self.labels)}; "
                 "choose semantic"
-            )
-
-    def _check_continuing(self) -> None:
-        """Raises ConfigurationError unless the finished run there can continue and is asked for more steps."""
-        path = self.folder.path
-        try:
-            done = int(json.loads(self.folder.result.read_text(encoding="utf-8"))["steps"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            text = f"{self.folder.result}: is not a result of train ({error}); delete the run"
-            raise ConfigurationError(text) from error
-        if self.configuration.steps <= done:
-            raise ConfigurationError(
-                f"run: {path} holds a finished run of {done} steps; --steps above {done} continues it, --run names "
-                "another folder"
-            )
-        progress = self._stored_progress()
-        if progress is None:
-            raise ConfigurationError(
-                f"run: {path} holds a finished run without {self.folder.checkpoint.name}, so it cannot be continued; "
-                f"start a new run from its weights: --run NEW --initial-weights {path}"
-            )
-        if self._is_stale(progress):
-            raise ConfigurationError(
-                f"run: {path} was stopped after {_stale(progress.history)} validations without a better mIoU; "
-                "continue with --patience 0 or a larger one"
-            )
-        total = self.configuration.steps
-        more = f"continuing to {total}; the learning rate schedule now spans all {total}"
-        print(f"{path}: finished after {done} steps; {more}")
-
-    def _stored_progress(self) -> Progress | None:
-        try:
-            return stored_progress(self.folder.path)
-        except CheckpointError as error:
-            raise ConfigurationError(str(error)) from error
-
-    def _check_settings(self) -> None:
-        """Raises ConfigurationError for settings with which the run there was not begun: its weights would be of both,
-        and its configuration, which the model card prints, would tell of the new ones alone."""
-        path = self.folder.path
-        begun = load_configuration(self.folder.configuration)
-        differences = [
-            f"{name} {old!r}, now {new!r}"
-            for name, old in dataclasses.asdict(begun).items()
-            if name not in MAY_CHANGE and (new := getattr(self.configuration, name)) != old
-        ]
-        if differences:
-            raise ConfigurationError(
-                f"run: {path} was begun with other settings: {'; '.join(differences)}. Continue it with the settings "
-                f"it was begun with, or use another --run with --initial-weights {path}"
             )
 
     def _load_teacher(self) -> Teacher | None:
@@ -288,10 +221,7 @@ class TrainingRun:
     # Train.
 
     def _done(self) -> bool:
-        return self._progress.step >= self.configuration.steps or self._is_stale(self._progress)
-
-    def _is_stale(self, progress: Progress) -> bool:
-        return 0 < self.configuration.patience <= _stale(progress.history)
+        return self._progress.step >= self.configuration.steps or is_stale(self.configuration, self._progress)
 
     def _at_validation(self) -> bool:
         step = self._progress.step
@@ -351,9 +281,9 @@ class TrainingRun:
     def _keep_weights(self) -> None:
         history = self._progress.history
         last = len(history) - 1
-        if _best(history, "validation_mean_iou", 1) == last:
+        if best(history, "validation_mean_iou", 1) == last:
             _replace_weights(self._scored, self.folder.weights)
-        if _best(history, "validation_loss", -1) == last:
+        if best(history, "validation_loss", -1) == last:
             _replace_weights(self._scored, self.folder.best_loss_weights)
         _replace_weights(self._scored, self.folder.last_weights)
 
@@ -371,57 +301,16 @@ class TrainingRun:
     def _finish(self) -> dict[str, float]:
         """Writes and returns the result; from the checkpoint the run continues if it is asked for more steps."""
         history = self._progress.history
-        best = history[_best(history, "validation_mean_iou", 1)]
+        row = history[best(history, "validation_mean_iou", 1)]
         result = {
             "steps": self._progress.step,
-            "validation_mean_iou": best["validation_mean_iou"],
-            "best_step": best["step"],
+            "validation_mean_iou": row["validation_mean_iou"],
+            "best_step": row["step"],
             "loss": history[-1]["loss"],
         }
         if self._chief:
             write_atomically(self.folder.result, (json.dumps(result, indent=2) + "\n").encode())
         return result
-
-
-def _without_effect(configuration: TrainingConfiguration) -> list[str]:
-    """What settings say that is not done, in a line each."""
-    lines = []
-    if configuration.net in registry.PRETRAINED_NETS and configuration.start == RANDOM:
-        lines.append(
-            "initial_weights: random, so freeze_statistics and encoder_learning_rate_share are not applied: the "
-            "encoder learns all from the start"
-        )
-    if configuration.warmup != configuration.warmup_steps:
-        lines.append(
-            f"warmup_steps: {configuration.warmup_steps} is not below the {configuration.steps} steps, so the warm-up "
-            f"is shortened to {configuration.warmup}"
-        )
-    return lines
-
-
-def _mirrored_sides(configuration: TrainingConfiguration, labels: LabelSet) -> list[str]:
-    """Warnings of classes that are each other's mirror image, where images are mirrored without their labels."""
-    sides: dict[str, list[str]] = {}
-    for name in labels.names:
-        plain = re.sub(r"[\W_]+", "", name.lower())
-        if "left" in plain or "right" in plain:
-            sides.setdefault(re.sub("left|right", "*", plain), []).append(name)
-    return [
-        f"warning: flip: true mirrors images left to right, but the classes {' and '.join(names)} differ only by their "
-        "side, so each is learnt as the other, too; set flip: false"
-        for names in sides.values()
-        if configuration.flip and len(names) > 1
-    ]
-
-
-def _stale(history: list[dict[str, float]]) -> int:
-    """How many validations there were since the best."""
-    return len(history) - 1 - _best(history, "validation_mean_iou", 1) if history else 0
-
-
-def _best(history: list[dict[str, float]], column: str, sign: int) -> int:
-    """Index of the first row with the largest `sign` times the column."""
-    return max(range(len(history)), key=lambda row: (sign * history[row][column], -row))
 
 
 def _replace_weights(model: keras.Model, path: Path) -> None:

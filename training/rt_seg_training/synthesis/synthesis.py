@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rt_seg.atomic_file import atomic_file, write_atomically
 from rt_seg.labelled_folder import COLOR, DEPTH, GROUND_TRUTH, LabelledFolder
 from rt_seg.labels import LabelSet
-from rt_seg.settings import dump_yaml
+from rt_seg.settings import dump_yaml, parse_yaml, read_yaml
 from rt_seg.simulation import SCENE_VERSION
 from rt_seg.simulation.classes import tabletop_labels, things_labels
 from rt_seg.simulation.scene_recipe import SceneRecipe
@@ -112,18 +110,10 @@ def _check_recipe(folder: Path, recipe: Recipe) -> None:
                 f"{folder}: holds images but no {RECIPE}, so it was not made by synthesize. Choose another --output."
             )
         return
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SynthesisError(f"{path}: cannot be read: {error}") from error
-    _check_record(text, folder, recipe)
+    _check_record(read_yaml(path, SynthesisError), folder, recipe)
 
 
-def _check_record(text: str, output: Path, recipe: Recipe) -> None:
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SynthesisError(f"{output}: its {RECIPE} cannot be read: {error}") from error
+def _check_record(found: Any, output: Path, recipe: Recipe) -> None:
     if found != recipe.record:
         raise SynthesisError(
             f"{output}: was started with {found}, but this run has {recipe.record}. "
@@ -227,7 +217,7 @@ def _unpack(archive: Path, folder: Path, recipe: Recipe) -> None:
         with zipfile.ZipFile(archive) as content:
             if RECIPE not in content.namelist():
                 raise SynthesisError(f"{archive}: was not made by synthesize. Choose another --output.")
-            _check_record(content.read(RECIPE).decode("utf-8"), archive, recipe)
+            _check_record(parse_yaml(content.read(RECIPE), f"{archive}, {RECIPE}", SynthesisError), archive, recipe)
             content.extractall(temporary)
         os.replace(temporary, folder)
     except (zipfile.BadZipFile, UnicodeDecodeError) as error:

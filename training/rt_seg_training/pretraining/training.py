@@ -1,0 +1,194 @@
+"""Trains a DDRNet to have the features of EfficientNet-Lite0, whose ImageNet weights come in a package; no labels.
+
+    python -m rt_seg_training.pretraining.training OUTPUT IMAGES... --side 96 --batch 64 --steps 3600
+    python -m rt_seg_training.pretraining.training OUTPUT IMAGES... --side 224 --batch 12 --steps 1800 --start OUTPUT
+
+OUTPUT receives weights.safetensors: name the folder as `initial_weights` of a training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+
+PEAK, WEIGHT_DECAY, WARM_UP_STEPS, LAST = 2e-3, 0.02, 200, 0.01
+"""Learning rate of a batch of 32 (the root of the batch's size counts), its decay and rise; share of it at the end."""
+EMA = 0.998
+CLIP_NORM = 5.0
+HELD_OUT, SHARE_HELD_OUT, MEASURED = 512, 0.05, 1024
+"""Images that are not trained on but scored at the end, at most this share; crops for the teacher's statistics."""
+REPORT_SECONDS, SAVE_SECONDS = 20, 120
+HEAD = "features"
+"""What weights.safetensors says in the place of a head."""
+
+
+def _batches(files: list[Path], side: int, batch: int, seed: int) -> Iterator[np.ndarray]:
+    """Batches (batch, side, side, 3) uint8 for ever, read ahead in another thread."""
+    import tensorflow as tf
+
+    from rt_seg_training.pretraining.image_crops import crops
+
+    signature = tf.TensorSpec((side, side, 3), tf.uint8)
+    ahead = tf.data.Dataset.from_generator(lambda: crops(files, side, seed), output_signature=signature)
+    return ahead.batch(batch, drop_remainder=True).prefetch(4).as_numpy_iterator()
+
+
+def _optimizer(variables, peak: float):
+    import keras
+
+    optimizer = keras.optimizers.Adam(
+        peak, weight_decay=WEIGHT_DECAY, global_clipnorm=CLIP_NORM, use_ema=True, ema_momentum=EMA
+    )
+    optimizer.exclude_from_weight_decay(
+        var_list=[v for v in variables if v.path.rsplit("/", 1)[-1] in ("bias", "gamma", "beta")]
+    )
+    optimizer.build(variables)
+    return optimizer
+
+
+def _compiled_step(model, optimizer, teacher):
+    import tensorflow as tf
+
+    from rt_seg_training.nets.normalization import IMAGENET_STATISTICS
+    from rt_seg_training.pretraining.feature_distillation import CLASS_WEIGHT, losses, normalized
+
+    @tf.function(jit_compile=False)
+    def step(images):
+        maps, probabilities = teacher(images)
+        with tf.GradientTape() as tape:
+            error, divergence = losses(
+                model(normalized(images, IMAGENET_STATISTICS), training=True), maps, probabilities
+            )
+            loss = error + CLASS_WEIGHT * divergence
+        variables = [variable.value for variable in model.trainable_variables]
+        optimizer.apply(tape.gradient(loss, variables), model.trainable_variables)
+        return error, divergence
+
+    return step
+
+
+def _score(model, teacher, batches) -> tuple[float, float]:
+    """Error of the maps and divergence of the classes on batches of held out images."""
+    import tensorflow as tf
+
+    from rt_seg_training.nets.normalization import IMAGENET_STATISTICS
+    from rt_seg_training.pretraining.feature_distillation import losses, normalized
+
+    scores = []
+    for batch in batches:
+        images = tf.constant(batch)
+        scores.append(losses(model(normalized(images, IMAGENET_STATISTICS), training=False), *teacher(images)))
+    errors, divergences = zip(*scores)
+    return float(np.mean(errors)), float(np.mean(divergences))
+
+
+def pretrain(
+    output: Path, folders: list[Path], net: str, side: int, batch: int, steps: int, start: Path | None, seed: int
+) -> Path:
+    """Train for `steps` and write the averaged weights into the folder `output`; returns their file.
+
+    What is there after Ctrl-C is the last state that was saved. Raises DatasetError, PretrainedWeightsError,
+    TrainingWeightsError for `start`, OSError.
+    """
+    import cv2
+    import keras
+
+    from rt_seg_training.nets.fused_normalization import with_fused_normalization
+    from rt_seg_training.optimization.optimizers import copy_averaged_weights
+    from rt_seg_training.pretraining.feature_distillation import Teacher, student, trunk
+    from rt_seg_training.pretraining.image_crops import find_images
+    from rt_seg_training.runs.training_weights import load_training_weights, write_training_weights
+
+    cv2.setNumThreads(1)
+    keras.utils.set_random_seed(seed)
+    found = find_images(folders)
+    files = [found[index] for index in np.random.default_rng(0).permutation(len(found))]
+    count = min(HELD_OUT, round(SHARE_HELD_OUT * len(files)))
+    held_out, files = files[:count], files[count:]
+    print(f"{len(files)} images to learn from, {len(held_out)} held out", flush=True)
+    base = trunk(net, side)
+    if start is not None:
+        load_training_weights(base, start)
+    teacher = Teacher(side)
+    averaged = student(base, teacher.channels)
+    model = with_fused_normalization(averaged)
+    teacher.measure(itertools.islice(_batches(files, side, batch, seed + 1), max(MEASURED // batch, 1)))
+    peak = PEAK * (batch / 32) ** 0.5
+    model.optimizer = optimizer = _optimizer(model.trainable_variables, peak)
+    step = _compiled_step(model, optimizer, teacher)
+    output.mkdir(parents=True, exist_ok=True)
+
+    def save() -> Path:
+        copy_averaged_weights(model, averaged)
+        return write_training_weights(base, output, HEAD)
+
+    ahead = _batches(files, side, batch, seed)
+    recent: list[list[float]] = []
+    started = saved = told = time.monotonic()
+    for number in range(1, steps + 1):
+        fall = LAST + (1 - LAST) * (1 + np.cos(np.pi * number / steps)) / 2
+        optimizer.learning_rate.assign(peak * fall * min(1.0, number / min(WARM_UP_STEPS, steps / 10)))
+        recent.append([float(value) for value in step(next(ahead))])
+        now = time.monotonic()
+        if now - told > REPORT_SECONDS:
+            error, divergence = np.mean(recent, axis=0)
+            left = (now - told) / len(recent) * (steps - number) / 60
+            print(
+                f"step {number} of {steps}, {batch * len(recent) / (now - told):.0f} images/s, {left:.0f} min left: "
+                f"error of the maps {error:.3f}, divergence of the classes {divergence:.3f}",
+                flush=True,
+            )
+            told, recent = now, []
+        if now - saved > SAVE_SECONDS:
+            save()
+            saved = now
+    path = save()
+    print(f"{steps} steps of {batch} crops of {side}x{side} in {time.monotonic() - started:.0f} s")
+    if held_out:
+        scored = itertools.islice(_batches(held_out, side, batch, 0), max(len(held_out) // batch, 1))
+        error, divergence = _score(averaged, teacher, scored)
+        print(f"held out images: error of the maps {error:.3f}, divergence of the classes {divergence:.3f}")
+    return path
+
+
+def main() -> int:
+    """Train from the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("images", nargs="+", type=Path, help="folders of images, searched with their subfolders")
+    parser.add_argument("--net", default="ddrnet_23_slim")
+    parser.add_argument("--side", type=int, default=128, help="pixels of a crop's side, a multiple of 64")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=3600)
+    parser.add_argument("--start", type=Path, help="folder with weights.safetensors to go on from")
+    parser.add_argument("--seed", type=int, default=0)
+    from rt_seg_training.runs.allocator import restart_with_tcmalloc
+
+    restart_with_tcmalloc()
+    options = parser.parse_args()
+    try:
+        path = pretrain(
+            options.output,
+            options.images,
+            options.net,
+            options.side,
+            options.batch,
+            options.steps,
+            options.start,
+            options.seed,
+        )
+    except KeyboardInterrupt:
+        print(f"stopped; the last checkpoint is in {options.output}", file=sys.stderr)
+        return 130
+    print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
