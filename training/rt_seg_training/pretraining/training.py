@@ -3,13 +3,14 @@
     python -m rt_seg_training.pretraining.training OUTPUT IMAGES... --side 96 --batch 64 --steps 3600
     python -m rt_seg_training.pretraining.training OUTPUT IMAGES... --side 224 --batch 12 --steps 1800 --start OUTPUT
 
-OUTPUT receives weights.safetensors: name the folder as `initial_weights` of a training.
+OUTPUT receives weights.safetensors, saved every two minutes: name the folder as `initial_weights` of a training.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,9 @@ from typing import Iterator
 
 import numpy as np
 
+from rt_seg_training.nets.registry import DEPTH_NETS, NETS
+
+DDRNETS = tuple(name for name in NETS if name.startswith("ddrnet") and name not in DEPTH_NETS)
 PEAK, WEIGHT_DECAY, WARM_UP_STEPS, LAST = 2e-3, 0.02, 200, 0.01
 """Learning rate of a batch of 32 (the root of the batch's size counts), its decay and rise; share of it at the end."""
 EMA = 0.998
@@ -26,6 +30,12 @@ HELD_OUT, SHARE_HELD_OUT, MEASURED = 512, 0.05, 1024
 REPORT_SECONDS, SAVE_SECONDS = 20, 120
 HEAD = "features"
 """What weights.safetensors says in the place of a head."""
+SMALLEST, MULTIPLE = 64, 32
+"""Pixels of a crop's side: the deepest features have a stride of 64, the maps that are learnt one of 32."""
+
+
+class PretrainingError(ValueError):
+    """An option, or what is in the folder, does not allow it."""
 
 
 def _batches(files: list[Path], side: int, batch: int, seed: int) -> Iterator[np.ndarray]:
@@ -93,8 +103,13 @@ def pretrain(
 ) -> Path:
     """Train for `steps` and write the averaged weights into the folder `output`; returns their file.
 
-    What is there after Ctrl-C is the last state that was saved. Raises DatasetError, PretrainedWeightsError,
-    TrainingWeightsError for `start`, OSError.
+    Args:
+        folders: of images, searched with their subfolders.
+        net: a DDRNet without depth; `side`: of its square input, a multiple of 32 pixels.
+        start: a folder with weights.safetensors to go on from, also `output` itself.
+
+    What is there after Ctrl-C is the last state that was saved. Raises PretrainingError, DatasetError,
+    PretrainedWeightsError, TrainingWeightsError for `start`, OSError.
     """
     import cv2
     import keras
@@ -103,8 +118,12 @@ def pretrain(
     from rt_seg_training.optimization.optimizers import copy_averaged_weights
     from rt_seg_training.pretraining.feature_distillation import Teacher, student, trunk
     from rt_seg_training.pretraining.image_crops import find_images
-    from rt_seg_training.runs.training_weights import load_training_weights, write_training_weights
+    from rt_seg_training.runs.training_weights import FILE, load_training_weights, write_training_weights
 
+    if side < SMALLEST or side % MULTIPLE:
+        raise PretrainingError(f"--side {side}: accepted is a multiple of {MULTIPLE} from {SMALLEST} on")
+    if (output / FILE).exists() and not (start and start.resolve() == output.resolve()):
+        raise PretrainingError(f"{output / FILE} exists; name another folder, or go on from it with --start {output}")
     cv2.setNumThreads(1)
     keras.utils.set_random_seed(seed)
     found = find_images(folders)
@@ -112,12 +131,13 @@ def pretrain(
     count = min(HELD_OUT, round(SHARE_HELD_OUT * len(files)))
     held_out, files = files[:count], files[count:]
     print(f"{len(files)} images to learn from, {len(held_out)} held out", flush=True)
-    base = trunk(net, side)
+    # Two networks: the one that learns would otherwise share its convolutions with its average.
+    base, learning = trunk(net, side), trunk(net, side)
     if start is not None:
-        load_training_weights(base, start)
+        load_training_weights(learning, start)
     teacher = Teacher(side)
     averaged = student(base, teacher.channels)
-    model = with_fused_normalization(averaged)
+    model = with_fused_normalization(student(learning, teacher.channels))
     teacher.measure(itertools.islice(_batches(files, side, batch, seed + 1), max(MEASURED // batch, 1)))
     peak = PEAK * (batch / 32) ** 0.5
     model.optimizer = optimizer = _optimizer(model.trainable_variables, peak)
@@ -126,7 +146,11 @@ def pretrain(
 
     def save() -> Path:
         copy_averaged_weights(model, averaged)
-        return write_training_weights(base, output, HEAD)
+        unfinished = output / ".unfinished"
+        unfinished.mkdir(exist_ok=True)
+        os.replace(write_training_weights(base, unfinished, HEAD), output / FILE)
+        unfinished.rmdir()
+        return output / FILE
 
     ahead = _batches(files, side, batch, seed)
     recent: list[list[float]] = []
@@ -162,16 +186,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
     parser.add_argument("images", nargs="+", type=Path, help="folders of images, searched with their subfolders")
-    parser.add_argument("--net", default="ddrnet_23_slim")
-    parser.add_argument("--side", type=int, default=128, help="pixels of a crop's side, a multiple of 64")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=3600)
+    parser.add_argument("--net", default="ddrnet_23_slim", choices=DDRNETS)
+    parser.add_argument(
+        "--side", type=int, default=128, help="pixels of a crop's side, a multiple of 32 (default: %(default)s)"
+    )
+    parser.add_argument("--batch", type=int, default=32, help="crops per step (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=3600, help="steps (default: %(default)s)")
     parser.add_argument("--start", type=Path, help="folder with weights.safetensors to go on from")
     parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
     from rt_seg_training.runs.allocator import restart_with_tcmalloc
 
     restart_with_tcmalloc()
-    options = parser.parse_args()
+    from rt_seg_training.nets.efficientnet_lite import PretrainedWeightsError
+
     try:
         path = pretrain(
             options.output,
@@ -184,8 +212,11 @@ def main() -> int:
             options.seed,
         )
     except KeyboardInterrupt:
-        print(f"stopped; the last checkpoint is in {options.output}", file=sys.stderr)
+        print(f"stopped; what was saved last, if anything, is in {options.output}", file=sys.stderr)
         return 130
+    except (ValueError, PretrainedWeightsError, OSError) as error:
+        print(f"pretraining: {error}", file=sys.stderr)
+        return 2
     print(path)
     return 0
 
