@@ -20,7 +20,7 @@ SETTINGS = {
     "dataset": "boxes", "train_split": "train", "validation_split": "validation", "height": 64, "width": 64,
     "crop_height": 64, "crop_width": 64, "batch_size": 4, "steps": 40, "validate_every": 40, "warmup_steps": 2,
     "learning_rate": 0.01, "scale_min": 1.0, "scale_max": 1.0, "auxiliary_weight": 0.0, "depth_noise": 0.0,
-    "depth_dropout": 0.0,
+    "depth_dropout": 0.0, "initial_weights": "random",
 }  # fmt: skip
 
 

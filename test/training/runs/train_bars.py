@@ -55,7 +55,7 @@ def main(run: str, data_dir: str, *changes: str) -> int:
     configuration = dataclasses.replace(
         TrainingConfiguration(
             dataset="bars", train_split="train", validation_split="validation", height=64, width=64, crop_height=64,
-            crop_width=64, batch_size=2, steps=6, validate_every=3, warmup_steps=1,
+            crop_width=64, batch_size=2, steps=6, validate_every=3, warmup_steps=1, initial_weights="random",
             auxiliary_weight=0.0, checkpoint_minutes=0.0, run=run,
         ),
         **{name: types[FIELDS[name].type](value) for name, value in options.items()},
