@@ -32,11 +32,35 @@ def test_weights_carry_over_to_another_class_count_but_for_the_last_layer(tmp_pa
     source.save_weights(RunFolder(tmp_path).weights)
     target = training_model(_configuration(auxiliary_weight=0.0), 2, SegmentationCrossEntropy(255))
     fresh = load_initial_weights(target, tmp_path)
-    assert [path.split("/")[0] for path in fresh] == ["head_2_conv"]
+    assert fresh == ["head_2_conv"]
     np.testing.assert_array_equal(
         source.get_layer("layer3_low_block1_1_conv").kernel, target.get_layer("layer3_low_block1_1_conv").kernel
     )
     np.testing.assert_array_equal(target.get_layer("layer3_low_block1_1_bn").beta, np.arange(128))
+
+
+@pytest.mark.parametrize(("net", "source"), [("ddrnet_23_slim_rgbd", "ddrnet_23_slim"),
+                                             ("lite0_pyramid_rgbd", "lite0_pyramid")])  # fmt: skip
+def test_a_network_with_depth_takes_every_layer_of_the_run_of_a_network_without(net, source, tmp_path):
+    trained = build_net(source, 64, 64, 3)
+    for number, layer in enumerate(layer for layer in trained.layers if layer.weights):
+        layer.set_weights([np.full(weight.shape, number + 1, np.float32) for weight in layer.get_weights()])
+    trained.save_weights(RunFolder(tmp_path).weights)
+    model = build_net(net, 64, 64, 3)
+    fresh = load_initial_weights(model, tmp_path)
+    assert fresh and all(name.startswith("depth_") for name in fresh)
+    for layer in trained.layers:
+        for given, taken in zip(layer.get_weights(), model.get_layer(layer.name).get_weights()):
+            np.testing.assert_array_equal(taken, given)
+
+
+def test_a_run_of_another_network_and_a_damaged_file_are_refused(tmp_path):
+    build_net("lite0_pyramid", 64, 64, 2).save_weights(RunFolder(tmp_path).weights)
+    with pytest.raises(ConfigurationError, match="of another network: ddrnet_23_slim has none of its layers"):
+        load_initial_weights(ddrnet_23_slim(64, 64, 2), tmp_path)
+    RunFolder(tmp_path).weights.write_bytes(b"nothing")
+    with pytest.raises(ConfigurationError, match="no file of Keras weights, or damaged"):
+        load_initial_weights(ddrnet_23_slim(64, 64, 2), tmp_path)
 
 
 def test_missing_initial_weights_are_named(tmp_path):

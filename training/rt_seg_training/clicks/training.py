@@ -186,15 +186,13 @@ def _optimizer(variables):
     import keras
 
     from rt_seg_training.nets.registry import ENCODER_PREFIX
-    from rt_seg_training.optimization.optimizers import with_shares
+    from rt_seg_training.optimization.optimizers import exclude_from_decay, with_shares
 
     shares = [ENCODER_SHARE if variable.path.startswith(ENCODER_PREFIX) else 1.0 for variable in variables]
     optimizer = with_shares(keras.optimizers.Adam, shares)(
         LEARNING_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=5.0, use_ema=True, ema_momentum=EMA
     )
-    optimizer.exclude_from_weight_decay(
-        var_list=[v for v in variables if v.path.rsplit("/", 1)[-1] in ("bias", "gamma", "beta")]
-    )
+    exclude_from_decay(optimizer, variables)
     return optimizer
 
 

@@ -105,13 +105,17 @@ def encode(image, joined=lambda stride, x: x) -> dict[int, keras.KerasTensor]:
     return taps
 
 
+def classify(taps: dict[int, keras.KerasTensor]):
+    """Logits (B, 1000) of the classes of ImageNet, from the feature maps that `encode` gives."""
+    x = _relu6(_normalize(_convolve(taps[32], TOP_CHANNELS, 1, 1, "top"), "top"), "top")
+    x = keras.layers.GlobalAveragePooling2D(name=f"{PREFIX}pool")(x)
+    return keras.layers.Dense(CLASSES, name=f"{PREFIX}classifier")(x)
+
+
 def efficientnet_lite0(height: int, width: int) -> keras.Model:
     """The classifier of the 1000 classes of ImageNet, random weights: (B, height, width, 3) normalised to logits."""
     image = keras.Input((height, width, 3), name="image")
-    x = encode(image)[32]
-    x = _relu6(_normalize(_convolve(x, TOP_CHANNELS, 1, 1, "top"), "top"), "top")
-    x = keras.layers.GlobalAveragePooling2D(name=f"{PREFIX}pool")(x)
-    return keras.Model(image, keras.layers.Dense(CLASSES, name=f"{PREFIX}classifier")(x), name="lite0_classifier")
+    return keras.Model(image, classify(encode(image)), name="lite0_classifier")
 
 
 def weights_file() -> Path:

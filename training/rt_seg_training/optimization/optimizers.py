@@ -97,9 +97,14 @@ def build_optimizer(
     if kind is keras.optimizers.SGD:
         settings["momentum"] = SGD_MOMENTUM
     optimizer = (kind if set(shares) == {1.0} else with_shares(kind, shares))(schedule, **settings)
-    undecayed = [v for v in trainable_variables if v.path.rsplit("/", 1)[-1] in ("bias", "gamma", "beta")]
-    optimizer.exclude_from_weight_decay(var_list=undecayed)
+    exclude_from_decay(optimizer, trainable_variables)
     return optimizer
+
+
+def exclude_from_decay(optimizer: keras.optimizers.Optimizer, variables: Iterable[keras.Variable]) -> None:
+    """Leave biases and batch normalisation out of the optimizer's weight decay; call it before it is built."""
+    undecayed = [v for v in variables if v.path.rsplit("/", 1)[-1] in ("bias", "gamma", "beta")]
+    optimizer.exclude_from_weight_decay(var_list=undecayed)
 
 
 def copy_averaged_weights(model: keras.Model, target: keras.Model) -> None:

@@ -12,20 +12,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rt_seg_training.nets.efficientnet_lite import CLASSES, TAP_BLOCKS, efficientnet_lite0, load_imagenet_weights
-from rt_seg_training.nets.normalization import CENTRED, Normalization
-from rt_seg_training.nets.registry import ENCODER_PREFIX, build_net
+from rt_seg_training.input_pipeline.batches import normalize
+from rt_seg_training.nets.efficientnet_lite import CLASSES, classify, encode, load_imagenet_weights
+from rt_seg_training.nets.normalization import CENTRED
+from rt_seg_training.nets.registry import build_net
 
 STRIDES = (8, 16, 32)
-"""Feature maps of the teacher that are learnt; the stem's are too simple to be worth a head."""
+"""Strides of the teacher's feature maps that are learnt. That at 4 is left out: it holds little but edges."""
 FUSED = "context_add"
 """The layer of DDRNet that its head reads, at 1/8: it learns all three maps, the coarse ones enlarged."""
 LOW_BRANCH = {16: "layer3_low_relu", 32: "layer4_low_relu"}
 """Layers of the low-resolution branch, by stride, that learn the map of that stride, too."""
 DEEPEST = "layer5_low_add"
-"""The layer at 1/64 whose mean over the image tells the classes."""
+"""The layer at 1/64 from whose mean over the image the classes are predicted."""
 CLASS_WEIGHT = 0.2
-"""Of the classes' loss, in nats, beside that of the maps, whose start is 1."""
+"""Weight of the loss of the classes, which is in nats; that of the feature maps has weight 1 and starts near 1."""
 
 
 class Teacher:
@@ -35,10 +36,11 @@ class Teacher:
     """
 
     def __init__(self, side: int) -> None:
-        net = efficientnet_lite0(side, side)
-        load_imagenet_weights(net)
-        taps = [_tap(net, stride) for stride in STRIDES]
-        self._net = keras.Model(net.input, [*taps, net.output])
+        image = keras.Input((side, side, 3), name="image")
+        features = encode(image)
+        taps = [features[stride] for stride in STRIDES]
+        self._net = keras.Model(image, [*taps, classify(features)])
+        load_imagenet_weights(self._net)
         self._net.trainable = False
         self.channels = {stride: tap.shape[-1] for stride, tap in zip(STRIDES, taps)}
         self._means = [np.zeros(tap.shape[-1], np.float32) for tap in taps]
@@ -59,7 +61,7 @@ class Teacher:
             self._deviations[index] = np.sqrt(squares / counts[index] - mean**2 + 1e-6).astype(np.float32)
 
     def _maps_and_logits(self, images: tf.Tensor) -> list[tf.Tensor]:
-        return self._net(normalized(images, CENTRED), training=False)
+        return self._net(normalize(images, CENTRED), training=False)
 
     def __call__(self, images: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Standardised maps by STRIDES, float32 (B, side / stride, …, channels), and probabilities (B, 1000)."""
@@ -68,20 +70,7 @@ class Teacher:
         return [tf.stop_gradient(m) for m in scaled], tf.stop_gradient(tf.nn.softmax(logits))
 
 
-def _tap(net: keras.Model, stride: int) -> keras.KerasTensor:
-    """The output of the encoder's block that `TAP_BLOCKS` names; those of the first of a stage have no addition."""
-    names = [layer.name for layer in net.layers]
-    block = f"{ENCODER_PREFIX}block{TAP_BLOCKS[stride]}"
-    added = f"{block}_add"
-    return net.get_layer(added if added in names else f"{block}_project_bn").output
-
-
-def normalized(images: tf.Tensor, normalization: Normalization) -> tf.Tensor:
-    """float32 of uint8 images, as a network of that normalisation takes them."""
-    return (tf.cast(images, tf.float32) / 255.0 - normalization.mean) / normalization.std
-
-
-def _learner(x, channels: int, name: str):
+def _prediction_head(x, channels: int, name: str):
     """The same order as in DDRNet's head: batch normalisation, ReLU, 1x1 convolution."""
     x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
     x = keras.layers.ReLU(name=f"{name}_relu")(x)
@@ -95,13 +84,13 @@ def trunk(net: str, side: int) -> keras.Model:
 
 
 def student(base: keras.Model, channels: dict[int, int]) -> keras.Model:
-    """`base`, a trunk, with what it learns by; `channels`: of the teacher's maps by stride.
+    """`base`, a trunk, with a prediction head for each feature map; `channels`: of the teacher's maps by stride.
 
     Outputs are the maps of STRIDES at 1/8, those of LOW_BRANCH at their strides, and logits (B, 1000).
     """
-    outputs = [_learner(base.output, channels[stride], f"learn_{stride}") for stride in STRIDES]
+    outputs = [_prediction_head(base.output, channels[stride], f"learn_{stride}") for stride in STRIDES]
     for stride, layer in LOW_BRANCH.items():
-        outputs.append(_learner(base.get_layer(layer).output, channels[stride], f"learn_low_{stride}"))
+        outputs.append(_prediction_head(base.get_layer(layer).output, channels[stride], f"learn_low_{stride}"))
     pooled = keras.layers.GlobalAveragePooling2D(name="learn_pool")(
         keras.layers.ReLU(name="learn_relu")(
             keras.layers.BatchNormalization(name="learn_bn")(base.get_layer(DEEPEST).output)
@@ -112,7 +101,7 @@ def student(base: keras.Model, channels: dict[int, int]) -> keras.Model:
 
 
 def losses(outputs: list[tf.Tensor], maps: list[tf.Tensor], probabilities: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The mean squared error of the maps, 1 for a student that knows nothing, and the classes' divergence in nats."""
+    """Mean squared error of the feature maps, 1 where the mean is predicted, and KL divergence of the classes."""
     size = tf.shape(outputs[0])[1:3]
     by_stride = dict(zip(STRIDES, maps))
     targets = [tf.image.resize(values, size) for values in maps] + [by_stride[stride] for stride in LOW_BRANCH]

@@ -1,4 +1,4 @@
-"""Random crops of images in folders, without labels, for ever."""
+"""An endless stream of random crops of the images in folders, which need no labels."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Iterator, Sequence
 import cv2
 import numpy as np
 
+from rt_seg.labelled_folder import IMAGE_SUFFIXES
 from rt_seg_training.datasets.errors import DatasetError
 from rt_seg_training.datasets.images import read_image
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 ENLARGED = (1.0, 2.0)
-"""Width of the scaled image's shorter side, in widths of the crop: a crop shows a quarter of the image or more."""
+"""Shorter side of the scaled image, in sides of the crop: a crop shows a quarter of a square image or more."""
 GAIN, TINT, OFFSET = (0.7, 1.3), (0.9, 1.1), (-20.0, 20.0)
-"""Another light: of all channels, of each channel, and added; values 0..255."""
+"""Random lighting: factor of all channels, factor of each channel, and offset; of values 0..255."""
 
 
 def find_images(folders: Sequence[Path]) -> list[Path]:
     """The image files in and below the folders, sorted. Raises DatasetError for a folder without any."""
     found = []
     for folder in folders:
-        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
         if not files:
-            raise DatasetError(f"{folder}: holds no image ({', '.join(SUFFIXES)}); name a folder of images")
+            raise DatasetError(f"{folder}: holds no image ({', '.join(IMAGE_SUFFIXES)}); name a folder of images")
         found += files
     return found
 
 
 def random_crop(image: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:
-    """A random square (side, side, 3) of `image` (H, W, 3), both uint8; scale, light and mirroring are random, too."""
+    """A random square (side, side, 3) of `image` (H, W, 3), both uint8; scale, light and mirroring are random too."""
     height, width = image.shape[:2]
     scale = max(side * random.uniform(*ENLARGED), side) / min(height, width)
     size = max(round(width * scale), side), max(round(height * scale), side)

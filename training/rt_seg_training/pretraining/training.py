@@ -1,4 +1,4 @@
-"""Trains a DDRNet to have the features of EfficientNet-Lite0, whose ImageNet weights come in a package; no labels.
+"""Pre-trains a DDRNet on images without labels: it learns the features of EfficientNet-Lite0.
 
     python -m rt_seg_training.pretraining.training OUTPUT IMAGES... --side 96 --batch 64 --steps 3600
     python -m rt_seg_training.pretraining.training OUTPUT IMAGES... --side 224 --batch 12 --steps 1800 --start OUTPUT
@@ -22,11 +22,12 @@ from rt_seg_training.nets.registry import DEPTH_NETS, NETS
 
 DDRNETS = tuple(name for name in NETS if name.startswith("ddrnet") and name not in DEPTH_NETS)
 PEAK, WEIGHT_DECAY, WARM_UP_STEPS, LAST = 2e-3, 0.02, 200, 0.01
-"""Learning rate of a batch of 32 (the root of the batch's size counts), its decay and rise; share of it at the end."""
+"""Peak learning rate at a batch of 32 (it grows with the root of the batch), weight decay, warm-up, and the share of
+the peak that is left at the end."""
 EMA = 0.998
 CLIP_NORM = 5.0
 HELD_OUT, SHARE_HELD_OUT, MEASURED = 512, 0.05, 1024
-"""Images that are not trained on but scored at the end, at most this share; crops for the teacher's statistics."""
+"""Largest number and share of images that are held out and scored at the end; crops for the teacher's statistics."""
 REPORT_SECONDS, SAVE_SECONDS = 20, 120
 HEAD = "features"
 """What weights.safetensors says in the place of a head."""
@@ -35,29 +36,40 @@ SMALLEST, MULTIPLE = 64, 32
 
 
 class PretrainingError(ValueError):
-    """An option, or what is in the folder, does not allow it."""
+    """An option is out of range, or the output folder holds weights already."""
 
 
 def _batches(files: list[Path], side: int, batch: int, seed: int) -> Iterator[np.ndarray]:
-    """Batches (batch, side, side, 3) uint8 for ever, read ahead in another thread."""
+    """An endless stream of batches (batch, side, side, 3) uint8, read ahead in another thread. Raises DatasetError."""
     import tensorflow as tf
 
+    from rt_seg_training.datasets.errors import DatasetError
     from rt_seg_training.pretraining.image_crops import crops
 
+    faults: list[DatasetError] = []
+
+    def until_fault() -> Iterator[np.ndarray]:
+        # TensorFlow would wrap the error in its own, with the traceback as its text.
+        try:
+            yield from crops(files, side, seed)
+        except DatasetError as error:
+            faults.append(error)
+
     signature = tf.TensorSpec((side, side, 3), tf.uint8)
-    ahead = tf.data.Dataset.from_generator(lambda: crops(files, side, seed), output_signature=signature)
-    return ahead.batch(batch, drop_remainder=True).prefetch(4).as_numpy_iterator()
+    ahead = tf.data.Dataset.from_generator(until_fault, output_signature=signature)
+    yield from ahead.batch(batch, drop_remainder=True).prefetch(4).as_numpy_iterator()
+    raise faults[0]
 
 
 def _optimizer(variables, peak: float):
     import keras
 
+    from rt_seg_training.optimization.optimizers import exclude_from_decay
+
     optimizer = keras.optimizers.Adam(
         peak, weight_decay=WEIGHT_DECAY, global_clipnorm=CLIP_NORM, use_ema=True, ema_momentum=EMA
     )
-    optimizer.exclude_from_weight_decay(
-        var_list=[v for v in variables if v.path.rsplit("/", 1)[-1] in ("bias", "gamma", "beta")]
-    )
+    exclude_from_decay(optimizer, variables)
     optimizer.build(variables)
     return optimizer
 
@@ -65,15 +77,16 @@ def _optimizer(variables, peak: float):
 def _compiled_step(model, optimizer, teacher):
     import tensorflow as tf
 
+    from rt_seg_training.input_pipeline.batches import normalize
     from rt_seg_training.nets.normalization import IMAGENET_STATISTICS
-    from rt_seg_training.pretraining.feature_distillation import CLASS_WEIGHT, losses, normalized
+    from rt_seg_training.pretraining.feature_distillation import CLASS_WEIGHT, losses
 
     @tf.function(jit_compile=False)
     def step(images):
         maps, probabilities = teacher(images)
         with tf.GradientTape() as tape:
             error, divergence = losses(
-                model(normalized(images, IMAGENET_STATISTICS), training=True), maps, probabilities
+                model(normalize(images, IMAGENET_STATISTICS), training=True), maps, probabilities
             )
             loss = error + CLASS_WEIGHT * divergence
         variables = [variable.value for variable in model.trainable_variables]
@@ -84,16 +97,17 @@ def _compiled_step(model, optimizer, teacher):
 
 
 def _score(model, teacher, batches) -> tuple[float, float]:
-    """Error of the maps and divergence of the classes on batches of held out images."""
+    """Error of the feature maps and divergence of the classes on batches of held-out images."""
     import tensorflow as tf
 
+    from rt_seg_training.input_pipeline.batches import normalize
     from rt_seg_training.nets.normalization import IMAGENET_STATISTICS
-    from rt_seg_training.pretraining.feature_distillation import losses, normalized
+    from rt_seg_training.pretraining.feature_distillation import losses
 
     scores = []
     for batch in batches:
         images = tf.constant(batch)
-        scores.append(losses(model(normalized(images, IMAGENET_STATISTICS), training=False), *teacher(images)))
+        scores.append(losses(model(normalize(images, IMAGENET_STATISTICS), training=False), *teacher(images)))
     errors, divergences = zip(*scores)
     return float(np.mean(errors)), float(np.mean(divergences))
 
@@ -122,6 +136,8 @@ def pretrain(
 
     if side < SMALLEST or side % MULTIPLE:
         raise PretrainingError(f"--side {side}: accepted is a multiple of {MULTIPLE} from {SMALLEST} on")
+    if batch < 1 or steps < 1:
+        raise PretrainingError(f"--batch {batch}, --steps {steps}: both must be at least 1")
     if (output / FILE).exists() and not (start and start.resolve() == output.resolve()):
         raise PretrainingError(f"{output / FILE} exists; name another folder, or go on from it with --start {output}")
     cv2.setNumThreads(1)
@@ -165,7 +181,7 @@ def pretrain(
             left = (now - told) / len(recent) * (steps - number) / 60
             print(
                 f"step {number} of {steps}, {batch * len(recent) / (now - told):.0f} images/s, {left:.0f} min left: "
-                f"error of the maps {error:.3f}, divergence of the classes {divergence:.3f}",
+                f"feature error {error:.3f}, class divergence {divergence:.3f}",
                 flush=True,
             )
             told, recent = now, []
@@ -177,7 +193,7 @@ def pretrain(
     if held_out:
         scored = itertools.islice(_batches(held_out, side, batch, 0), max(len(held_out) // batch, 1))
         error, divergence = _score(averaged, teacher, scored)
-        print(f"held out images: error of the maps {error:.3f}, divergence of the classes {divergence:.3f}")
+        print(f"held-out images: feature error {error:.3f}, class divergence {divergence:.3f}")
     return path
 
 

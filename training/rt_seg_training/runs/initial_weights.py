@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Iterator
 
+import h5py
 import keras
 import numpy as np
 
@@ -15,23 +17,57 @@ from rt_seg_training.runs.training_weights import FILE, TrainingWeightsError, lo
 
 
 def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
-    """Copy weights from a file or run folder where layer name and shape agree; returns the layers left random.
+    """Copy weights from a file or run folder, layer by layer where name and shapes agree.
 
-    Raises ConfigurationError if the file is missing. Layers are matched by name, so that a model of another class
-    count, or without the auxiliary head, gives what it has.
+    Returns the names of the layers that stay random: a head for other classes, the auxiliary head, what reads depth.
+    Raises ConfigurationError if the file is missing or damaged, and where no layer agrees.
     """
     file = RunFolder(path).weights if path.is_dir() else path
     if not file.is_file():
-        raise ConfigurationError(f"initial_weights: {file} does not exist; give a run folder or a .weights.h5 file")
-    before = [variable.numpy() for variable in model.trainable_variables]
-    # Of a model with an optimizer, Keras would look for the optimizer's state in the file too.
-    keras.Model(model.inputs, model.outputs).load_weights(file, skip_mismatch=True)
-    same = [
-        variable.path
-        for variable, old in zip(model.trainable_variables, before)
-        if variable.path.endswith("kernel") and np.array_equal(variable.numpy(), old)
-    ]
-    return same
+        raise ConfigurationError(
+            f"initial_weights: {file} does not exist; give a bundle, a run folder, a .weights.h5 file or {RANDOM}"
+        )
+    stored = _stored_weights(file)
+    fresh, taken = [], 0
+    for layer in _layers(model):
+        values = stored.get(layer.name, [])
+        if [value.shape for value in values] == [tuple(weight.shape) for weight in layer.weights]:
+            layer.set_weights(values)
+            taken += 1
+        else:
+            fresh.append(layer.name)
+    if not taken:
+        raise ConfigurationError(f"initial_weights: {file} is of another network: {model.name} has none of its layers")
+    return fresh
+
+
+def _stored_weights(file: Path) -> dict[str, list[np.ndarray]]:
+    """The weights in a file of Keras by the names of their layers.
+
+    Keras itself would match layers by their class and number, so that a network with further layers, such as those that
+    read depth, would get the weights of the wrong ones.
+    """
+    stored: dict[str, list[np.ndarray]] = {}
+
+    def look(_: str, group: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(group, h5py.Group) and "name" in group.attrs and len(group) > 0:
+            stored[str(group.attrs["name"])] = [group[str(number)][()] for number in range(len(group))]
+
+    try:
+        with h5py.File(file) as content:
+            content.visititems(look)
+    except (OSError, KeyError) as error:
+        raise ConfigurationError(f"initial_weights: {file} is no file of Keras weights, or damaged: {error}") from error
+    return stored
+
+
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """The layers with weights, also those of models inside the model."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+        elif layer.weights:
+            yield layer
 
 
 def apply_initial_weights(configuration: TrainingConfiguration, model: keras.Model) -> None:

@@ -27,8 +27,9 @@ class TrainingWeightsError(ValueError):
 def write_training_weights(model: keras.Model, folder: Path, head: str) -> Path:
     """Write the weights of `model`, of the registry and with this head, into a bundle's folder.
 
-    Raises TrainingWeightsError where a kernel does not fit into 16 bits, OSError.
+    Raises TrainingWeightsError where a kernel does not fit into 16 bits or the file cannot be written, OSError.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     tensors = {}
@@ -39,7 +40,10 @@ def write_training_weights(model: keras.Model, folder: Path, head: str) -> Path:
             if not np.isfinite(tensors[variable.path]).all():
                 raise TrainingWeightsError(f"{variable.path}: holds values that are not finite in 16 bits")
     path = folder / FILE
-    save_file(tensors, path, {"format": FORMAT, "net": model.name, "head": head})
+    try:
+        save_file(tensors, path, {"format": FORMAT, "net": model.name, "head": head})
+    except SafetensorError as error:  # so a full disk is told
+        raise TrainingWeightsError(f"{path}: could not be written: {error}") from error
     path.chmod(0o644)
     return path
 
