@@ -19,7 +19,8 @@ def parts(name):
     return {
         "headings": [len(marks) for marks in re.findall(r"^(#+) ", outside, re.MULTILINE)],
         "commands": [line.split("#")[0].rstrip() for block in blocks for line in block.splitlines()],
-        "calls": sorted(set(re.findall(rf"`((?:{PROGRAMS}) [^`]*)`", outside))),
+        # A call may be broken at the end of a line, elsewhere in each language.
+        "calls": sorted({" ".join(call.split()) for call in re.findall(rf"`((?:{PROGRAMS}) [^`]*)`", outside)}),
         "tables": [(row.count("|"), re.sub(r" \(.*", "", row.split("|")[1]).strip() if "`" in row.split("|")[1]
                     or "[" in row.split("|")[1] else "") for row in rows],
         "scores": [figure.findall(row) for row in rows],

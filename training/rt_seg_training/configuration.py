@@ -111,7 +111,11 @@ class TrainingConfiguration:
         minimum=0,
         maximum=0.99999,
     )
-    loss: str = _setting("loss of each head", "cross_entropy", choices=("cross_entropy", "focal", "dice", "ohem"))
+    loss: str = _setting(
+        "loss of each head; cross_entropy_dice is the sum of the two",
+        "cross_entropy",
+        choices=("cross_entropy", "focal", "dice", "cross_entropy_dice", "ohem"),
+    )
     focal_gamma: float = _setting("how strongly focal down-weights correct pixels", 2.0, minimum=0)
     ohem_threshold: float = _setting(
         "ohem trains only on pixels whose true class has a probability below this", 0.9, minimum=0.0001, maximum=1

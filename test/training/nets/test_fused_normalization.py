@@ -91,3 +91,23 @@ def test_frozen_statistics_stay_and_are_what_training_normalises_by_while_gain_a
     np.testing.assert_array_equal(frozen.moving_mean, [1, 2, 3])
     np.testing.assert_array_equal(frozen.moving_variance, [1, 1, 1])
     assert np.abs(free.moving_mean.numpy()).max() > 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"center": False, "scale": False, "epsilon": 1e-5}])
+def test_values_and_gradients_with_frozen_statistics_are_those_of_keras(settings):
+    images = tf.random.stateless_normal((3, 5, 4, 6), (1, 2)) * 3.0 + 1.0
+    results = []
+    for kind in (keras.layers.BatchNormalization, BatchNormalization):
+        layer = kind(**settings)
+        layer.build(images.shape)
+        layer.moving_mean.assign(np.linspace(-1, 1, 6))
+        layer.moving_variance.assign(np.linspace(0.5, 3, 6))
+        layer.frozen_statistics = True
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = layer(images, training=kind is BatchNormalization)  # Keras: as at inference
+            loss = tf.reduce_sum(outputs**3)
+        learnt = [variable.value for variable in layer.trainable_variables]
+        results.append([outputs, *tape.gradient(loss, [images, *learnt])])
+    for expected, value in zip(*results, strict=True):
+        np.testing.assert_allclose(value, expected, rtol=2e-3, atol=2e-4)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from rt_seg_training.optimization.losses import (
     OHEM_KEPT_SHARE,
     SegmentationCrossEntropy,
+    SegmentationCrossEntropyDice,
     SegmentationDice,
     SegmentationFocal,
     SegmentationOhem,
@@ -14,7 +15,13 @@ from rt_seg_training.optimization.losses import (
 
 IGNORE = 255
 CLASSES = 3
-ALL = (SegmentationCrossEntropy, SegmentationFocal, SegmentationDice, SegmentationOhem)
+ALL = (
+    SegmentationCrossEntropy,
+    SegmentationFocal,
+    SegmentationDice,
+    SegmentationCrossEntropyDice,
+    SegmentationOhem,
+)
 each_weighting = pytest.mark.parametrize("weights", [None, [0.5, 2.0, 1.0]])
 
 
@@ -87,6 +94,13 @@ def test_dice_equals_the_reference_with_ignored_pixels(weights):
         parts.append(1 - 2 * overlap / (probabilities[:, index].sum() + (truth == index).sum()))
     value = float(SegmentationDice(IGNORE, weights)(labels, logits))
     assert value == pytest.approx(np.average(parts, weights=weights), rel=1e-5)
+
+
+@each_weighting
+def test_cross_entropy_dice_is_the_sum_of_the_two(weights):
+    labels, logits = _batch()
+    parts = [float(kind(IGNORE, weights)(labels, logits)) for kind in (SegmentationCrossEntropy, SegmentationDice)]
+    assert float(SegmentationCrossEntropyDice(IGNORE, weights)(labels, logits)) == pytest.approx(sum(parts), rel=1e-6)
 
 
 def test_dice_of_a_perfect_mask_is_0_though_a_class_is_absent():

@@ -20,28 +20,33 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Whether it normalises in training, too, by its moving averages, which then stay; gain and offset still learn."""
 
     def call(self, inputs, training=None, mask=None):
-        if self.frozen_statistics:
-            return super().call(inputs, training=False, mask=mask)
+        if self.frozen_statistics and training and self.trainable:
+            return self._fused(inputs, self.moving_mean.value, self.moving_variance.value)[0]
         # Statistics of all replicas are what Keras computes.
-        if not training or not self.trainable or self.synchronized:
-            return super().call(inputs, training=training, mask=mask)
-        channels = inputs.shape[-1]
-        scale = self.gamma.value if self.scale else tf.ones(channels)
-        offset = self.beta.value if self.center else tf.zeros(channels)
-        outputs, mean, unbiased, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=tf.cast(scale, tf.float32),
-            offset=tf.cast(offset, tf.float32),
-            mean=tf.constant([], tf.float32),
-            variance=tf.constant([], tf.float32),
-            epsilon=self.epsilon,
-            is_training=True,
-        )
+        if self.frozen_statistics or not training or not self.trainable or self.synchronized:
+            return super().call(inputs, training=training and not self.frozen_statistics, mask=mask)
+        outputs, mean, unbiased = self._fused(inputs)
         values = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), tf.float32)
         variance = unbiased * (values - 1.0) / values
         self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1.0 - self.momentum))
         self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1.0 - self.momentum))
         return outputs
+
+    def _fused(self, inputs, mean=None, variance=None):
+        """Outputs, mean and unbiased variance: those of the batch, or those given."""
+        channels = inputs.shape[-1]
+        scale = self.gamma.value if self.scale else tf.ones(channels)
+        offset = self.beta.value if self.center else tf.zeros(channels)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=tf.cast(scale, tf.float32),
+            offset=tf.cast(offset, tf.float32),
+            mean=tf.constant([], tf.float32) if mean is None else tf.cast(mean, tf.float32),
+            variance=tf.constant([], tf.float32) if variance is None else tf.cast(variance, tf.float32),
+            epsilon=self.epsilon,
+            is_training=mean is None,
+        )
+        return outputs, mean, variance
 
 
 def with_fused_normalization(model: keras.Model) -> keras.Model:

@@ -113,6 +113,20 @@ class SegmentationDice(SegmentationLoss):
 
 
 @keras.saving.register_keras_serializable(package="rt_seg")
+class SegmentationCrossEntropyDice(SegmentationDice):
+    """Cross-entropy + Dice, one to one (as nnU-Net's: Isensee et al., doi:10.1038/s41592-020-01008-z, methods).
+
+    The cross-entropy teaches from the first step and keeps the confidence sound; the Dice loss counts every class
+    alike, however few its pixels.
+    """
+
+    def of_pixels(self, labels, logits, valid):
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        pixels = _weighted_mean(loss, self.pixel_weights(labels, valid))
+        return pixels + super().of_pixels(labels, logits, valid)
+
+
+@keras.saving.register_keras_serializable(package="rt_seg")
 class SegmentationOhem(SegmentationLoss):
     """Cross-entropy of the hard pixels only: those whose true class has a probability below `threshold`.
 
@@ -143,4 +157,9 @@ def build_loss(configuration: TrainingConfiguration, ignore_id: int, weights: np
         return SegmentationFocal(ignore_id, weights, configuration.focal_gamma)
     if configuration.loss == "ohem":
         return SegmentationOhem(ignore_id, weights, configuration.ohem_threshold)
-    return {"cross_entropy": SegmentationCrossEntropy, "dice": SegmentationDice}[configuration.loss](ignore_id, weights)
+    plain = {
+        "cross_entropy": SegmentationCrossEntropy,
+        "dice": SegmentationDice,
+        "cross_entropy_dice": SegmentationCrossEntropyDice,
+    }
+    return plain[configuration.loss](ignore_id, weights)
