@@ -3,12 +3,14 @@
     python benchmarks/few_labels.py my_images --class hole                                # the curve
     python benchmarks/few_labels.py my_images --class hole --labels 20 --unlabeled        # the rest unlabelled
     python benchmarks/few_labels.py my_images --class hole --labels 20 --start models/things
+    python benchmarks/few_labels.py my_images --class hole --labels 20 --loss cross_entropy
 
 `my_images` is a labelled folder. From its training split that many frames are drawn at random, by the seed: those of 10
 labels are among those of 20. The settings are those of `learn`, except --steps, --width and --crop. With `--unlabeled`
 a second network is trained on the same labels and on the remaining frames without their labels, with the first one as
-its teacher. With `--start` training starts from the weights of a bundle instead of ImageNet's. Results are kept in
---work, so the curve can be measured in parts, and --plot draws the existing ones.
+its teacher. With `--start` training starts from the weights of a bundle instead of ImageNet's, with `--loss` it has
+another loss than that of `learn`. Results are kept in --work, so the curve can be measured in parts, and --plot draws
+the existing ones.
 """
 
 from __future__ import annotations
@@ -117,8 +119,13 @@ def main(arguments: list[str] | None = None) -> int:
     draws = {seed: Draw(source, options, seed) for seed in options.seeds}
     rows = []
     for count in options.labels:
-        ways = {LABELS: {}} | ({f"from {options.start.name}": {"initial_weights": str(options.start)}}
-                               if options.start else {}) | ({UNLABELED: {}} if options.unlabeled else {})  # fmt: skip
+        ways: dict[str, dict] = {LABELS: {}}
+        if options.start:
+            ways[f"from {options.start.name}"] = {"initial_weights": str(options.start)}
+        if options.loss:
+            ways[options.loss] = {"loss": options.loss}
+        if options.unlabeled:
+            ways[UNLABELED] = {}
         for way, more in ways.items():
             started, found = time.monotonic(), []
             for seed, draw in draws.items():
@@ -173,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--every", type=int, default=1, help="score every n-th held-out frame")
     parser.add_argument("--unlabeled", action="store_true")
     parser.add_argument("--start", type=Path, metavar="BUNDLE")
+    parser.add_argument("--loss")
     parser.add_argument("--work", type=Path, default=Path("few_labels"))
     parser.add_argument("--plot", type=Path, metavar="PNG")
     return parser

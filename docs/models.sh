@@ -1,0 +1,120 @@
+#!/bin/bash
+# A shipped model from pre-trained weights to its bundle, in one command:
+#   docs/models.sh tabletop|things FOLDER                     from rendered scenes
+#   docs/models.sh camvid|indoor|polehole FOLDER SOURCE       SOURCE: what build_dataset reads (docs/datasets.md)
+#   docs/models.sh tabletop_ddrnet FOLDER [SMALL LARGE]       features from two folders of images without labels, then
+#                                                             scenes; without the folders from the shipped weights
+# FOLDER gets scenes, datasets, runs, and the bundle models/NAME, which serves by that path and replaces nothing. The same
+# command resumes where it was interrupted. config/training/NAME.yaml is the recipe. For a trial: SCENES=24, and more
+# options of the steps: PRETRAIN="--steps 2", TRAIN="--steps 2", EXPORT="--precision f32".
+set -euo pipefail
+
+name=${1:?name of a shipped model}
+mkdir -p "${2:?a folder to work in}"
+work=$(cd "$2" && pwd)
+sources=()
+for path in "${@:3}"; do sources+=("$(realpath -e "$path")"); done
+cd "$(dirname "$0")/.."
+
+# once STEP COMMAND...: skipped when it has succeeded in FOLDER.
+once() {
+    local step=$1
+    shift
+    printf '\n== %s\n' "$step"
+    if [ -e "$work/done/$step" ]; then
+        echo "done before"
+        return
+    fi
+    "$@"
+    mkdir -p "$work/done"
+    touch "$work/done/$step"
+}
+
+scenes() { once scenes rosrun rt_seg synthesize "$@" ${SCENES:+--count "$SCENES"} --output "$work/scenes"; }
+
+dataset() {
+    once "data set" rosrun rt_seg build_dataset "$1" "$2" --data-dir "$work/datasets" --overwrite "${@:3}"
+}
+
+# training RUN OPTION...: `train` itself resumes.
+training() {
+    # shellcheck disable=SC2086
+    once "training $1" rosrun rt_seg train "$name" --data-dir "$work/datasets" --run "$work/runs/$1" "${@:2}" ${TRAIN:-}
+}
+
+features() {
+    # shellcheck disable=SC2086
+    .venv/bin/python -m rt_seg_training.pretraining.training "$@" ${PRETRAIN:-}
+}
+
+# bundle: of the run NAME, with the licence of the shipped bundle: the data are the same.
+bundle() {
+    local license
+    license=$(.venv/bin/python -c 'import sys, yaml; print(yaml.safe_load(open(sys.argv[1]))["license"])' \
+        "models/$name/bundle.yaml")
+    # shellcheck disable=SC2086
+    once bundle rosrun rt_seg export "$work/runs/$name" --data-dir "$work/datasets" --output "$work/models/$name" \
+        --license "$license" ${EXPORT:-}
+}
+
+source_of_data() {
+    [ ${#sources[@]} -eq 1 ] || {
+        echo "$name is trained on data that are yours to bring: docs/models.sh $name FOLDER SOURCE" >&2
+        exit 2
+    }
+}
+
+case $name in
+tabletop)
+    scenes --count 900 --seed 10000 --validation-share 0.08
+    dataset custom "$work/scenes" --name tabletop
+    training tabletop
+    ;;
+tabletop_ddrnet)
+    start=()
+    case ${#sources[@]} in
+    0) ;;
+    2)
+        once "features, small images" features "$work/runs/small" "${sources[0]}" --side 96 --batch 64 --steps 3246
+        once "features, large images" features "$work/runs/features" "${sources[1]}" --side 224 --batch 12 --steps 1700 \
+            --start "$work/runs/small"
+        start=(--initial-weights "$work/runs/features")
+        ;;
+    *)
+        echo "tabletop_ddrnet takes no folder of images, or two: docs/models.sh tabletop_ddrnet FOLDER SMALL LARGE" >&2
+        exit 2
+        ;;
+    esac
+    scenes --count 900 --seed 10000 --validation-share 0.08
+    dataset custom "$work/scenes" --name tabletop
+    training tabletop_ddrnet "${start[@]}"
+    ;;
+things)
+    scenes --scene things --count 731 --seed 50000 --validation-share 0.1 --with-depth
+    dataset custom "$work/scenes" --name things
+    training things
+    ;;
+polehole)
+    source_of_data
+    dataset custom "${sources[0]}" --name polehole
+    training polehole
+    ;;
+camvid)
+    source_of_data
+    dataset camvid "${sources[0]}"
+    training camvid
+    ;;
+indoor)
+    source_of_data
+    dataset nyu_depth_v2 "${sources[0]}" --classes 13
+    training first --batch-size 6 --steps 760 --learning-rate 0.002 --ema 0.99 --seed 3
+    training second --batch-size 6 --steps 1800 --ema 0.99 --seed 4 --initial-weights "$work/runs/first"
+    training indoor --initial-weights "$work/runs/second"
+    ;;
+*)
+    echo "$name: accepted are tabletop, tabletop_ddrnet, things, polehole, camvid and indoor" >&2
+    exit 2
+    ;;
+esac
+bundle
+printf '\n== ready: roslaunch rt_seg live.launch bundle:=%s\n' "$work/models/$name"
