@@ -64,57 +64,61 @@ source_of_data() {
     }
 }
 
-case $name in
-tabletop)
-    scenes --count 900 --seed 10000 --validation-share 0.08
-    dataset custom "$work/scenes" --name tabletop
-    training tabletop
-    ;;
-tabletop_ddrnet)
-    start=()
-    case ${#sources[@]} in
-    0) ;;
-    2)
-        once "features, small images" features "$work/runs/small" "${sources[0]}" --side 96 --batch 64 --steps 3246
-        once "features, large images" features "$work/runs/features" "${sources[1]}" --side 224 --batch 12 --steps 1700 \
-            --start "$work/runs/small"
-        start=(--initial-weights "$work/runs/features")
+# A function is read whole before it runs: an edit of this file does not reach a training of hours.
+make_model() {
+    case $name in
+    tabletop)
+        scenes --count 900 --seed 10000 --validation-share 0.08
+        dataset custom "$work/scenes" --name tabletop
+        training tabletop
+        ;;
+    tabletop_ddrnet)
+        start=()
+        case ${#sources[@]} in
+        0) ;;
+        2)
+            once "features, small images" features "$work/runs/small" "${sources[0]}" --side 96 --batch 64 --steps 3246
+            once "features, large images" features "$work/runs/features" "${sources[1]}" --side 224 --batch 12 --steps 1700 \
+                --start "$work/runs/small"
+            start=(--initial-weights "$work/runs/features")
+            ;;
+        *)
+            echo "tabletop_ddrnet takes no folder of images, or two: docs/models.sh tabletop_ddrnet FOLDER SMALL LARGE" >&2
+            exit 2
+            ;;
+        esac
+        scenes --count 900 --seed 10000 --validation-share 0.08
+        dataset custom "$work/scenes" --name tabletop
+        training tabletop_ddrnet "${start[@]}"
+        ;;
+    things)
+        scenes --scene things --count 731 --seed 50000 --validation-share 0.1 --with-depth
+        dataset custom "$work/scenes" --name things
+        training things
+        ;;
+    polehole)
+        source_of_data
+        dataset custom "${sources[0]}" --name polehole
+        training polehole
+        ;;
+    camvid)
+        source_of_data
+        dataset camvid "${sources[0]}"
+        training camvid
+        ;;
+    indoor)
+        source_of_data
+        dataset nyu_depth_v2 "${sources[0]}" --classes 13
+        training first --batch-size 6 --steps 760 --learning-rate 0.002 --ema 0.99 --seed 3
+        training second --batch-size 6 --steps 1800 --ema 0.99 --seed 4 --initial-weights "$work/runs/first"
+        training indoor --initial-weights "$work/runs/second"
         ;;
     *)
-        echo "tabletop_ddrnet takes no folder of images, or two: docs/models.sh tabletop_ddrnet FOLDER SMALL LARGE" >&2
+        echo "$name: accepted are tabletop, tabletop_ddrnet, things, polehole, camvid and indoor" >&2
         exit 2
         ;;
     esac
-    scenes --count 900 --seed 10000 --validation-share 0.08
-    dataset custom "$work/scenes" --name tabletop
-    training tabletop_ddrnet "${start[@]}"
-    ;;
-things)
-    scenes --scene things --count 731 --seed 50000 --validation-share 0.1 --with-depth
-    dataset custom "$work/scenes" --name things
-    training things
-    ;;
-polehole)
-    source_of_data
-    dataset custom "${sources[0]}" --name polehole
-    training polehole
-    ;;
-camvid)
-    source_of_data
-    dataset camvid "${sources[0]}"
-    training camvid
-    ;;
-indoor)
-    source_of_data
-    dataset nyu_depth_v2 "${sources[0]}" --classes 13
-    training first --batch-size 6 --steps 760 --learning-rate 0.002 --ema 0.99 --seed 3
-    training second --batch-size 6 --steps 1800 --ema 0.99 --seed 4 --initial-weights "$work/runs/first"
-    training indoor --initial-weights "$work/runs/second"
-    ;;
-*)
-    echo "$name: accepted are tabletop, tabletop_ddrnet, things, polehole, camvid and indoor" >&2
-    exit 2
-    ;;
-esac
-bundle
-printf '\n== ready: roslaunch rt_seg live.launch bundle:=%s\n' "$work/models/$name"
+    bundle
+    printf '\n== ready: roslaunch rt_seg live.launch bundle:=%s\n' "$work/models/$name"
+}
+make_model
