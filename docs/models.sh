@@ -16,18 +16,29 @@ sources=()
 for path in "${@:3}"; do sources+=("$(realpath -e "$path")"); done
 cd "$(dirname "$0")/.."
 
-# once STEP COMMAND...: skipped when it has succeeded in FOLDER.
+stop() {
+    echo "docs/models.sh: $*" >&2
+    exit 2
+}
+command -v rosrun >/dev/null && [ -x .venv/bin/python ] ||
+    stop "rosrun or .venv is missing: make training, then source .workspace/devel/setup.bash"
+
+# once STEP COMMAND...: skipped when the same command has succeeded in FOLDER; another one there is refused, so that a trial
+# does not become part of a model.
 once() {
-    local step=$1
+    local step=$1 before=$work/done/$1
     shift
     printf '\n== %s\n' "$step"
-    if [ -e "$work/done/$step" ]; then
+    if [ -e "$before" ]; then
+        [ "$(cat "$before")" = "$*" ] || stop "'$step' was done in $work with other settings: $(cat "$before");" \
+            "now: $*; name another folder"
         echo "done before"
         return
     fi
     "$@"
     mkdir -p "$work/done"
-    touch "$work/done/$step"
+    printf '%s\n' "$*" >"$before.new"
+    mv "$before.new" "$before"
 }
 
 scenes() { once scenes rosrun rt_seg synthesize "$@" ${SCENES:+--count "$SCENES"} --output "$work/scenes"; }
@@ -44,7 +55,7 @@ training() {
 
 features() {
     # shellcheck disable=SC2086
-    .venv/bin/python -m rt_seg_training.pretraining.training "$@" ${PRETRAIN:-}
+    once "$1" .venv/bin/python -m rt_seg_training.pretraining.training "${@:2}" ${PRETRAIN:-}
 }
 
 # bundle: of the run NAME, with the licence of the shipped bundle: the data are the same.
@@ -58,16 +69,16 @@ bundle() {
 }
 
 source_of_data() {
-    [ ${#sources[@]} -eq 1 ] || {
-        echo "$name is trained on data that are yours to bring: docs/models.sh $name FOLDER SOURCE" >&2
-        exit 2
-    }
+    [ ${#sources[@]} -eq 1 ] || stop "$name is trained on data that are yours to bring: docs/models.sh $name FOLDER SOURCE"
 }
+
+no_source() { [ ${#sources[@]} -eq 0 ] || stop "$name takes no source, its scenes are rendered: docs/models.sh $name FOLDER"; }
 
 # A function is read whole before it runs: an edit of this file does not reach a training of hours.
 make_model() {
     case $name in
     tabletop)
+        no_source
         scenes --count 900 --seed 10000 --validation-share 0.08
         dataset custom "$work/scenes" --name tabletop
         training tabletop
@@ -77,14 +88,13 @@ make_model() {
         case ${#sources[@]} in
         0) ;;
         2)
-            once "features, small images" features "$work/runs/small" "${sources[0]}" --side 96 --batch 64 --steps 3246
-            once "features, large images" features "$work/runs/features" "${sources[1]}" --side 224 --batch 12 --steps 1700 \
+            features "features, small images" "$work/runs/small" "${sources[0]}" --side 96 --batch 64 --steps 3246
+            features "features, large images" "$work/runs/features" "${sources[1]}" --side 224 --batch 12 --steps 1700 \
                 --start "$work/runs/small"
             start=(--initial-weights "$work/runs/features")
             ;;
         *)
-            echo "tabletop_ddrnet takes no folder of images, or two: docs/models.sh tabletop_ddrnet FOLDER SMALL LARGE" >&2
-            exit 2
+            stop "tabletop_ddrnet takes no folder of images, or two: docs/models.sh tabletop_ddrnet FOLDER SMALL LARGE"
             ;;
         esac
         scenes --count 900 --seed 10000 --validation-share 0.08
@@ -92,6 +102,7 @@ make_model() {
         training tabletop_ddrnet "${start[@]}"
         ;;
     things)
+        no_source
         scenes --scene things --count 731 --seed 50000 --validation-share 0.1 --with-depth
         dataset custom "$work/scenes" --name things
         training things
@@ -114,8 +125,7 @@ make_model() {
         training indoor --initial-weights "$work/runs/second"
         ;;
     *)
-        echo "$name: accepted are tabletop, tabletop_ddrnet, things, polehole, camvid and indoor" >&2
-        exit 2
+        stop "$name: accepted are tabletop, tabletop_ddrnet, things, polehole, camvid and indoor"
         ;;
     esac
     bundle

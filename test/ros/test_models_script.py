@@ -46,6 +46,8 @@ def test_a_model_is_made_from_its_source_in_one_command_and_a_second_one_repeats
     assert re.findall(r"^== (.*)\n(done before)?", result.stdout, re.MULTILINE)[:3] == [
         ("data set", "done before"), ("training camvid", "done before"), ("bundle", ""),
     ]  # fmt: skip
+    other = run("camvid", tmp_path / "work", tmp_path / "camvid", TRAIN=f"{SMALL} --seed 3")
+    assert other.returncode == 2 and "'training camvid' was done" in other.stderr and "--seed 3" in other.stderr
     bundle = tmp_path / "work" / "models" / "camvid"
     assert f"bundle:={bundle}" in result.stdout
     made, shipped = (
@@ -61,6 +63,7 @@ def test_a_model_is_made_from_its_source_in_one_command_and_a_second_one_repeats
     ("arguments", "named"),
     [
         (["camvid"], "camvid FOLDER SOURCE"),
+        (["things", "/"], "things takes no source"),
         (["tabletop_ddrnet", "/"], "tabletop_ddrnet FOLDER SMALL LARGE"),
         (["other"], "accepted are tabletop, tabletop_ddrnet, things, polehole, camvid and indoor"),
     ],
