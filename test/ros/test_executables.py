@@ -46,6 +46,7 @@ def test_nonsense_ends_with_2_and_one_line_of_reason(tool):
 MISSING = "/no/such/place"
 BAD_INPUT = {
     "augment": (MISSING, "objects", "--output", "OUT"),
+    "average_runs": (MISSING, MISSING, "--output", "OUT"),
     "binary_predict": (MISSING, MISSING),
     "binary_train": (MISSING,),
     "build_dataset": ("custom", MISSING),

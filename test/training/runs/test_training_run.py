@@ -268,13 +268,13 @@ def test_the_run_ends_early_when_the_score_does_not_rise_and_keeps_the_best(data
     scores = iter([0.5, 0.7, 0.6, 0.65, 0.9])
     monkeypatch.setattr(training_run, "mean_iou", lambda matrix: next(scores))
     kept = []
-    replace = training_run._replace_weights
+    replace = training_run.save_weights
 
     def keep(model, path):
         kept.append(path.name)
         replace(model, path)
 
-    monkeypatch.setattr(training_run, "_replace_weights", keep)
+    monkeypatch.setattr(training_run, "save_weights", keep)
     configuration = _configuration(tmp_path, steps=9, patience=2)
     result = training_run.TrainingRun(configuration, dataset).train()
     assert (result["steps"], result["best_step"], result["validation_mean_iou"]) == (4, 2, 0.7)

@@ -39,6 +39,9 @@ def model_card(
         for parity in export.parities
     )
     guard = "\n".join(f"| {score.form} | {100 * score.mean_iou:.2f} % |" for score in export.scores)
+    how = f"after {result['steps']} steps"
+    if result.get("averaged"):
+        how = f"the mean of the weights of {', '.join(result['averaged'])}; the settings below are those of the first"
     note = f"\n\nf16 instead of int8: {export.note}." if export.note else ""
     warnings = "".join(f"\n- **Warning**: {text}" for text in export.warnings) + "\n" * bool(export.warnings)
     of_encoder = f"\n- **{WEIGHTS_LICENSE}**" if net in PRETRAINED_NETS else ""
@@ -57,7 +60,7 @@ Network: {net}. Input: {takes}. Classes: {classes}.
 - **Licence of the weights**: {license_text}{of_encoder}
 - **Data**: `{dataset.name}` (examples: {counts})
 - **Score of the run** (Keras, fp32, validation split): mIoU {result["validation_mean_iou"]:.4f}
-  after {result["steps"]} steps. Scores of this bundle itself, as run by the live node, are in `bundle.yaml`.
+  ({how}). Scores of this bundle itself, as run by the live node, are in `bundle.yaml`.
 
 {notes.strip()}
 

@@ -59,6 +59,13 @@ def save_checkpoint(run: Path, model: keras.Model, progress: Progress) -> None:
         np.savez(stream, progress=np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8), **arrays)
 
 
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Save the weights alone, atomic. Raises OSError, the old file is kept."""
+    # Keras insists on the ending, by which it knows the format.
+    with saved_file(path, ".weights.h5") as unfinished:
+        model.save_weights(unfinished)
+
+
 def stored_progress(run: Path) -> Progress | None:
     """How far the state in the run folder is; None if there is none. Raises CheckpointError if it cannot be read."""
     path = RunFolder(run).checkpoint

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from rt_seg.bundle import BundleError, load_bundle
-from rt_seg.labels import LabelError, LabelSet
-from rt_seg.model_home import MANIFEST, find_bundle
+from rt_seg.labels import LabelSet
 from rt_seg_training.configuration import ConfigurationError, TrainingConfiguration
 from rt_seg_training.nets.binary_head import BinaryLogits
 from rt_seg_training.nets.normalization import normalization_of
 from rt_seg_training.nets.registry import build_net
-from rt_seg_training.runs.run_folder import RunFolder, RunFolderError
-from rt_seg_training.runs.training_weights import TrainingWeightsError, network_of
+from rt_seg_training.runs.trained_network import TrainedNetworkError, trained_network
 
 
 class Teacher:
@@ -23,13 +20,9 @@ class Teacher:
 
     def __init__(self, source: str, configuration: TrainingConfiguration, labels: LabelSet) -> None:
         """`source`: run folder or bundle; its network is built for the crop size. Raises ConfigurationError."""
-        path = find_bundle(source)
         try:
-            if (path / MANIFEST).is_file():
-                known, trained = load_bundle(path).labels, network_of(load_bundle(path))
-            else:
-                trained, known, _ = RunFolder(path).load()
-        except (BundleError, LabelError, RunFolderError, TrainingWeightsError, OSError) as error:
+            trained, known = trained_network(source)
+        except TrainedNetworkError as error:
             raise ConfigurationError(f"teacher: {error}") from error
         names, wanted = known.names, labels.names
         unknown = [name for name in wanted if name not in names]

@@ -27,7 +27,7 @@ from rt_seg_training.optimization.optimizers import copy_averaged_weights
 from rt_seg_training.optimization.precision import layer_policy
 from rt_seg_training.optimization.training_model import training_model
 from rt_seg_training.optimization.training_step import compile_step
-from rt_seg_training.runs.checkpoint import CheckpointError, Progress, load_checkpoint, save_checkpoint, saved_file
+from rt_seg_training.runs.checkpoint import CheckpointError, Progress, load_checkpoint, save_checkpoint, save_weights
 from rt_seg_training.runs.distribution import check, create_strategy, describe, from_chief, is_chief
 from rt_seg_training.runs.history import best, is_stale, write_history
 from rt_seg_training.runs.initial_weights import apply_initial_weights
@@ -282,10 +282,10 @@ class TrainingRun:
         history = self._progress.history
         last = len(history) - 1
         if best(history, "validation_mean_iou", 1) == last:
-            _replace_weights(self._scored, self.folder.weights)
+            save_weights(self._scored, self.folder.weights)
         if best(history, "validation_loss", -1) == last:
-            _replace_weights(self._scored, self.folder.best_loss_weights)
-        _replace_weights(self._scored, self.folder.last_weights)
+            save_weights(self._scored, self.folder.best_loss_weights)
+        save_weights(self._scored, self.folder.last_weights)
 
     def _checkpoint_is_due(self) -> bool:
         return time.monotonic() - self._saved_at > 60 * self.configuration.checkpoint_minutes
@@ -311,11 +311,3 @@ class TrainingRun:
         if self._chief:
             write_atomically(self.folder.result, (json.dumps(result, indent=2) + "\n").encode())
         return result
-
-
-def _replace_weights(model: keras.Model, path: Path) -> None:
-    """Save the weights, atomic. Raises OSError."""
-
-    # Keras insists on the ending, by which it knows the format.
-    with saved_file(path, ".weights.h5") as unfinished:
-        model.save_weights(unfinished)
