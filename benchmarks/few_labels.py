@@ -27,7 +27,7 @@ import yaml
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / name) for name in ("src", "training")]
 
-from rt_seg_training.configuration import TrainingConfiguration  # noqa: E402
+from rt_seg_training.configuration import FIELDS, TrainingConfiguration  # noqa: E402
 from rt_seg_training.datasets.custom.custom_source import read_custom  # noqa: E402
 from rt_seg_training.learning.choices import BATCH, choose, look_at  # noqa: E402
 
@@ -180,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--every", type=int, default=1, help="score every n-th held-out frame")
     parser.add_argument("--unlabeled", action="store_true")
     parser.add_argument("--start", type=Path, metavar="BUNDLE")
-    parser.add_argument("--loss")
+    parser.add_argument("--loss", choices=FIELDS["loss"].metadata["accepted"])
     parser.add_argument("--work", type=Path, default=Path("few_labels"))
     parser.add_argument("--plot", type=Path, metavar="PNG")
     return parser

@@ -53,6 +53,11 @@ training() {
     once "training $1" rosrun rt_seg train "$name" --data-dir "$work/datasets" --run "$work/runs/$1" "${@:2}" ${TRAIN:-}
 }
 
+# mean RUN SOURCE...: the weights of runs, averaged.
+mean() {
+    once "mean $1" rosrun rt_seg average_runs "${@:2}" --output "$work/runs/$1" --data-dir "$work/datasets"
+}
+
 features() {
     # shellcheck disable=SC2086
     once "$1" .venv/bin/python -m rt_seg_training.pretraining.training "${@:2}" ${PRETRAIN:-}
@@ -120,9 +125,15 @@ make_model() {
     indoor)
         source_of_data
         dataset nyu_depth_v2 "${sources[0]}" --classes 13
-        training first --batch-size 6 --steps 760 --learning-rate 0.002 --ema 0.99 --seed 3
-        training second --batch-size 6 --steps 1800 --ema 0.99 --seed 4 --initial-weights "$work/runs/first"
-        training indoor --initial-weights "$work/runs/second"
+        local runs=$work/runs light=(--loss cross_entropy --noise 0.1 --depth-noise 0.4)
+        training first "${light[@]}" --batch-size 6 --steps 760 --learning-rate 0.002 --ema 0.99 --seed 3
+        training second "${light[@]}" --batch-size 6 --steps 1800 --ema 0.99 --seed 4 --initial-weights "$runs/first"
+        training third "${light[@]}" --steps 1500 --seed 6 --initial-weights "$runs/second"
+        training fourth --noise 0.1 --depth-noise 0.4 --steps 1600 --seed 7 --initial-weights "$runs/third"
+        mean fifth "$runs/third" "$runs/fourth"
+        training sixth --initial-weights "$runs/fifth"
+        training seventh --seed 12 --initial-weights "$runs/fifth"
+        mean indoor "$runs/sixth" "$runs/seventh"
         ;;
     *)
         stop "$name: accepted are tabletop, tabletop_ddrnet, things, polehole, camvid and indoor"

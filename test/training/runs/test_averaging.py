@@ -91,6 +91,18 @@ def test_the_mean_is_a_run_whose_weights_are_the_means_and_whose_score_is_told(r
     assert (settings.seed, settings.auxiliary_weight, settings.run) == (1, 0.0, str(output))
 
 
+def test_the_best_and_the_last_weights_of_one_run_can_be_averaged(built, tmp_path):
+    run, other = Path(_finished_run(tmp_path / "one", 1)), Path(_finished_run(tmp_path / "other", 2))
+    last = run / "last.weights.h5"
+    (other / "model.weights.h5").rename(last)
+    average_runs([str(run), str(last)], tmp_path / "mean", load_dataset("patches", built))
+    result = json.loads((tmp_path / "mean" / "result.json").read_text())
+    assert result["averaged"] == ["runs/one", "runs/one/last.weights.h5"]
+    networks = (RunFolder(run).load(), RunFolder(run).load(weights=last), RunFolder(tmp_path / "mean").load())
+    for a, b, c in zip(*(network.get_weights() for network, *_ in networks)):
+        np.testing.assert_allclose(c, (a + b) / 2, rtol=1e-6, atol=1e-7)
+
+
 def test_a_mean_below_each_of_its_runs_is_refused_and_nothing_is_written(runs, built, tmp_path, monkeypatch):
     monkeypatch.setattr(averaging, "_scores", lambda *_: [0.5, 0.4, 0.3])
     with pytest.raises(AveragingError, match=r"mIoU 0\.3000, they have 0\.5000 .*start from the same"):

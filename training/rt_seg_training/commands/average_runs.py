@@ -13,6 +13,7 @@ EXAMPLE = """
   rosrun rt_seg train mine.yaml --initial-weights runs/mine --seed 1 --run runs/one
   rosrun rt_seg train mine.yaml --initial-weights runs/mine --seed 2 --run runs/two
   rosrun rt_seg average_runs runs/one runs/two --output runs/mean
+  rosrun rt_seg average_runs runs/one runs/one/last.weights.h5 --output runs/mean   # of one run alone
   rosrun rt_seg export runs/mean --license "mine"
 
 The runs must have started from the same trained weights, as above. Their mean is one network, as fast as each, and
@@ -25,7 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(
         "average_runs", description="Average the weights of several training runs into a new run.", example=EXAMPLE
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders of train; after the first also bundles")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="run folders of train; after the first also their last.weights.h5, and bundles",
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the new run folder")
     parser.add_argument("--data-dir", help="folder of built data sets (default: that of build_dataset)")
     options = parser.parse_args(arguments)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import numpy as np
 
 from rt_seg.atomic_file import write_atomically
 from rt_seg.confusion import mean_iou
-from rt_seg.labels import write_labels
+from rt_seg.labels import LabelSet, write_labels
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.datasets.loading import DataSet
 from rt_seg_training.input_pipeline.batches import validation_batches
@@ -33,7 +36,7 @@ def average_runs(sources: Sequence[str], output: Path, dataset: DataSet) -> dict
     arXiv:2203.05482, with the means and variances of batch normalisation).
 
     Args:
-        sources: two or more run folders or bundles. The first is a run folder, and gives the settings.
+        sources: two or more of what trained_network takes. The first is a run folder, and gives the settings.
         output: a new folder, a run folder afterwards, without checkpoint and auxiliary head.
         dataset: that of the settings. Each source and the mean are scored on their validation split, as by `train`.
 
@@ -64,18 +67,36 @@ def average_runs(sources: Sequence[str], output: Path, dataset: DataSet) -> dict
             f"{', '.join(f'{value:.4f} ({source})' for source, value in zip(sources, scores))}: runs can be averaged "
             "if they start from the same trained weights and stay near them; nothing was written"
         )
-    output.mkdir(parents=True, exist_ok=True)
-    folder = RunFolder(output)
-    save_weights(net, folder.weights)
-    write_labels(folder.labels, labels)
-    dataclasses.replace(configuration, auxiliary_weight=0.0, run=str(output)).save(folder.configuration)
+    settings = dataclasses.replace(configuration, auxiliary_weight=0.0, run=str(output))
     result = {
         "steps": configuration.steps,
         "validation_mean_iou": scores[-1],
-        "averaged": [public_place(source) for source in sources],
+        "averaged": [_public(source) for source in sources],
     }
-    write_atomically(folder.result, (json.dumps(result, indent=2) + "\n").encode())
+    _write(output, net, labels, settings, result)
     return dict(zip([*sources, str(output)], scores))
+
+
+def _public(source: str) -> str:
+    """A source as the model card names it."""
+    path = Path(source)
+    return f"{public_place(str(path.parent))}/{path.name}" if path.suffix == ".h5" else public_place(source)
+
+
+def _write(output: Path, net: keras.Model, labels: LabelSet, settings: TrainingConfiguration, result: dict) -> None:
+    """The run folder, whole or not at all. Raises OSError."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    try:
+        folder = RunFolder(staging)
+        save_weights(net, folder.weights)
+        write_labels(folder.labels, labels)
+        settings.save(folder.configuration)
+        write_atomically(folder.result, (json.dumps(result, indent=2) + "\n").encode())
+        staging.chmod(0o755)
+        os.replace(staging, output)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _weights(network: keras.Model, like: keras.Model, source: str) -> list[list[np.ndarray]]:

@@ -83,14 +83,18 @@ class RunFolder:
         """The default folder of scalars and images for TensorBoard."""
         return self.path / "tensorboard"
 
-    def load(self, height: int = 0, width: int = 0) -> tuple[keras.Model, LabelSet, TrainingConfiguration]:
+    def load(
+        self, height: int = 0, width: int = 0, weights: Path | None = None
+    ) -> tuple[keras.Model, LabelSet, TrainingConfiguration]:
         """The trained network for an input size (pixels; 0: that of the run) without its auxiliary head.
 
+        `weights`: the file of the folder to take instead of the best, such as last_weights.
         Raises RunFolderError for a folder without weights or with settings that are not understood.
         """
-        if not self.weights.is_file():
+        weights = weights or self.weights
+        if not weights.is_file():
             raise RunFolderError(
-                f"{self.path}: holds no {self.weights.name}: not a run folder, or its training has not finished"
+                f"{self.path}: holds no {weights.name}: not a run folder, or its training has not finished"
             )
         try:
             configuration = load_run_configuration(self.configuration)
@@ -104,7 +108,7 @@ class RunFolder:
         height, width = height or configuration.height, width or configuration.width
         auxiliary_head = configuration.auxiliary_weight > 0
         net = build_net(configuration.net, height, width, len(labels), auxiliary_head, configuration.head)
-        net.load_weights(self.weights)
+        net.load_weights(weights)
         if not auxiliary_head:
             return net, labels, configuration
         inputs = net.inputs if len(net.inputs) > 1 else net.inputs[0]

@@ -20,14 +20,18 @@ class TrainedNetworkError(ValueError):
 def trained_network(source: str | Path) -> tuple[keras.Model, LabelSet]:
     """The network with its weights and without an auxiliary head, and its classes.
 
-    `source`: a run folder, or a bundle, by its folder or name. Raises TrainedNetworkError.
+    `source`: a run folder, one of its files of weights such as last.weights.h5, or a bundle, by its folder or name.
+    Raises TrainedNetworkError.
     """
     path = find_bundle(source)
     try:
         if (path / MANIFEST).is_file():
             bundle = load_bundle(path)
             return network_of(bundle), bundle.labels
-        network, labels, _ = RunFolder(path).load()
+        if path.name.endswith(".weights.h5"):
+            network, labels, _ = RunFolder(path.parent).load(weights=path)
+        else:
+            network, labels, _ = RunFolder(path).load()
     except (BundleError, LabelError, RunFolderError, TrainingWeightsError, OSError) as error:
         raise TrainedNetworkError(str(error)) from error
     return network, labels
