@@ -125,15 +125,18 @@ make_model() {
     indoor)
         source_of_data
         dataset nyu_depth_v2 "${sources[0]}" --classes 13
-        local runs=$work/runs light=(--loss cross_entropy --noise 0.1 --depth-noise 0.4)
-        training first "${light[@]}" --batch-size 6 --steps 760 --learning-rate 0.002 --ema 0.99 --seed 3
-        training second "${light[@]}" --batch-size 6 --steps 1800 --ema 0.99 --seed 4 --initial-weights "$runs/first"
-        training third "${light[@]}" --steps 1500 --seed 6 --initial-weights "$runs/second"
-        training fourth --noise 0.1 --depth-noise 0.4 --steps 1600 --seed 7 --initial-weights "$runs/third"
-        mean fifth "$runs/third" "$runs/fourth"
-        training sixth --initial-weights "$runs/fifth"
-        training seventh --seed 12 --initial-weights "$runs/fifth"
-        mean indoor "$runs/sixth" "$runs/seventh"
+        local runs=$work/runs early=(--noise 0.1 --depth-noise 0.4) middle=(--noise 0.3 --depth-noise 0.6 --steps 800)
+        local plain=("${early[@]}" --loss cross_entropy)
+        training first "${plain[@]}" --batch-size 6 --steps 760 --learning-rate 0.002 --ema 0.99 --seed 3
+        training second "${plain[@]}" --batch-size 6 --steps 1800 --ema 0.99 --seed 4 --initial-weights "$runs/first"
+        training third "${plain[@]}" --steps 1500 --seed 6 --initial-weights "$runs/second"
+        training fourth "${early[@]}" --steps 1600 --seed 7 --initial-weights "$runs/third"
+        mean fifth "$runs/fourth" "$runs/third"
+        training sixth "${middle[@]}" --seed 11 --initial-weights "$runs/fifth"
+        training seventh "${middle[@]}" --seed 12 --initial-weights "$runs/fifth"
+        mean eighth "$runs/sixth" "$runs/seventh" "$runs/fifth"
+        training ninth --initial-weights "$runs/eighth"
+        mean indoor "$runs/ninth" "$runs/sixth" "$runs/seventh"
         ;;
     *)
         stop "$name: accepted are tabletop, tabletop_ddrnet, things, polehole, camvid and indoor"

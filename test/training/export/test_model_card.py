@@ -19,10 +19,10 @@ DATASET = SimpleNamespace(
 )
 
 
-def _card(folder, export=None, split="train", **settings):
+def _card(folder, export=None, split="train", result='{"steps": 9, "validation_mean_iou": 0.5}', **settings):
     folder.mkdir()
     dataclasses.replace(CONFIGURATION, **{"run": str(folder), **settings}).save(RunFolder(folder).configuration)
-    RunFolder(folder).result.write_text('{"steps": 9, "validation_mean_iou": 0.5}')
+    RunFolder(folder).result.write_text(result)
     export = export or Export("int8", [Parity("OpenVINO int8", 0.1, 0.99)], [])
     return model_card("probe", "1.0.0", "MIT", "", folder, DATASET, export, split)
 
@@ -73,3 +73,10 @@ def test_it_warns_of_smaller_inputs_that_lose_too_much(tmp_path):
     warned = Export("int8", [], [], warnings=("OpenVINO int8 96x64 loses",))
     assert "\n- **Warning**: OpenVINO int8 96x64 loses\n" in _card(tmp_path / "mine", warned)
     assert "Warning" not in _card(tmp_path / "other")
+
+
+def test_it_names_the_runs_whose_weights_were_averaged_instead_of_the_steps_of_one(tmp_path):
+    averaged = '{"steps": 9, "validation_mean_iou": 0.5, "averaged": ["runs/a", "runs/a/last.weights.h5"]}'
+    card = _card(tmp_path / "mine", result=averaged)
+    assert "(the mean of the weights of runs/a, runs/a/last.weights.h5; the settings below" in card
+    assert "after 9 steps" not in card and "(after 9 steps)" in _card(tmp_path / "one")
