@@ -122,6 +122,7 @@ def choose(facts: Facts, images_per_second: float | None, minutes: float) -> Cho
         f"net {network(facts)}: ImageNet-pretrained encoder, best with few images"
         + (f"; {facts.depth_share:.0%} of the frames have depth" if with_depth else ""),
         f"input {width}x{height}: {why}",
+        "loss cross_entropy_dice: small classes count as much as large ones",
     ]
     if images_per_second is not None:
         reasons.append(
@@ -154,6 +155,7 @@ def choose(facts: Facts, images_per_second: float | None, minutes: float) -> Cho
             "blur": 0.1,
             "sunlight": 0.2,
             "gamma": 0.2,
+            "loss": "cross_entropy_dice",
             "learning_rate": 0.002,
             "weight_decay": 0.02,
             "warmup_steps": min(50, steps // 4),
