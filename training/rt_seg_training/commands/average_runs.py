@@ -9,12 +9,10 @@ from rt_seg.command_line import BAD_INPUT, DONE, command_parser
 from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
 
 EXAMPLE = """
-  rosrun rt_seg train mine.yaml --run runs/mine
+  rosrun rt_seg average_runs runs/one runs/two --output runs/mean                   # of two runs, begun as below
+  rosrun rt_seg average_runs runs/one runs/one/last.weights.h5 --output runs/mean   # of one run alone
   rosrun rt_seg train mine.yaml --initial-weights runs/mine --seed 1 --run runs/one
   rosrun rt_seg train mine.yaml --initial-weights runs/mine --seed 2 --run runs/two
-  rosrun rt_seg average_runs runs/one runs/two --output runs/mean
-  rosrun rt_seg average_runs runs/one runs/one/last.weights.h5 --output runs/mean   # of one run alone
-  rosrun rt_seg export runs/mean --license "mine"
 
 The runs must have started from the same trained weights, as above. Their mean is one network, as fast as each, and
 often better on images that none has seen. Each run and the mean are scored on the validation split of the first; a mean
