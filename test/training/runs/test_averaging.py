@@ -62,6 +62,7 @@ def _finished_run(folder, seed, **changes):
     save_weights(net, folder / "model.weights.h5")
     write_labels(folder / "labels.yaml", LABELS)
     configuration.save(folder / "configuration.yaml")
+    (folder / "result.json").write_text("{}")
     return str(folder)
 
 
@@ -110,6 +111,12 @@ def test_a_mean_below_each_of_its_runs_is_refused_and_nothing_is_written(runs, b
     assert not (tmp_path / "mean").exists()
 
 
+def test_a_mean_that_nothing_scores_is_refused(runs, built, tmp_path, monkeypatch):
+    monkeypatch.setattr(averaging, "_scores", lambda *_: [float("nan")] * 3)
+    with pytest.raises(AveragingError, match="mIoU nan"):
+        average_runs(runs, tmp_path / "mean", load_dataset("patches", built))
+
+
 def test_what_cannot_be_averaged_is_refused_by_name(runs, built, tmp_path):
     dataset, output = load_dataset("patches", built), tmp_path / "mean"
     with pytest.raises(AveragingError, match="two runs or more"):
@@ -118,6 +125,15 @@ def test_what_cannot_be_averaged_is_refused_by_name(runs, built, tmp_path):
         average_runs([runs[0], str(tmp_path / "nowhere")], output, dataset)
     with pytest.raises(AveragingError, match="models/things: has the classes .*; .*one has dark, grey, bright"):
         average_runs([runs[0], "models/things"], output, dataset)
+    with pytest.raises(AveragingError, match="name each once"):
+        average_runs([runs[0], runs[0]], output, dataset)
+    unfinished, damaged = (Path(_finished_run(tmp_path / name, 4)) for name in ("unfinished", "damaged"))
+    (unfinished / "result.json").unlink()
+    with pytest.raises(AveragingError, match="unfinished: its training has not finished"):
+        average_runs([runs[0], str(unfinished)], output, dataset)
+    (damaged / "model.weights.h5").write_bytes(b"half a file")
+    with pytest.raises(TrainedNetworkError, match=r"damaged/model\.weights\.h5: is damaged"):
+        average_runs([runs[0], str(damaged)], output, dataset)
     other = tmp_path / "other"
     _finished_run(other, 3, net="ddrnet_23_slim")
     with pytest.raises(AveragingError, match="other: its network, ddrnet_23_slim, differs from .*lite0_pyramid"):

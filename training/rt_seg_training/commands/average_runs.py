@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rt_seg.command_line import BAD_INPUT, DONE, command_parser
+from rt_seg.command_line import BAD_INPUT, DONE, INTERRUPTED, command_parser
 from rt_seg_training.commands.tensorflow_log import quiet_tensorflow
 
 EXAMPLE = """
@@ -60,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     except bad_input as error:
         print(f"average_runs: {error}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        print("average_runs: interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
     *of_runs, mean = scores.items()
     for source, score in of_runs:
         print(f"{source}: validation mIoU {score:.4f}")

@@ -16,6 +16,8 @@ import numpy as np
 from rt_seg.atomic_file import write_atomically
 from rt_seg.confusion import mean_iou
 from rt_seg.labels import LabelSet, write_labels
+from rt_seg.model_home import find_bundle
+from rt_seg.progress import progress
 from rt_seg_training.configuration import TrainingConfiguration
 from rt_seg_training.datasets.loading import DataSet
 from rt_seg_training.input_pipeline.batches import validation_batches
@@ -47,10 +49,14 @@ def average_runs(sources: Sequence[str], output: Path, dataset: DataSet) -> dict
         raise AveragingError(f"{output}: exists already; name a new folder")
     if len(sources) < 2:
         raise AveragingError(f"{', '.join(sources)}: two runs or more are averaged")
+    if len(set(sources)) < len(sources):
+        raise AveragingError(f"{', '.join(sources)}: name each once")
+    for source in sources:
+        _check_finished(source)
     net, labels, configuration = RunFolder(Path(sources[0]).expanduser()).load()
     if labels.names != dataset.labels.names:
         raise AveragingError(
-            f"{sources[0]}: has other classes than the data set {dataset.name}; name its own --data-dir"
+            f"{sources[0]}: has other classes than {dataset.name}; give the --data-dir of its training"
         )
     weights = [_weights(net, net, sources[0])]
     for source in sources[1:]:
@@ -61,7 +67,7 @@ def average_runs(sources: Sequence[str], output: Path, dataset: DataSet) -> dict
         weights.append(_weights(network, net, source))
     mean = [[np.mean(values, axis=0, dtype=np.float64) for values in zip(*layers)] for layers in zip(*weights)]
     scores = _scores(net, [*weights, mean], configuration, dataset)
-    if scores[-1] < min(scores[:-1]):
+    if not scores[-1] >= min(scores[:-1]):  # also where there is nothing to score on, and all are NaN
         raise AveragingError(
             f"their mean has mIoU {scores[-1]:.4f}, they have "
             f"{', '.join(f'{value:.4f} ({source})' for source, value in zip(sources, scores))}: runs can be averaged "
@@ -75,6 +81,14 @@ def average_runs(sources: Sequence[str], output: Path, dataset: DataSet) -> dict
     }
     _write(output, net, labels, settings, result)
     return dict(zip([*sources, str(output)], scores))
+
+
+def _check_finished(source: str) -> None:
+    """Raises AveragingError for a run that still trains or was interrupted: its weights are not its final ones."""
+    path = find_bundle(source)
+    folder = RunFolder(path.parent if path.suffix == ".h5" else path)
+    if folder.configuration.is_file() and not folder.result.is_file():
+        raise AveragingError(f"{source}: its training has not finished; run train again")
 
 
 def _public(source: str) -> str:
@@ -116,7 +130,7 @@ def _scores(net: keras.Model, weights: Sequence, configuration: TrainingConfigur
     batches = validation_batches(dataset.examples(configuration.validation_split, depth=depth), configuration)
     evaluate = scorer(net, SegmentationCrossEntropy(dataset.labels.ignore_id))
     scores = []
-    for of_layers in weights:
+    for of_layers in progress(weights, desc="scoring", unit="run"):
         for layer, values in zip(net.layers, of_layers):
             layer.set_weights(values)
         matrix, _ = score(evaluate, batches, len(dataset.labels), dataset.labels.ignore_id)

@@ -89,7 +89,7 @@ class RunFolder:
         """The trained network for an input size (pixels; 0: that of the run) without its auxiliary head.
 
         `weights`: the file of the folder to take instead of the best, such as last_weights.
-        Raises RunFolderError for a folder without weights or with settings that are not understood.
+        Raises RunFolderError for a folder without weights, with damaged ones, or with settings that are not understood.
         """
         weights = weights or self.weights
         if not weights.is_file():
@@ -108,7 +108,10 @@ class RunFolder:
         height, width = height or configuration.height, width or configuration.width
         auxiliary_head = configuration.auxiliary_weight > 0
         net = build_net(configuration.net, height, width, len(labels), auxiliary_head, configuration.head)
-        net.load_weights(weights)
+        try:
+            net.load_weights(weights)
+        except (OSError, ValueError) as error:  # Keras and HDF5 do not name the file
+            raise RunFolderError(f"{weights}: is damaged, or of another network: {error}") from error
         if not auxiliary_head:
             return net, labels, configuration
         inputs = net.inputs if len(net.inputs) > 1 else net.inputs[0]
